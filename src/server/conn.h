@@ -44,6 +44,9 @@ enum conn_flag {
 	CONN_RESUME = 1 << 10,     /* in the list of connections with unread input in their intake */
 	CONN_PING_SENT = 1 << 11,
 	CONN_HEAD_ONLY = 1 << 12,  /* the request being answered was HEAD */
+	CONN_CONTINUED = 1 << 13,  /* 100 was sent for the request under way */
+	CONN_LEAVING = 1 << 14,    /* in the list of connections whose link the engine still has to take away */
+	CONN_CLOSE_SENT = 1 << 15, /* CLOSING: our Close was handed to the transport */
 };
 
 /* Where a connection comes from. IPv4 as ::ffff:a.b.c.d; all zero for a unix socket. */
@@ -66,7 +69,6 @@ struct conn {
 	uint32_t node_last;
 	uint32_t queued_messages;  /* head included */
 	uint32_t queued_bytes;     /* head_sent not subtracted */
-	uint32_t pong;             /* queued Pong not yet written: at most one, the newest wins; FRAME_NONE */
 	uint8_t listener;
 	uint8_t bad_streak;        /* malformed messages in a row */
 	uint8_t limited_streak;    /* messages over a rate limit in a row */

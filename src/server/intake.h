@@ -1,0 +1,47 @@
+/*
+ * server/intake.h: buffers for what came in part: a message whose rest is still to come, a request head, unread input. Borrowed only
+ * while something is incomplete.
+ *
+ * Three sizes; a buffer that grows moves to the next. A full pool is an answer for that connection alone (1013, 503).
+ */
+#ifndef SERVER_INTAKE_H
+#define SERVER_INTAKE_H
+
+#include "base/pool.h"
+#include "base/region.h"
+#include "server/conn.h"
+
+enum {
+	INTAKE_SMALL_BYTES = 4096,
+	INTAKE_MEDIUM_BYTES = 81920, /* a whole request: 8 KiB of head, 64 KiB of body; also one read of unread input */
+	INTAKE_CLASSES = 3,          /* the third: the largest message of any dialect */
+	INTAKE_CONTROL_BYTES = 128,
+};
+
+struct intake {
+	struct pool pools[INTAKE_CLASSES];
+	uint64_t bytes_max[INTAKE_CLASSES];
+	struct pool control;
+};
+
+struct intake_counts {
+	uint32_t small, medium, large, control;
+};
+
+void intake_init(struct intake *, struct region *, uint64_t large_bytes, const struct intake_counts *);
+
+/* Appends n bytes to what the connection holds; `expected` more are known to come (they choose the size). False: no buffer, nothing changed. */
+bool intake_append(struct intake *, struct conn *, const void *bytes, size_t n, uint64_t expected);
+
+/* What the connection holds; NULL when nothing. */
+uint8_t *intake_bytes(const struct intake *, const struct conn *);
+
+/* Takes n bytes off the front; gives the buffer back when it is empty. */
+void intake_consume(struct intake *, struct conn *, uint32_t n);
+void intake_release(struct intake *, struct conn *);
+
+/* The block for a control frame that came in part; NULL when there is none. */
+uint8_t *intake_control(struct intake *, struct conn *);
+void intake_control_release(struct intake *, struct conn *);
+
+#endif

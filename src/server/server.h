@@ -1,0 +1,69 @@
+/*
+ * server/server.h: connections and their lives, from accept to the last byte. Sans I/O: bytes come and go through a transport,
+ * time comes as an argument, memory is given once.
+ *
+ * Whoever drives it (net/loop, or the simulator) calls, per turn: server_begin_turn(now), any number of accept/input/output calls, then
+ * server_end_turn(), which runs due timers, takes away who left, and writes everything that was queued: one write per connection.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/region.h"
+#include "server/config.h"
+#include "server/conn.h"
+#include "server/transport.h"
+
+struct server;
+
+struct server_seed {
+	uint64_t random[4];     /* from getrandom(), or the simulator's */
+};
+
+/*
+ * Carves a server from `r`, or measures when the region does (NULL then, and when the region failed). `cfg` and `r`'s memory must outlive it. The
+ * transport and the log's sink are copied.
+ */
+struct server *server_new(const struct server_config *cfg, struct region *r, const struct transport *transport, log_sink_fn sink,
+                          void *sink_ctx, const struct server_seed *seed, struct now now);
+
+void server_begin_turn(struct server *, struct now);
+
+/* A new connection on listener `listener`: its number, with *generation for the readiness calls; CONN_NONE when there is no slot
+ * (the caller closes the handle; it was counted). */
+uint32_t server_accept(struct server *, int handle, uint32_t listener, const struct peer *, uint32_t *generation);
+
+/* False: accepting more would only refuse them: leave them in the backlog for now. */
+bool server_can_accept(const struct server *);
+
+/* Readiness of a handle. Ignored when the generation is not the slot's (a late event of a connection that is gone). */
+void server_input(struct server *, uint32_t conn, uint32_t generation);
+void server_output(struct server *, uint32_t conn, uint32_t generation);
+
+/* Ends the turn. True: there is input left to work on, so do not wait before the next turn. */
+bool server_end_turn(struct server *);
+
+/* After the turn: how long it took, for the histogram of latencies. */
+void server_turn_took(struct server *, int64_t us);
+
+/* When the next timer is due. */
+mono_t server_deadline(const struct server *);
+
+/* SIGTERM: no new connections, Close 1001 to all (spread when there are many), `server_drained` once all are gone or time is up. */
+void server_drain(struct server *);
+bool server_drained(const struct server *);
+
+struct log *server_log(struct server *);
+void server_count_accept_error(struct server *);
+
+/* Bytes of the pools as configured; for `presenced check`. */
+struct server_budget {
+	size_t total, connections, engine, frames, intake, other;
+};
+struct server_budget server_budget(const struct server_config *);
+
+/* Every invariant of every layer; O(all). For tests. */
+bool server_valid(const struct server *);
+
+#endif

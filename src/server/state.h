@@ -1,0 +1,153 @@
+/*
+ * server/state.h: everything the server layer holds, in one struct; private to src/server. No globals: a test runs three of these.
+ *
+ * Reading order: server.c (the turn), request.c (HTTP), admission.c (who may come in), session.c (WebSocket), outbox.c (fan-out).
+ */
+#ifndef SERVER_STATE_H
+#define SERVER_STATE_H
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/pool.h"
+#include "presence/engine.h"
+#include "server/config.h"
+#include "server/conn.h"
+#include "server/frame.h"
+#include "server/intake.h"
+#include "server/metrics.h"
+#include "server/server.h"
+#include "server/transport.h"
+
+enum {
+	INPUT_BYTES = 65536,            /* the loop's one read buffer: what one turn takes from one connection at most */
+	STAGING_BYTES = 65536,          /* several small frames for one connection are written as one slice */
+	STAGED_FRAMES_MAX = 64,
+	SPARE_CONNECTIONS = 64,         /* slots beyond connections_max: REST, health and the 503 for who is too many */
+	HTTP_REQUESTS_PER_TURN_MAX = 64, /* pipelined on one connection: the rest waits for the next turn */
+	HTTP_IDLE_MS = 60000,           /* between two requests of one connection */
+	LINGER_MS = 2000,
+	CONFLATE_PONG = 15,             /* beside enum conflation: only the newest unsent Pong is kept for a slow reader */
+};
+
+/* Timer kinds of the server; the engine has 0 .. ENGINE_TIMER_KINDS-1. */
+enum server_timer { TIMER_CONN = ENGINE_TIMER_KINDS, TIMER_DRAIN };
+
+struct queue_node {
+	uint32_t frame;
+	uint32_t next;
+};
+
+/* One event on its way out: which dialects have encoded it, and to what. */
+struct fanout {
+	const struct event *event;
+	uint32_t serial;
+	uint32_t delivered;
+	bool tried[DIALECT_COUNT];
+	uint32_t frame[DIALECT_COUNT];  /* FRAME_NONE: no words, or no room */
+};
+
+/* What was last put together for writing, so that the next connection with the same queue need not do it again. */
+struct staging {
+	char *bytes;
+	uint32_t frames[STAGED_FRAMES_MAX];
+	uint32_t frame_count;           /* 0: nothing staged */
+	uint32_t used;
+};
+
+struct address_count {
+	uint8_t address[16];            /* IPv6 cut to its /64 */
+	uint32_t connections;
+};
+
+/* Connection numbers, each at most once (a flag of the connection says whether it is in). */
+struct conn_list {
+	uint32_t *v;
+	uint32_t n;
+};
+
+struct server {
+	const struct server_config *cfg;
+	struct transport transport;
+	struct log log;
+	struct log_limit refusal_limits[REFUSED_COUNT];
+	struct metrics metrics;
+	struct now now;                 /* of this turn */
+	wall_t started;
+	mono_t started_mono;
+	uint64_t random_state[4];       /* xoshiro256**, seeded by the caller: connection keys, jitter */
+
+	struct engine *engine;
+	struct wheel wheel;
+
+	struct conn *conns;
+	uint32_t conn_slots;            /* connections_max + SPARE_CONNECTIONS */
+	uint32_t conns_high;            /* slots at and above were never used */
+	struct conn_list free;          /* last in, first out */
+	struct conn_list dirty, leaving, doomed, resume;
+	struct pool nodes;              /* struct queue_node */
+	struct frames frames;
+	struct intake intake;
+	struct fanout out;
+	struct staging staging;
+	struct bucket accept_bucket;
+	struct bucket *user_buckets;    /* unused unless user-message-rate is set */
+	struct bucket *command_buckets; /* [slot][CMD_COUNT]; untouched unless a rate-COMMAND is set */
+	struct map addresses;
+	struct pool address_cells;
+
+	char *input;                    /* INPUT_BYTES */
+	struct json json;
+	struct json_tok *tokens;
+	struct decode_scratch *scratch;
+	struct http_request request;
+
+	bool draining;
+	mono_t drain_since;
+	uint32_t drain_cursor;          /* slots below it were told to go */
+	struct timer drain_timer;
+	uint64_t turn_messages;         /* frames read in this turn, for the latency histogram */
+	bool warned_trust_token;
+	size_t memory_bytes;
+};
+
+static inline struct conn *conn_at(const struct server *s, uint32_t ci)
+{
+	assert(ci < s->conn_slots);
+	return &s->conns[ci];
+}
+
+static inline uint32_t conn_index(const struct server *s, const struct conn *c)
+{
+	return (uint32_t)(c - s->conns);
+}
+
+/* 16 lowercase hex digits and a NUL. */
+struct conn_id_text {
+	char text[17];
+};
+struct conn_id_text conn_id(const struct conn *c);
+
+/* Counts a refusal and, at most once a second per reason, logs it. `c` may be NULL. */
+void server_refused(struct server *s, enum refusal why, const struct conn *c);
+
+uint64_t server_random(struct server *s);
+
+/* Only way to change a state: legal transitions are asserted, timers re-armed. */
+void conn_to(struct server *s, struct conn *c, enum conn_state to);
+
+/* Puts the connection down for freeing at the end of the turn; its engine link goes too. Idempotent. */
+void conn_doom(struct server *s, struct conn *c);
+
+/* The connection's link, if any, is taken from the engine before the turn ends. Idempotent. */
+void conn_leave(struct server *s, struct conn *c);
+
+/* Works out what the connection waits for next and sets its timer. */
+void conn_arm(struct server *s, struct conn *c);
+
+/* Tells the transport what to watch for, from the connection's flags. */
+void conn_want(struct server *s, struct conn *c);
+
+/* Adds to a list unless the flag says it is in. */
+void conn_list_add(struct conn_list *list, struct conn *c, uint32_t ci, enum conn_flag flag);
+
+#endif
