@@ -322,6 +322,7 @@ static void free_conn(struct server *s, struct conn *c)
 	outbox_clear(s, c, false);
 	intake_release(&s->intake, c);
 	intake_loan_release(&s->intake, c);
+	admission_forget(s, c);
 	if (c->flags & CONN_GREETED) {
 		s->metrics.connections--;
 		s->metrics.connections_by_dialect[c->dialect]--;

@@ -22,7 +22,7 @@ struct server_seed {
 };
 
 /*
- * Carves a server from `r`, or measures when the region does (NULL then, and when the region failed). `cfg` and `r`'s memory must outlive it. The
+ * Carves a server from `r`; NULL when it does not fit. `cfg` and `r`'s memory must outlive it. The
  * transport and the log's sink are copied.
  */
 struct server *server_new(const struct server_config *cfg, struct region *r, const struct transport *transport, log_sink_fn sink,
@@ -57,11 +57,12 @@ bool server_drained(const struct server *);
 struct log *server_log(struct server *);
 void server_count_accept_error(struct server *);
 
-/* Bytes of the pools as configured; for `presenced check`. */
+/* Bytes that the options come to: what server_new() will take from its region. `scratch` is zeroed memory of server_scratch_bytes(). */
 struct server_budget {
 	size_t total, connections, engine, frames, intake, other;
 };
-struct server_budget server_budget(const struct server_config *);
+size_t server_scratch_bytes(void);
+struct server_budget server_measure(const struct server_config *, void *scratch);
 
 /* Every invariant of every layer; O(all). For tests. */
 bool server_valid(const struct server *);

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/pool.h"
 #include "presence/engine.h"
+#include "server/admission.h"
 #include "server/config.h"
 #include "server/conn.h"
 #include "server/frame.h"
@@ -102,6 +103,7 @@ struct server {
 	struct json_tok *tokens;
 	struct decode_scratch *scratch;
 	struct http_request request;
+	struct claim claim;
 
 	bool draining;
 	mono_t drain_since;
