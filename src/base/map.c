@@ -23,8 +23,8 @@ static uint32_t distance(const struct map *m, uint32_t i)
 	return (i - m->slots[i].hash) & m->mask;
 }
 
-void map_init(struct map *m, struct region *r, uint32_t entries_max, struct siphash_key key, map_key_fn key_of,
-              const void *ctx)
+void map_init(struct map *m, struct region *r, uint32_t entries_max, struct siphash_key key,
+              map_key_fn key_of, const void *ctx)
 {
 	uint64_t slots = SLOTS_MIN;
 
