@@ -24,7 +24,7 @@ static int64_t price_ns(uint32_t rate_per_s)
 static int64_t now_ns(mono_t now)
 {
 	assert(now.ms >= 0);
-	return now.ms < INT64_MAX / 4 / NS_PER_MS ? now.ms * NS_PER_MS : INT64_MAX / 4;
+	return now.ms < INT64_MAX / 2 / NS_PER_MS ? now.ms * NS_PER_MS : INT64_MAX / 2;
 }
 
 /* Refill time that is still owed. */
