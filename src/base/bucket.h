@@ -1,6 +1,6 @@
 /*
  * base/bucket.h: token bucket in 8 bytes, as a virtual schedule (GCRA, ITU-T I.371): it keeps the instant
- * at which the bucket will be full again. No wrap, no rounding drift: nanoseconds in 64 bits last 292
+ * at which the bucket will be full again. No wrap, no rounding drift: nanoseconds in 64 bits last 146
  * years. Zeroed memory is a full bucket.
  */
 #ifndef BASE_BUCKET_H

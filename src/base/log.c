@@ -163,11 +163,13 @@ static bool unsafe(uint32_t cp)
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {
-		{ 0, 0x1f }, { '"', '"' }, { '\\', '\\' }, { 0x7f, 0x9f }, { 0x61c, 0x61c },
+		{ 0, 0x1f }, { 0x7f, 0x9f }, { 0x61c, 0x61c },
 		{ 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 }, { 0xfeff, 0xfeff },
 	};
 
 	assert(cp <= 0x10ffff);
+	if (cp >= 0x20 && cp < 0x7f)
+		return cp == '"' || cp == '\\';
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
 		if (cp >= ranges[i].first && cp <= ranges[i].last)
 			return true;

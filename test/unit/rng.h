@@ -1,5 +1,6 @@
 /*
- * test/unit/rng.h: xorshift64* for model checks. The seed is argv[1] or a constant, and is printed, so that a run replays.
+ * test/unit/rng.h: xorshift64* for model checks. The seed is argv[1] or a constant, and is printed, so that a
+ * run replays.
  */
 #ifndef TEST_RNG_H
 #define TEST_RNG_H

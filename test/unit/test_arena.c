@@ -32,8 +32,10 @@ static void test_chain(void)
 	char *x, *y;
 
 	arena_init(&a, &p, 2);
-	tap_ok(pool_used(&p) == 0 && arena_alloc_max(&a) == BLOCK - ARENA_LINK_BYTES, "a new arena holds no block");
-	tap_ok(arena_alloc(&a, BLOCK - ARENA_LINK_BYTES + 1) == NULL && pool_used(&p) == 0, "too large for a block");
+	tap_ok(pool_used(&p) == 0 && arena_alloc_max(&a) == BLOCK - ARENA_LINK_BYTES,
+	       "a new arena holds no block");
+	tap_ok(arena_alloc(&a, BLOCK - ARENA_LINK_BYTES + 1) == NULL && pool_used(&p) == 0,
+	       "too large for a block");
 	tap_ok(arena_alloc(&a, SIZE_MAX) == NULL, "far too large");
 	x = arena_alloc(&a, 1);
 	y = arena_alloc(&a, 0);
@@ -42,7 +44,8 @@ static void test_chain(void)
 	tap_ok(arena_alloc(&a, 1) == NULL && pool_used(&p) == 2, "the bound");
 	arena_reset(&a);
 	tap_ok(pool_used(&p) == 0 && pool_valid(&p), "reset gives the chain back");
-	tap_ok(arena_alloc(&a, 120) != NULL && arena_alloc(&a, 120) != NULL, "and all of it can be had again");
+	tap_ok(arena_alloc(&a, 120) != NULL && arena_alloc(&a, 120) != NULL,
+	       "and all of it can be had again");
 	arena_reset(&a);
 	arena_reset(&a);
 	tap_ok(pool_used(&p) == 0, "reset is idempotent");
@@ -65,7 +68,8 @@ static void test_home(void)
 	arena_init_home(&a, &p, 1, home, 50);
 	x = arena_alloc(&a, 72);
 	tap_ok(x == mine + 56 && pool_used(&p) == 1, "the home's rest serves first");
-	tap_ok(arena_alloc(&a, 8) != NULL && pool_used(&p) == 2 && arena_alloc(&a, 120) == NULL, "then the chain, bounded");
+	tap_ok(arena_alloc(&a, 8) != NULL && pool_used(&p) == 2 && arena_alloc(&a, 120) == NULL,
+	       "then the chain, bounded");
 	arena_reset(&a);
 	tap_ok(pool_used(&p) == 1 && mine[0] == 'm' && mine[49] == 'm', "reset comes back to the home");
 	tap_ok(arena_alloc(&a, 72) == x, "and uses it again");
@@ -87,7 +91,8 @@ static void test_poison(void)
 
 	arena_init(&a, &p, 3);
 	x = arena_alloc(&a, 13);
-	tap_ok(!poison_is_laid(x + 12) && poison_is_laid(x + 13) && poison_is_laid(x + 16), "past an allocation is poison");
+	tap_ok(!poison_is_laid(x + 12) && poison_is_laid(x + 13) && poison_is_laid(x + 16),
+	       "past an allocation is poison");
 	arena_reset(&a);
 	tap_ok(poison_is_laid(x), "after a reset all is");
 #else
@@ -95,7 +100,8 @@ static void test_poison(void)
 #endif
 }
 
-/* Fails allocation 1, 2, 3, ... of the same run until one goes through: each failure leaves the rest working. */
+/* Fails allocation 1, 2, 3, ... of the same run until one goes through: each failure leaves the rest working.
+ */
 static void test_fail_after(void)
 {
 	struct pool p = fresh();
@@ -154,7 +160,8 @@ static void test_model(struct rng *r)
 			}
 		}
 		for (size_t k = 0; ok && k < n[i]; k++)
-			ok = got[i][k].p[0] == got[i][k].fill && got[i][k].p[got[i][k].n - 1] == got[i][k].fill;
+			ok = got[i][k].p[0] == got[i][k].fill &&
+			     got[i][k].p[got[i][k].n - 1] == got[i][k].fill;
 		for (int k = 0; k < 4; k++)
 			blocks += arenas[k].blocks;
 		ok = ok && pool_valid(&p) && pool_used(&p) == blocks;

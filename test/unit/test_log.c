@@ -38,31 +38,38 @@ static void test_samples(void)
 	struct str user = STR("user@example.com"), client = STR("abc123");
 	wall_t t = { INT64_C(1767323045678) };
 
-	LOG(&l, WALL_NONE, LOG_INFO, "User came online", LOG_STR("user_id", user), LOG_STR("client_id", client));
+	LOG(&l, WALL_NONE, LOG_INFO, "User came online", LOG_STR("user_id", user),
+	    LOG_STR("client_id", client));
 	tap_is_str(out.text,
-	           "level=INFO msg=\"User came online\" service=presence user_id=user@example.com client_id=abc123\n",
-	           "seed 003, line 1");
-	LOG(&l, WALL_NONE, LOG_INFO, "Client disconnected", LOG_STR("user_id", user), LOG_STR("client_id", client),
-	    LOG_U64("remaining_connections", 1));
+		   "level=INFO msg=\"User came online\" service=presence user_id=user@example.com "
+		   "client_id=abc123\n",
+		   "seed 003, line 1");
+	LOG(&l, WALL_NONE, LOG_INFO, "Client disconnected", LOG_STR("user_id", user),
+	    LOG_STR("client_id", client), LOG_U64("remaining_connections", 1));
 	tap_is_str(out.text,
-	           "level=INFO msg=\"Client disconnected\" service=presence user_id=user@example.com client_id=abc123 "
-	           "remaining_connections=1\n",
-	           "seed 003, line 2");
-	LOG(&l, t, LOG_INFO, "User has no more connections, scheduling offline event", LOG_STR("user_id", user),
-	    LOG_MS("debounce_delay", 5000));
-	tap_is_str(out.text,
-	           "level=INFO msg=\"User has no more connections, scheduling offline event\" service=presence "
-	           "user_id=user@example.com debounce_delay=5s time=2026-01-02T03:04:05.678Z\n",
-	           "seed 003, line 3, with its time last");
+		   "level=INFO msg=\"Client disconnected\" service=presence user_id=user@example.com "
+		   "client_id=abc123 "
+		   "remaining_connections=1\n",
+		   "seed 003, line 2");
+	LOG(&l, t, LOG_INFO, "User has no more connections, scheduling offline event",
+	    LOG_STR("user_id", user), LOG_MS("debounce_delay", 5000));
+	tap_is_str(
+		out.text,
+		"level=INFO msg=\"User has no more connections, scheduling offline event\" service=presence "
+		"user_id=user@example.com debounce_delay=5s time=2026-01-02T03:04:05.678Z\n",
+		"seed 003, line 3, with its time last");
 	l.format = LOG_JSON;
-	LOG(&l, t, LOG_WARN, "mixed", LOG_STR("s", STR("a b")), LOG_U64("u", UINT64_MAX), LOG_I64("i", INT64_MIN),
-	    LOG_BOOL("b", true), LOG_MS("d", 500));
+	LOG(&l, t, LOG_WARN, "mixed", LOG_STR("s", STR("a b")), LOG_U64("u", UINT64_MAX),
+	    LOG_I64("i", INT64_MIN), LOG_BOOL("b", true), LOG_MS("d", 500));
 	tap_is_str(out.text,
-	           "{\"level\":\"WARN\",\"msg\":\"mixed\",\"service\":\"presence\",\"s\":\"a b\",\"u\":18446744073709551615,"
-	           "\"i\":-9223372036854775808,\"b\":true,\"d\":\"500ms\",\"time\":\"2026-01-02T03:04:05.678Z\"}\n",
-	           "JSON, every kind");
+		   "{\"level\":\"WARN\",\"msg\":\"mixed\",\"service\":\"presence\",\"s\":\"a "
+		   "b\",\"u\":18446744073709551615,"
+		   "\"i\":-9223372036854775808,\"b\":true,\"d\":\"500ms\",\"time\":\"2026-01-02T03:04:05."
+		   "678Z\"}\n",
+		   "JSON, every kind");
 	LOG(&l, WALL_NONE, LOG_ERROR, "bare");
-	tap_is_str(out.text, "{\"level\":\"ERROR\",\"msg\":\"bare\",\"service\":\"presence\"}\n", "no fields");
+	tap_is_str(out.text, "{\"level\":\"ERROR\",\"msg\":\"bare\",\"service\":\"presence\"}\n",
+		   "no fields");
 }
 
 static unsigned evaluated;
@@ -85,7 +92,9 @@ static void test_levels(void)
 	tap_ok(out.lines == 1 && evaluated == 1, "above: one line, fields evaluated once");
 	tap_ok(log_level_parse(STR("Warning"), &level) && level == LOG_WARN, "level Warning");
 	tap_ok(log_level_parse(STR("INFO"), &level) && level == LOG_INFO, "level INFO");
-	tap_ok(!log_level_parse(STR("warnin"), &level) && !log_level_parse(STR(""), &level) && level == LOG_INFO, "no level");
+	tap_ok(!log_level_parse(STR("warnin"), &level) && !log_level_parse(STR(""), &level) &&
+		       level == LOG_INFO,
+	       "no level");
 	tap_ok(log_format_parse(STR("JSON"), &format) && format == LOG_JSON, "format JSON");
 	tap_ok(!log_format_parse(STR("xml"), &format) && format == LOG_JSON, "no format");
 }
@@ -129,7 +138,9 @@ static void test_values(void)
 		tap_is_str(out.text, want, values[i].id);
 		l.format = LOG_JSON;
 		LOG(&l, WALL_NONE, LOG_INFO, "m", LOG_STR("v", in));
-		snprintf(want, sizeof(want), "{\"level\":\"INFO\",\"msg\":\"m\",\"service\":\"presence\",\"v\":%s}\n", values[i].json);
+		snprintf(want, sizeof(want),
+			 "{\"level\":\"INFO\",\"msg\":\"m\",\"service\":\"presence\",\"v\":%s}\n",
+			 values[i].json);
 		tap_is_str(out.text, want, values[i].id);
 	}
 }
@@ -140,19 +151,35 @@ static void test_durations_and_times(void)
 		int64_t ms;
 		const char *want;
 	} durations[] = {
-		{ 0, "0s" }, { 1, "1ms" }, { 500, "500ms" }, { 999, "999ms" }, { 1000, "1s" }, { 1500, "1.5s" },
-		{ 1050, "1.05s" }, { 1001, "1.001s" }, { 5000, "5s" }, { 60000, "1m0s" }, { 90000, "1m30s" },
-		{ 3600000, "1h0m0s" }, { 86405250, "24h0m5.25s" }, { -500, "-500ms" }, { -5000, "-5s" },
+		{ 0, "0s" },
+		{ 1, "1ms" },
+		{ 500, "500ms" },
+		{ 999, "999ms" },
+		{ 1000, "1s" },
+		{ 1500, "1.5s" },
+		{ 1050, "1.05s" },
+		{ 1001, "1.001s" },
+		{ 5000, "5s" },
+		{ 60000, "1m0s" },
+		{ 90000, "1m30s" },
+		{ 3600000, "1h0m0s" },
+		{ 86405250, "24h0m5.25s" },
+		{ -500, "-500ms" },
+		{ -5000, "-5s" },
 		{ INT64_MIN, "-2562047788015h12m55.808s" },
 	};
 	static const struct {
 		int64_t ms;
 		const char *want;
 	} times[] = {
-		{ 0, "1970-01-01T00:00:00.000Z" }, { -1, "1970-01-01T00:00:00.000Z" },
-		{ INT64_C(951782399999), "2000-02-28T23:59:59.999Z" }, { INT64_C(951782400000), "2000-02-29T00:00:00.000Z" },
-		{ INT64_C(1709251199000), "2024-02-29T23:59:59.000Z" }, { INT64_C(4107542400000), "2100-03-01T00:00:00.000Z" },
-		{ INT64_C(1735689599999), "2024-12-31T23:59:59.999Z" }, { INT64_C(1735689600000), "2025-01-01T00:00:00.000Z" },
+		{ 0, "1970-01-01T00:00:00.000Z" },
+		{ -1, "1970-01-01T00:00:00.000Z" },
+		{ INT64_C(951782399999), "2000-02-28T23:59:59.999Z" },
+		{ INT64_C(951782400000), "2000-02-29T00:00:00.000Z" },
+		{ INT64_C(1709251199000), "2024-02-29T23:59:59.000Z" },
+		{ INT64_C(4107542400000), "2100-03-01T00:00:00.000Z" },
+		{ INT64_C(1735689599999), "2024-12-31T23:59:59.999Z" },
+		{ INT64_C(1735689600000), "2025-01-01T00:00:00.000Z" },
 		{ INT64_MAX, "9999-12-31T23:59:59.999Z" },
 	};
 	char want[200];
@@ -181,10 +208,13 @@ static void test_bounds(void)
 
 	memset(big, 'x', sizeof(big));
 	LOG(&l, WALL_NONE, LOG_INFO, "m", LOG_STR("v", str_of(big, LOG_VALUE_BYTES_MAX)), LOG_U64("n", 1));
-	tap_ok(strstr(out.text, "\xe2\x80\xa6") == NULL && strstr(out.text, " n=1\n") != NULL, "the longest value whole");
-	LOG(&l, WALL_NONE, LOG_INFO, "m", LOG_STR("v", str_of(big, LOG_VALUE_BYTES_MAX + 1)), LOG_U64("n", 1));
+	tap_ok(strstr(out.text, "\xe2\x80\xa6") == NULL && strstr(out.text, " n=1\n") != NULL,
+	       "the longest value whole");
+	LOG(&l, WALL_NONE, LOG_INFO, "m", LOG_STR("v", str_of(big, LOG_VALUE_BYTES_MAX + 1)),
+	    LOG_U64("n", 1));
 	v = strstr(out.text, " v=");
-	tap_ok(v != NULL && memcmp(v + 3 + LOG_VALUE_BYTES_MAX - 3, "\xe2\x80\xa6 n=1\n", 8) == 0, "one byte more is cut and marked");
+	tap_ok(v != NULL && memcmp(v + 3 + LOG_VALUE_BYTES_MAX - 3, "\xe2\x80\xa6 n=1\n", 8) == 0,
+	       "one byte more is cut and marked");
 	for (size_t i = 1; i + 4 <= sizeof(big); i += 4)
 		memcpy(big + i, "\xf0\x9f\x98\x80", 4);
 	LOG(&l, WALL_NONE, LOG_INFO, "m", LOG_STR("v", str_of(big, 2001)));
@@ -194,12 +224,15 @@ static void test_bounds(void)
 	l.service = str_of(big, sizeof(big));
 	for (int json = 0; json < 2; json++) {
 		l.format = json ? LOG_JSON : LOG_LOGFMT;
-		LOG(&l, ((wall_t){ 0 }), LOG_INFO, "m", LOG_STR("a", str_of(big, 999)), LOG_STR("b", str_of(big, 999)),
-		    LOG_STR("c", str_of(big, 999)), LOG_STR("d", str_of(big, 999)), LOG_U64("n", 7));
+		LOG(&l, ((wall_t){ 0 }), LOG_INFO, "m", LOG_STR("a", str_of(big, 999)),
+		    LOG_STR("b", str_of(big, 999)), LOG_STR("c", str_of(big, 999)),
+		    LOG_STR("d", str_of(big, 999)), LOG_U64("n", 7));
 		tap_ok(out.n <= LOG_LINE_BYTES_MAX && strstr(out.text, json ? "\"n\":7" : " n=7 ") != NULL &&
-		               strstr(out.text, json ? ",\"truncated\":true,\"time\":\"1970-01-01T00:00:00.000Z\"}\n"
-		                                     : " truncated=true time=1970-01-01T00:00:00.000Z\n") != NULL,
-		       "a full line leaves fields out, says so, and keeps its end (%s)", json ? "json" : "logfmt");
+			       strstr(out.text,
+				      json ? ",\"truncated\":true,\"time\":\"1970-01-01T00:00:00.000Z\"}\n"
+					   : " truncated=true time=1970-01-01T00:00:00.000Z\n") != NULL,
+		       "a full line leaves fields out, says so, and keeps its end (%s)",
+		       json ? "json" : "logfmt");
 	}
 }
 
@@ -221,8 +254,10 @@ static void test_sink(void)
 	for (int64_t ms = 5; ms < 1005; ms++)
 		ok = ok && !log_limit_pass(&lim, (mono_t){ ms }, &suppressed);
 	tap_ok(ok && suppressed == 0, "H24 then none for a second");
-	tap_ok(log_limit_pass(&lim, (mono_t){ 1005 }, &suppressed) && suppressed == 1000, "H24 the next says how many");
-	tap_ok(log_limit_pass(&lim, (mono_t){ 9999 }, &suppressed) && suppressed == 0, "H24 and the count starts anew");
+	tap_ok(log_limit_pass(&lim, (mono_t){ 1005 }, &suppressed) && suppressed == 1000,
+	       "H24 the next says how many");
+	tap_ok(log_limit_pass(&lim, (mono_t){ 9999 }, &suppressed) && suppressed == 0,
+	       "H24 and the count starts anew");
 }
 
 /* Whatever the bytes: one line, one newline, no control, balanced quotes, within bounds. */
@@ -264,8 +299,9 @@ static void test_random(struct rng *r)
 				in[k][i] = (char)rng_below(r, span);
 			s[k] = str_of(in[k], n);
 		}
-		LOG(&l, ((wall_t){ (int64_t)rng_next(r) }), LOG_INFO, "m", LOG_STR("a", s[0]), LOG_STR("b", s[1]),
-		    LOG_STR("c", s[2]), LOG_I64("i", (int64_t)rng_next(r)), LOG_MS("d", (int64_t)rng_next(r)));
+		LOG(&l, ((wall_t){ (int64_t)rng_next(r) }), LOG_INFO, "m", LOG_STR("a", s[0]),
+		    LOG_STR("b", s[1]), LOG_STR("c", s[2]), LOG_I64("i", (int64_t)rng_next(r)),
+		    LOG_MS("d", (int64_t)rng_next(r)));
 		ok = l.dropped == 0 && out.lines == 1 && line_is_safe();
 	}
 	tap_ok(ok, "H24 random bytes never break out of a line");

@@ -49,7 +49,8 @@ static struct map fresh(uint32_t entries_max, map_key_fn fn)
 
 static void test_siphash(void)
 {
-	/* SipHash paper, appendix A, and the authors' vectors.h for 2-4; CPython 3.11 with a zero key for 1-3. */
+	/* SipHash paper, appendix A, and the authors' vectors.h for 2-4; CPython 3.11 with a zero key for
+	 * 1-3. */
 	uint8_t key[16];
 	char in[16], hex[17] = "", got[32];
 	struct siphash_key k, zero = { 0, 0 };
@@ -70,13 +71,19 @@ static void test_siphash(void)
 	hex_put_u64(hex, siphash13(zero, STR("user@example.com/phone")));
 	tap_is_str(hex, "dd6f7828e4840ddb", "SipHash-1-3 of 22 bytes, zero key");
 	memcpy(got, "\1\0\0\0\0\0\0\0abc", 11);
-	tap_ok(siphash13_lead(k, 1, STR("abc")) == siphash13(k, str_of(got, 11)), "a lead is eight bytes in front");
+	tap_ok(siphash13_lead(k, 1, STR("abc")) == siphash13(k, str_of(got, 11)),
+	       "a lead is eight bytes in front");
 }
 
 static void test_hex(void)
 {
-	static const char *const bad[] = { "", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF", "0x23456789abcdef",
-		                           "0123456789abcdeg", " 123456789abcdef" };
+	static const char *const bad[] = { "",
+					   "0123456789abcde",
+					   "0123456789abcdef0",
+					   "0123456789ABCDEF",
+					   "0x23456789abcdef",
+					   "0123456789abcdeg",
+					   " 123456789abcdef" };
 	uint64_t v = 7;
 
 	tap_ok(hex_get_u64(STR("0123456789abcdef"), &v) && v == UINT64_C(0x0123456789abcdef), "hex is read");
@@ -90,15 +97,18 @@ static void test_basics(void)
 	struct map m = fresh(5, key_of);
 	uint32_t cursor = 0, sum = 0, v;
 
-	tap_ok(map_valid(&m) && map_count(&m) == 0 && map_probe_max(&m) == 0, "zeroed memory is an empty map");
+	tap_ok(map_valid(&m) && map_count(&m) == 0 && map_probe_max(&m) == 0,
+	       "zeroed memory is an empty map");
 	tap_ok(map_find(&m, STR("x")) == MAP_NONE && map_remove(&m, STR("x")) == MAP_NONE, "absent");
 	for (uint32_t i = 0; i < 5; i++) {
 		name(i, "u%u");
 		map_insert(&m, key_of(records, i), i);
 	}
 	tap_ok(map_valid(&m) && map_count(&m) == 5 && map_find(&m, STR("u3")) == 3, "full, and found");
-	tap_ok(map_find(&m, STR("u")) == MAP_NONE && map_find(&m, STR("")) == MAP_NONE, "a prefix is not the key");
-	tap_ok(map_remove(&m, STR("u3")) == 3 && map_find(&m, STR("u3")) == MAP_NONE && map_count(&m) == 4, "removed");
+	tap_ok(map_find(&m, STR("u")) == MAP_NONE && map_find(&m, STR("")) == MAP_NONE,
+	       "a prefix is not the key");
+	tap_ok(map_remove(&m, STR("u3")) == 3 && map_find(&m, STR("u3")) == MAP_NONE && map_count(&m) == 4,
+	       "removed");
 	while ((v = map_next(&m, &cursor)) != MAP_NONE)
 		sum += v;
 	tap_is_u64(sum, 0 + 1 + 2 + 4, "a walk meets all");
@@ -117,8 +127,10 @@ static void test_collisions(void)
 		map_insert_hash(&m, 0xfffffff0, i);
 	ok = map_valid(&m) && map_probe_max(&m) == 100;
 	for (uint32_t i = 0; i < 100; i += 2)
-		ok = ok && map_remove_hash(&m, 0xfffffff0, i) && !map_remove_hash(&m, 0xfffffff0, i) && map_valid(&m);
-	tap_ok(ok && map_count(&m) == 50 && map_probe_max(&m) == 50, "one hash for all, round the end of the table");
+		ok = ok && map_remove_hash(&m, 0xfffffff0, i) && !map_remove_hash(&m, 0xfffffff0, i) &&
+		     map_valid(&m);
+	tap_ok(ok && map_count(&m) == 50 && map_probe_max(&m) == 50,
+	       "one hash for all, round the end of the table");
 }
 
 struct composite {
@@ -140,7 +152,8 @@ static void test_composite(void)
 
 	for (uint32_t i = 0; i < 100; i++) {
 		records[i].room = i / 10;
-		records[i].id_n = (size_t)snprintf(records[i].id, sizeof(records[i].id), "d%u", (unsigned)i % 10);
+		records[i].id_n =
+			(size_t)snprintf(records[i].id, sizeof(records[i].id), "d%u", (unsigned)i % 10);
 		map_insert_hash(&m, map_hash_lead(&m, records[i].room, key_of(records, i)), i);
 	}
 	for (uint32_t i = 0; i < 100; i++) {
@@ -149,7 +162,8 @@ static void test_composite(void)
 		ok = ok && map_find_hash(&m, map_hash_lead(&m, c.room, c.id), composite_eq, &c) == i;
 	}
 	tap_ok(ok && map_valid(&m) && map_probe_max(&m) < 20, "keys of a number and a string");
-	tap_ok(map_hash_pair(&m, STR("ab"), STR("c")) != map_hash_pair(&m, STR("a"), STR("bc")), "a pair is not its sum");
+	tap_ok(map_hash_pair(&m, STR("ab"), STR("c")) != map_hash_pair(&m, STR("a"), STR("bc")),
+	       "a pair is not its sum");
 }
 
 static void test_model(struct rng *r)
@@ -191,8 +205,8 @@ static void test_probes(void)
 		name(i, "%u");
 		map_insert(&m, key_of(records, i), i);
 	}
-	tap_ok(map_valid(&m) && map_probe_max(&m) <= 24, "D8 %d similar ids at load %.2f: worst probe %u", BIG,
-	       (double)BIG / (m.mask + 1.0), (unsigned)map_probe_max(&m));
+	tap_ok(map_valid(&m) && map_probe_max(&m) <= 24, "D8 %d similar ids at load %.2f: worst probe %u",
+	       BIG, (double)BIG / (m.mask + 1.0), (unsigned)map_probe_max(&m));
 	m.slots[77].hash ^= 1;
 	tap_ok(m.slots[77].value_plus1 == 0 || !map_valid(&m), "map_valid() sees a wrong hash");
 }

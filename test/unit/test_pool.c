@@ -89,7 +89,8 @@ static void test_lifo(void)
 	tap_ok(pool_index(&p, (char *)pool_at(&p, 2) + 19) == 2, "number of a pointer into a cell");
 	pool_limit(&p, 2);
 	pool_give(&p, 0);
-	tap_ok(pool_take(&p) == POOL_NONE && pool_valid(&p), "a lowered limit: cells in use stay, no new ones");
+	tap_ok(pool_take(&p) == POOL_NONE && pool_valid(&p),
+	       "a lowered limit: cells in use stay, no new ones");
 	pool_give(&p, 2);
 	tap_ok(pool_take(&p) == 2 && pool_take(&p) == POOL_NONE, "up to the limit");
 	pool_limit(&p, POOL_NONE);
@@ -120,7 +121,8 @@ static void test_poison(void)
 	pool_init(&p, &r, 64, 4);
 	tap_ok(poison_is_laid(mem) && poison_is_laid(mem + 255), "cells never taken are poisoned");
 	cell = pool_at(&p, pool_take(&p));
-	tap_ok(!poison_is_laid(cell) && !poison_is_laid(cell + 63) && poison_is_laid(cell + 64), "a taken cell is not");
+	tap_ok(!poison_is_laid(cell) && !poison_is_laid(cell + 63) && poison_is_laid(cell + 64),
+	       "a taken cell is not");
 	pool_give(&p, 0);
 	tap_ok(poison_is_laid(cell) && poison_is_laid(cell + 8), "a given cell is, its link too");
 	tap_ok(pool_valid(&p) && poison_is_laid(cell), "validating leaves the poison");

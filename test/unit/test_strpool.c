@@ -79,7 +79,8 @@ static void test_none(void)
 	static const uint32_t one[STRPOOL_CLASSES] = { 1 };
 	struct strpool sp = fresh(one), zero;
 
-	tap_ok(strpool_put(&sp, STR_NONE) == STRREF_NONE && strpool_used(&sp) == 0, "the absent string costs nothing");
+	tap_ok(strpool_put(&sp, STR_NONE) == STRREF_NONE && strpool_used(&sp) == 0,
+	       "the absent string costs nothing");
 	tap_ok(str_absent(strpool_get(&sp, STRREF_NONE)), "and comes back absent");
 	strpool_drop(&sp, STRREF_NONE);
 	tap_ok(strpool_used(&sp) == 0, "dropping it does nothing");
@@ -101,7 +102,8 @@ static void test_model(struct rng *r)
 
 	for (unsigned step = 0; ok && step < STEPS; step++) {
 		if (rng_below(r, 100) < (step / 1000 % 2 == 0 ? 70U : 30U)) {
-			uint32_t bytes = rng_below(r, spans[rng_below(r, 6)]), at = rng_below(r, 2100 - bytes);
+			uint32_t bytes = rng_below(r, spans[rng_below(r, 6)]),
+				 at = rng_below(r, 2100 - bytes);
 			uint32_t class = strpool_class(bytes);
 			strref ref = strpool_put(&sp, str_of(text + at, bytes));
 

@@ -23,12 +23,31 @@ static mono_t at(int64_t ms)
 	return (mono_t){ ms };
 }
 
-/* Each row: one timer set `after_ms` after the start; it must not fire a millisecond early, and must fire on time. */
+/* Each row: one timer set `after_ms` after the start; it must not fire a millisecond early, and must fire on
+ * time. */
 static void test_single(void)
 {
 	static const int64_t after_ms[] = {
-		0, 1, 2, 63, 64, 65, 127, 128, 4095, 4096, 4097, 262143, 262144, 262145, 16777216, 1073741824,
-		INT64_C(3600000), INT64_C(86400000), INT64_C(68719476736), (INT64_C(1) << 42) - 1,
+		0,
+		1,
+		2,
+		63,
+		64,
+		65,
+		127,
+		128,
+		4095,
+		4096,
+		4097,
+		262143,
+		262144,
+		262145,
+		16777216,
+		1073741824,
+		INT64_C(3600000),
+		INT64_C(86400000),
+		INT64_C(68719476736),
+		(INT64_C(1) << 42) - 1,
 	};
 	struct owner o = { .before = "" };
 
@@ -42,9 +61,11 @@ static void test_single(void)
 		ok = timer_is_set(&o.t) && wheel_at(&w, &o.t).ms == due && wheel_next(&w).ms <= due;
 		if (after_ms[i] > 0)
 			early = wheel_pop(&w, at(due - 1)) != NULL;
-		ok = ok && !early && wheel_valid(&w) && wheel_next(&w).ms <= due && wheel_next(&w).ms > due - 64;
+		ok = ok && !early && wheel_valid(&w) && wheel_next(&w).ms <= due &&
+		     wheel_next(&w).ms > due - 64;
 		ok = ok && wheel_pop(&w, at(due)) == &o.t && !timer_is_set(&o.t) && timer_kind(&o.t) == 7;
-		ok = ok && wheel_pop(&w, at(due)) == NULL && wheel_next(&w).ms == INT64_MAX && wheel_valid(&w);
+		ok = ok && wheel_pop(&w, at(due)) == NULL && wheel_next(&w).ms == INT64_MAX &&
+		     wheel_valid(&w);
 		tap_ok(ok, "one timer after %" PRId64 " ms", after_ms[i]);
 	}
 	tap_ok(TIMER_OWNER(&o.t, struct owner, t) == &o, "owner of a timer");
@@ -68,14 +89,16 @@ static void test_corners(void)
 	wheel_set(&w, &a, at(START_MS + 5000));
 	wheel_set(&w, &b, at(START_MS + 5000));
 	wheel_set(&w, &c, at(START_MS - 99));
-	tap_ok(wheel_pop(&w, at(START_MS)) == &c && timer_kind(&c) == 255, "a deadline that has passed fires at once");
+	tap_ok(wheel_pop(&w, at(START_MS)) == &c && timer_kind(&c) == 255,
+	       "a deadline that has passed fires at once");
 	tap_ok(wheel_pop(&w, at(START_MS + 4999)) == NULL, "others wait");
 	wheel_set(&w, &c, at(START_MS + 5000));
 	tap_ok(wheel_pop(&w, at(START_MS + 9999)) == &a && wheel_pop(&w, at(START_MS + 9999)) == &b &&
-	               wheel_pop(&w, at(START_MS + 9999)) == &c,
+		       wheel_pop(&w, at(START_MS + 9999)) == &c,
 	       "one deadline: in the order of setting, over levels");
 	wheel_set(&w, &a, MONO_NEVER);
-	tap_ok(wheel_pop(&w, at(START_MS + (INT64_C(1) << 41))) == NULL && timer_is_set(&a), "never is not in 69 years");
+	tap_ok(wheel_pop(&w, at(START_MS + (INT64_C(1) << 41))) == NULL && timer_is_set(&a),
+	       "never is not in 69 years");
 	tap_ok(wheel_pop(&w, at(START_MS)) == NULL && wheel_valid(&w), "time that steps back is ignored");
 	wheel_set(&w, &b, at(0));
 	tap_ok(wheel_pop(&w, at(START_MS)) == &b, "and timers go on firing");
@@ -83,7 +106,8 @@ static void test_corners(void)
 	tap_ok(wheel_next(&w).ms == INT64_MAX && wheel_valid(&w), "empty again");
 	wheel_init(&w, at(INT64_MIN));
 	wheel_set(&w, &a, MONO_NEVER);
-	tap_ok(wheel_pop(&w, at(INT64_MIN + 5)) == NULL && wheel_valid(&w), "a clock that starts at the lowest number");
+	tap_ok(wheel_pop(&w, at(INT64_MIN + 5)) == NULL && wheel_valid(&w),
+	       "a clock that starts at the lowest number");
 }
 
 struct model {
@@ -158,7 +182,8 @@ static void test_model(struct rng *r)
 			m.now += 1 + (rng_below(r, 4) == 0 ? random_delay(r) : (int64_t)rng_below(r, 200));
 			ok = model_advance(&m, r);
 		}
-		ok = ok && wheel_valid(&w) && wheel_next(&w).ms <= model_first(&m) && wheel_next(&w).ms >= m.now;
+		ok = ok && wheel_valid(&w) && wheel_next(&w).ms <= model_first(&m) &&
+		     wheel_next(&w).ms >= m.now;
 		ok = ok && timer_is_set(&m.t[i]) == (m.due[i] != INT64_MAX) && timer_kind(&m.t[i]) == i;
 	}
 	tap_ok(ok, "model of %d timers, %u steps, %" PRIu64 " popped", TIMERS, step, m.popped);
@@ -173,7 +198,8 @@ static void test_next_drives(struct rng *r)
 	bool ok = true;
 
 	for (int i = 0; i < 1000 && ok; i++) {
-		int64_t now = START_MS + (int64_t)(rng_next(r) >> 30), due = now + 1 + rng_below(r, 2000000000);
+		int64_t now = START_MS + (int64_t)(rng_next(r) >> 30),
+			due = now + 1 + rng_below(r, 2000000000);
 		unsigned wakes = 0;
 
 		wheel_init(&w, at(START_MS));
@@ -185,7 +211,8 @@ static void test_next_drives(struct rng *r)
 		ok = now == due;
 		worst = wakes > worst ? wakes : worst;
 	}
-	tap_ok(ok && worst <= WHEEL_LEVELS, "sleeping until wheel_next() is on time, worst %u wakeups", worst);
+	tap_ok(ok && worst <= WHEEL_LEVELS, "sleeping until wheel_next() is on time, worst %u wakeups",
+	       worst);
 }
 
 /* An index that is wrong must be seen: the validator is worth something. */
