@@ -116,11 +116,13 @@ static const struct {
 	{ "H24 C1 (CSI)",       "\xc2\x9b" "2J",   "\"\\u009b2J\"",         "\"\\u009b2J\"" },
 	{ "H24 line separator", "a\xe2\x80\xa8",   "\"a\\u2028\"",          "\"a\\u2028\"" },
 	{ "H24 right to left",  "\xe2\x80\xae" "a", "\"\\u202ea\"",         "\"\\u202ea\"" },
-	{ "valid UTF-8",        "J\xc3\xbcrgen\xf0\x9f\x98\x80", "J\xc3\xbcrgen\xf0\x9f\x98\x80", "\"J\xc3\xbcrgen\xf0\x9f\x98\x80\"" },
+	{ "valid UTF-8",        "J\xc3\xbcrgen\xf0\x9f\x98\x80",
+	  "J\xc3\xbcrgen\xf0\x9f\x98\x80", "\"J\xc3\xbcrgen\xf0\x9f\x98\x80\"" },
 	{ "RFC 3629 stray",     "a\x80",           "\"a\\ufffd\"",          "\"a\\ufffd\"" },
 	{ "RFC 3629 overlong",  "\xc0\xaf",        "\"\\ufffd\\ufffd\"",    "\"\\ufffd\\ufffd\"" },
 	{ "RFC 3629 surrogate", "\xed\xa0\x80",    "\"\\ufffd\\ufffd\\ufffd\"", "\"\\ufffd\\ufffd\\ufffd\"" },
-	{ "RFC 3629 too high",  "\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"" },
+	{ "RFC 3629 too high",  "\xf4\x90\x80\x80",
+	  "\"\\ufffd\\ufffd\\ufffd\\ufffd\"", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"" },
 	{ "RFC 3629 cut",       "\xe2\x82",        "\"\\ufffd\\ufffd\"",    "\"\\ufffd\\ufffd\"" },
 };
 /* clang-format on */
