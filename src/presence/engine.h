@@ -94,6 +94,8 @@ enum engine_status engine_attach(struct engine *, uint32_t conn, const struct at
 /* The connection is gone, or its close was decided. Its subscriptions, typing and calls end; the debounce starts. */
 void engine_detach(struct engine *, uint32_t conn, struct now);
 bool engine_attached(const struct engine *, uint32_t conn);
+/* The number of its user, below users_max, the same for all of the user's connections; for per-user limits. */
+uint32_t engine_user_number(const struct engine *, uint32_t conn);
 
 /* A sign of life: any frame. */
 void engine_touch(struct engine *, uint32_t conn, struct now);

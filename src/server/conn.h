@@ -7,6 +7,7 @@
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H
 
+#include <stdalign.h>
 #include <stdint.h>
 
 #include "base/bucket.h"
@@ -47,6 +48,7 @@ enum conn_flag {
 	CONN_CONTINUED = 1 << 13,  /* 100 was sent for the request under way */
 	CONN_LEAVING = 1 << 14,    /* in the list of connections whose link the engine still has to take away */
 	CONN_CLOSE_SENT = 1 << 15, /* CLOSING: our Close was handed to the transport */
+	CONN_SERVED = 1 << 16,     /* HTTP: at least one request was answered */
 };
 
 /* Where a connection comes from. IPv4 as ::ffff:a.b.c.d; all zero for a unix socket. */
@@ -60,25 +62,25 @@ struct conn {
 	int32_t handle;
 	uint32_t generation;       /* of this slot; part of every readiness event, so that a late one is recognised */
 	uint32_t mark;             /* serial of the last event delivered here: nobody gets an event twice */
-	uint16_t flags;            /* enum conn_flag */
+	uint32_t flags;            /* enum conn_flag */
 	uint8_t state;             /* enum conn_state; conn_to() alone writes it */
 	uint8_t dialect;           /* enum dialect_id */
+	uint8_t listener;
+	uint8_t intake_class;
 	uint32_t head;             /* first queued frame; FRAME_NONE: nothing queued */
 	uint32_t head_sent;        /* bytes of it already written */
 	uint32_t node_first;       /* the frames behind it, in queue nodes; POOL_NONE: none */
 	uint32_t node_last;
 	uint32_t queued_messages;  /* head included */
 	uint32_t queued_bytes;     /* head_sent not subtracted */
-	uint8_t listener;
 	uint8_t bad_streak;        /* malformed messages in a row */
 	uint8_t limited_streak;    /* messages over a rate limit in a row */
-	uint8_t intake_class;
 	uint32_t intake;           /* buffer of the message or request that came in part; POOL_NONE */
 	uint32_t intake_bytes;     /* held in it */
-	uint32_t control;          /* block of a control frame that came in part; POOL_NONE */
+	uint32_t loan;             /* LIVE: a control frame that came in part; HTTP: cursor of a streamed response; POOL_NONE */
 
 	/* --- the rest --- */
-	struct timer timer;        /* one, for the earliest of all that this connection waits for */
+	alignas(64) struct timer timer; /* one, for the earliest of all that this connection waits for */
 	mono_t heard;              /* last input */
 	mono_t pinged;             /* last ping, or when the first is due to be counted from */
 	mono_t blocked_since;      /* with CONN_BLOCKED: last progress */

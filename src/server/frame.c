@@ -66,6 +66,7 @@ bool frame_open(struct frames *fs, struct frame_writer *fw, uint16_t headroom)
 
 	assert(headroom <= FRAME_INLINE_BYTES / 2);
 	fw->frames = fs;
+	fs->opened++;
 	fw->last_block = POOL_NONE;
 	fw->frame = pool_take(&fs->cells);
 	if (fw->frame == POOL_NONE)

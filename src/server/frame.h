@@ -44,6 +44,7 @@ static_assert(sizeof(struct frame) == FRAME_CELL_BYTES, "the cell is filled");
 
 struct frames {
 	struct pool cells, blocks;
+	uint32_t opened;        /* frames ever opened, modulo 2^32 */
 };
 
 struct frame_writer {

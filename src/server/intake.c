@@ -15,7 +15,7 @@ void intake_init(struct intake *in, struct region *r, uint64_t large_bytes, cons
 	pool_init(&in->pools[0], r, INTAKE_SMALL_BYTES, counts->small);
 	pool_init(&in->pools[1], r, INTAKE_MEDIUM_BYTES, counts->medium);
 	pool_init(&in->pools[2], r, (uint32_t)in->bytes_max[2], counts->large);
-	pool_init(&in->control, r, INTAKE_CONTROL_BYTES, counts->control);
+	pool_init(&in->loans, r, INTAKE_LOAN_BYTES, counts->loans);
 }
 
 uint8_t *intake_bytes(const struct intake *in, const struct conn *c)
@@ -83,16 +83,16 @@ void intake_consume(struct intake *in, struct conn *c, uint32_t n)
 	c->intake_bytes -= n;
 }
 
-uint8_t *intake_control(struct intake *in, struct conn *c)
+void *intake_loan(struct intake *in, struct conn *c)
 {
-	if (c->control == POOL_NONE)
-		c->control = pool_take(&in->control);
-	return c->control == POOL_NONE ? NULL : pool_at(&in->control, c->control);
+	if (c->loan == POOL_NONE)
+		c->loan = pool_take(&in->loans);
+	return c->loan == POOL_NONE ? NULL : pool_at(&in->loans, c->loan);
 }
 
-void intake_control_release(struct intake *in, struct conn *c)
+void intake_loan_release(struct intake *in, struct conn *c)
 {
-	if (c->control != POOL_NONE)
-		pool_give(&in->control, c->control);
-	c->control = POOL_NONE;
+	if (c->loan != POOL_NONE)
+		pool_give(&in->loans, c->loan);
+	c->loan = POOL_NONE;
 }

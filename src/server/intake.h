@@ -15,17 +15,17 @@ enum {
 	INTAKE_SMALL_BYTES = 4096,
 	INTAKE_MEDIUM_BYTES = 81920, /* a whole request: 8 KiB of head, 64 KiB of body; also one read of unread input */
 	INTAKE_CLASSES = 3,          /* the third: the largest message of any dialect */
-	INTAKE_CONTROL_BYTES = 128,
+	INTAKE_LOAN_BYTES = 160,     /* a control frame's payload, or the cursor of a streamed response */
 };
 
 struct intake {
 	struct pool pools[INTAKE_CLASSES];
 	uint64_t bytes_max[INTAKE_CLASSES];
-	struct pool control;
+	struct pool loans;
 };
 
 struct intake_counts {
-	uint32_t small, medium, large, control;
+	uint32_t small, medium, large, loans;
 };
 
 void intake_init(struct intake *, struct region *, uint64_t large_bytes, const struct intake_counts *);
@@ -40,8 +40,8 @@ uint8_t *intake_bytes(const struct intake *, const struct conn *);
 void intake_consume(struct intake *, struct conn *, uint32_t n);
 void intake_release(struct intake *, struct conn *);
 
-/* The block for a control frame that came in part; NULL when there is none. */
-uint8_t *intake_control(struct intake *, struct conn *);
-void intake_control_release(struct intake *, struct conn *);
+/* A small block for as long as it is needed, the same at each call until released; NULL when there is none. */
+void *intake_loan(struct intake *, struct conn *);
+void intake_loan_release(struct intake *, struct conn *);
 
 #endif

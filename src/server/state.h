@@ -52,6 +52,7 @@ struct staging {
 	uint32_t frames[STAGED_FRAMES_MAX];
 	uint32_t frame_count;           /* 0: nothing staged */
 	uint32_t used;
+	uint32_t opened;                /* frames.opened when it was made: a frame's number may be another frame's by now */
 };
 
 struct address_count {
@@ -83,7 +84,8 @@ struct server {
 	uint32_t conn_slots;            /* connections_max + SPARE_CONNECTIONS */
 	uint32_t conns_high;            /* slots at and above were never used */
 	struct conn_list free;          /* last in, first out */
-	struct conn_list dirty, leaving, doomed, resume;
+	struct conn_list dirty;         /* room for twice the slots: one may come back while it is worked off */
+	struct conn_list leaving, doomed, resume;
 	struct pool nodes;              /* struct queue_node */
 	struct frames frames;
 	struct intake intake;
@@ -95,7 +97,7 @@ struct server {
 	struct map addresses;
 	struct pool address_cells;
 
-	char *input;                    /* INPUT_BYTES */
+	uint8_t *input;                 /* INTAKE_MEDIUM_BYTES: also takes what was left unread in an intake */
 	struct json json;
 	struct json_tok *tokens;
 	struct decode_scratch *scratch;
@@ -106,6 +108,7 @@ struct server {
 	uint32_t drain_cursor;          /* slots below it were told to go */
 	struct timer drain_timer;
 	uint64_t turn_messages;         /* frames read in this turn, for the latency histogram */
+	const struct conn *acting;      /* whose doing the engine is working on, for the log's `conn`; NULL: a timer's */
 	bool warned_trust_token;
 	size_t memory_bytes;
 };

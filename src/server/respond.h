@@ -1,0 +1,52 @@
+/*
+ * server/respond.h: HTTP answers, into the connection's queue.
+ *
+ *	struct response r;
+ *	if (respond_open(s, c, &r)) { jsonw_obj(r.json); ...; jsonw_end_obj(r.json); }
+ *	respond_close(s, c, &r, 200, RESPOND_JSON);
+ */
+#ifndef SERVER_RESPOND_H
+#define SERVER_RESPOND_H
+
+#include "server/conn.h"
+#include "server/frame.h"
+#include "server/metrics.h"
+
+struct server;
+
+#define RESPOND_JSON STR("application/json")
+#define RESPOND_METRICS STR("text/plain; version=0.0.4; charset=utf-8")
+
+struct response {
+	struct frame_writer body;
+	struct jsonw *json;      /* write the body through this; valid after respond_open() */
+	bool open;
+};
+
+/* Starts a body. False (there is no room) may be ignored: json then swallows what is written, and respond_close answers 503. */
+bool respond_open(struct server *, struct conn *, struct response *);
+
+/* Ends the body and queues head and body. */
+void respond_close(struct server *, struct conn *, struct response *, unsigned status, struct str content_type);
+
+/* An answer without a body: 204, 202 and the like. */
+void respond_empty(struct server *, struct conn *, unsigned status);
+
+/* The JSON error answer. `allow` only with 405; the connection goes on unless `last`. */
+struct respond_error {
+	unsigned status;
+	struct str message;
+	struct str allow;
+	unsigned retry_after_s;
+	bool last;
+	enum refusal why;
+};
+void respond_error(struct server *, struct conn *, const struct respond_error *);
+
+/* GET /presence with many users: pieces of bounded size, the next once the last was written. `began` answers whether the
+ * head was queued. */
+void respond_stream_presence(struct server *, struct conn *);
+/* The next piece; called when all before it has been written. */
+void respond_stream_next(struct server *, struct conn *);
+
+#endif

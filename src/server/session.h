@@ -1,0 +1,46 @@
+/*
+ * server/session.h: one WebSocket connection after its handshake: frames to messages, messages to commands, commands to the engine.
+ */
+#ifndef SERVER_SESSION_H
+#define SERVER_SESSION_H
+
+#include "presence/engine.h"
+#include "server/conn.h"
+#include "server/metrics.h"
+
+struct server;
+
+/* Who a handshake said it is. Slices borrow the request. */
+struct identity {
+	enum dialect_id dialect;
+	bool subprotocol;        /* presenced.NAME was offered and is echoed */
+	bool anonymous;          /* echo, or nobody at all (closed 1002 after the upgrade) */
+	struct str user_id, username, device_id;
+};
+
+/* The upgrade was answered with 101: greets and attaches. The connection becomes LIVE (or CLOSING when there is no room). */
+void session_start(struct server *, struct conn *, const struct identity *);
+
+/* Bytes from the peer; may be changed. */
+void session_input(struct server *, struct conn *, uint8_t *bytes, size_t n);
+
+/* The peer ended its stream. */
+void session_input_end(struct server *, struct conn *);
+
+/* Sends Close (after what is queued, if the peer reads) and takes the connection's presence away. `why`: REFUSED_COUNT when nobody is at fault. */
+void session_close(struct server *, struct conn *, unsigned code, struct str reason, enum refusal why);
+
+/* All that was queued has been written. */
+void session_written(struct server *, struct conn *);
+
+/* The connection's timer fired. */
+void session_timer(struct server *, struct conn *);
+
+/* When the connection next has to be looked at, by its state. */
+mono_t session_deadline(const struct server *, const struct conn *);
+
+/* The engine's sink. */
+void session_engine_close(void *ctx, uint32_t conn, enum engine_close);
+void session_engine_note(void *ctx, enum engine_note, struct str user, struct str device, int64_t number, struct now);
+
+#endif
