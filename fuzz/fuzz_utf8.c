@@ -1,6 +1,6 @@
 /*
- * base/utf8: a text is judged the same whole, byte by byte and split in two, at the same byte; and what it accepts reads
- * and writes back to the same bytes.
+ * base/utf8: a text is judged the same whole, byte by byte and split in two, at the same byte; and what it
+ * accepts reads and writes back to the same bytes.
  */
 #include <stdlib.h>
 

@@ -1,13 +1,14 @@
 /*
  * wire/websocket and wire/ws_frame. The first byte chooses limits and how to cut, the rest is the stream.
- * Properties: the trace does not depend on how the stream is cut (ws_trace.h asserts websocket.h's promises besides);
- * what the encoder writes, the decoder at the other end reads back.
+ * Properties: the trace does not depend on how the stream is cut (ws_trace.h asserts websocket.h's promises
+ * besides); what the encoder writes, the decoder at the other end reads back.
  */
 #include "../test/wire/ws_trace.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-/* Feeds a copy in pieces of the size's own, so that ASan sees one byte too far; `seed` 0: whole, 1: byte by byte. */
+/* Feeds a copy in pieces of the size's own, so that ASan sees one byte too far; `seed` 0: whole, 1: byte by
+ * byte. */
 static void run(struct ws_trace *t, const struct ws_limits *lim, const uint8_t *data, size_t n, uint32_t seed)
 {
 	ws_trace_init(t, lim);
@@ -33,7 +34,8 @@ static void require_same(const struct ws_trace *a, const struct ws_trace *b)
 	WS_REQUIRE(a->failed || a->closed || memcmp(&a->dec, &b->dec, sizeof(a->dec)) == 0);
 }
 
-/* The input as the payload of a binary message in fragments of `step` with a ping in each gap, and of a close. */
+/* The input as the payload of a binary message in fragments of `step` with a ping in each gap, and of a
+ * close. */
 static void round_trip(const uint8_t *data, size_t n, size_t step, bool to_server)
 {
 	static struct ws_trace t, want;
@@ -41,6 +43,7 @@ static void round_trip(const uint8_t *data, size_t n, size_t step, bool to_serve
 	                               .peer_is_server = !to_server };
 	uint8_t head[WS_HEADER_BYTES_MAX], control[WS_FRAME_CONTROL_BYTES_MAX], *copy = malloc(n + 1);
 	size_t at = 0, piece;
+	bool fin;
 
 	WS_REQUIRE(copy != NULL);
 	memcpy(copy, data, n);
@@ -51,12 +54,12 @@ static void round_trip(const uint8_t *data, size_t n, size_t step, bool to_serve
 		enum ws_opcode op = at == 0 ? WS_BINARY : WS_CONTINUATION;
 
 		piece = step < n - at ? step : n - at;
+		fin = at + piece == n;
 		if (to_server) {
-			ws_trace_feed(&t, head, ws_frame_header_masked(head, op, at + piece == n, piece, key));
+			ws_trace_feed(&t, head, ws_frame_header_masked(head, op, fin, piece, key));
 			ws_frame_mask(copy + at, piece, key);
 		} else {
-			ws_trace_feed(&t, head, ws_frame_header(head, op, at + piece == n, piece));
-			ws_trace_feed(&t, control, 0);
+			ws_trace_feed(&t, head, ws_frame_header(head, op, fin, piece));
 		}
 		ws_trace_feed(&t, copy + at, piece);
 		at += piece;

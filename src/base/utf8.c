@@ -1,7 +1,8 @@
 /*
- * Invariants: need is 0 to 3 or UTF8_FAILED; while it is 1 to 3, 0x80 <= lo <= hi <= 0xbf. Only the first continuation
- * byte ever has a range other than 0x80-0xbf: that range is what keeps out overlong forms (after E0, F0), surrogates
- * (after ED) and what lies above U+10FFFF (after F4), so that each of them fails at its second byte, not its last.
+ * Invariants: need is 0 to 3 or UTF8_FAILED; while it is 1 to 3, 0x80 <= lo <= hi <= 0xbf. Only the first
+ * continuation byte ever has a range other than 0x80-0xbf: that range is what keeps out overlong forms
+ * (after E0, F0), surrogates (after ED) and what lies above U+10FFFF (after F4), so that each of them fails
+ * at its second byte, not its last.
  */
 #include "base/utf8.h"
 
@@ -58,6 +59,30 @@ static inline struct utf8 step(struct utf8 u, uint8_t b)
 	return (struct utf8){ (uint8_t)(u.need - 1), 0x80, 0xbf };
 }
 
+static inline bool is_continuation(uint8_t b)
+{
+	return (b & 0xc0) == 0x80;
+}
+
+/* Bytes of the code point at `p`, which has UTF8_BYTES_MAX bytes to read and is not ASCII; 0 when it is
+ * ill-formed. */
+static inline size_t whole(const uint8_t *p)
+{
+	struct utf8 u;
+
+	assert(p[0] >= 0x80);
+	if (p[0] < 0xe0)
+		return p[0] >= 0xc2 && is_continuation(p[1]) ? 2 : 0;
+	if (p[0] > 0xf4)
+		return 0;
+	u = lead(p[0]);
+	if (p[1] < u.lo || p[1] > u.hi || !is_continuation(p[2]))
+		return 0;
+	if (p[0] < 0xf0)
+		return 3;
+	return is_continuation(p[3]) ? 4 : 0;
+}
+
 size_t utf8_feed(struct utf8 *u, const uint8_t *p, size_t n)
 {
 	struct utf8 now = *u;
@@ -70,6 +95,14 @@ size_t utf8_feed(struct utf8 *u, const uint8_t *p, size_t n)
 		if (now.need == 0 && p[i] < 0x80) {
 			i += ascii_run(p + i, n - i);
 			continue;
+		}
+		/* whole code points in one go; what is cut or wrong falls to step(), which knows the byte */
+		if (now.need == 0 && n - i >= UTF8_BYTES_MAX) {
+			size_t run = whole(p + i);
+
+			i += run;
+			if (run > 0)
+				continue;
 		}
 		now = step(now, p[i]);
 		if (now.need == UTF8_FAILED)
@@ -96,7 +129,8 @@ bool utf8_is_id(struct str s)
 	for (size_t i = 0; i < s.n; i++) {
 		if (p[i] < 0x20 || p[i] == 0x7f)
 			return false;
-		/* U+0080-009F is C2 80 to C2 9F, and C2 is never a continuation byte; valid text has one after it */
+		/* U+0080-009F is C2 80 to C2 9F, and C2 is never a continuation byte; valid text has one
+		 * after it */
 		if (p[i] == 0xc2 && p[i + 1] < 0xa0)
 			return false;
 	}

@@ -1,11 +1,12 @@
 /*
  * Invariants:
- *   - A header is read a byte at a time, whatever the input's pieces are: the first byte that cannot be right decides
- *     the error, so every split of a stream fails at the same byte for the same cause.
- *   - Sizes are compared before they are added: message_bytes never passes message_bytes_max by a header's doing, and
- *     `remaining` never passes message_bytes. A length is 64 bits unsigned from header to event, never a pointer offset.
- *   - Control frames come between data frames, never inside one, so `remaining`, `key` and `head` serve both; what a
- *     message keeps across them (message, message_bytes, fragments, text) no control frame touches.
+ *   - A header is read a byte at a time, whatever the input's pieces are: the first byte that cannot be
+ *     right decides the error, so every split of a stream fails at the same byte for the same cause.
+ *   - Sizes are compared before they are added: message_bytes never passes message_bytes_max by a header's
+ *     doing, and in a data frame `remaining` never passes message_bytes. A length is 64 bits unsigned from
+ *     header to event, and narrowed only after it was compared with the bytes at hand.
+ *   - Control frames come between data frames, never inside one, so `remaining`, `key` and `head` serve both;
+ *     what a message keeps across them (message, message_bytes, fragments, text) no control frame touches.
  *   - `at` > 0 in ST_CONTROL means bytes in the scratch block; in every other payload state it is 0.
  */
 #include "wire/websocket.h"
@@ -88,9 +89,11 @@ static enum ws_err check_head(const struct ws_dec *d, const struct ws_limits *li
 /* A data frame's length is known: the message begins or grows by it, if it may. */
 static enum ws_err begin_data(struct ws_dec *d, const struct ws_limits *lim)
 {
+	uint64_t max = lim->message_bytes_max;
+
 	assert(lim->fragments_max > 0);
-	/* not `bytes + remaining > max`: the sum may wrap, and the limit may have shrunk below what is there */
-	if (d->message_bytes > lim->message_bytes_max || d->remaining > lim->message_bytes_max - d->message_bytes)
+	/* no sum is compared: it may wrap, and the limit may have shrunk below what is there */
+	if (d->message_bytes > max || d->remaining > max - d->message_bytes)
 		return WS_ERR_TOO_BIG;
 	if (d->fragments >= lim->fragments_max)
 		return WS_ERR_FRAGMENTS;
@@ -208,8 +211,8 @@ static void give_data(struct ws_dec *d, uint8_t *p, size_t n, bool last, struct 
 }
 
 /* Up to `n` payload bytes of a data frame; the bytes consumed go to `used`. */
-static enum ws_err take_data(struct ws_dec *d, const struct ws_limits *lim, uint8_t *in, size_t n, size_t *used,
-                             struct ws_event *ev)
+static enum ws_err take_data(struct ws_dec *d, const struct ws_limits *lim, uint8_t *in, size_t n,
+                             size_t *used, struct ws_event *ev)
 {
 	size_t piece = d->remaining < n ? (size_t)d->remaining : n;
 	bool text = (d->message & (OPCODE | RSV1)) == WS_TEXT;
@@ -253,12 +256,12 @@ static enum ws_err give_close(struct ws_dec *d, uint8_t *p, size_t n, struct ws_
 }
 
 /* Up to `n` payload bytes of a control frame; the bytes consumed go to `used`. */
-static enum ws_err take_control(struct ws_dec *d, const struct ws_limits *lim, uint8_t *control, uint8_t *in, size_t n,
-                                size_t *used, struct ws_event *ev)
+static enum ws_err take_control(struct ws_dec *d, const struct ws_limits *lim, uint8_t *control,
+                                uint8_t *in, size_t n, size_t *used, struct ws_event *ev)
 {
 	size_t piece = d->remaining < n ? (size_t)d->remaining : n;
 	size_t whole = d->at + (size_t)d->remaining;
-	uint8_t *p = in;
+	uint8_t *p = in, op;
 
 	assert(whole <= WS_CONTROL_BYTES_MAX);
 	assert(d->at == 0 || control != NULL);
@@ -281,9 +284,10 @@ static enum ws_err take_control(struct ws_dec *d, const struct ws_limits *lim, u
 	p = piece < whole ? control : in;
 	d->at = 0;
 	d->state = ST_HEAD;
-	if ((d->head & OPCODE) == WS_CLOSE)
+	op = d->head & OPCODE;
+	if (op == WS_CLOSE)
 		return give_close(d, p, whole, ev);
-	*ev = (struct ws_event){ .type = (d->head & OPCODE) == WS_PING ? WS_EV_PING : WS_EV_PONG, .p = p, .n = whole };
+	*ev = (struct ws_event){ .type = op == WS_PING ? WS_EV_PING : WS_EV_PONG, .p = p, .n = whole };
 	return WS_OK;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Invariants: every header written is the shortest that can say its length, which RFC 6455 5.2 demands; a word of the
- * mask is the key twice as it lies in memory, so that masking by words is the same on either byte order.
+ * Invariants: every header written is the shortest that can say its length, which RFC 6455 5.2 demands; a
+ * word of the mask is the key twice as it lies in memory, so that masking by words is the same on either
+ * byte order.
  */
 #include "wire/ws_frame.h"
 
@@ -39,8 +40,8 @@ size_t ws_frame_header(uint8_t out[WS_HEADER_BYTES_MAX], enum ws_opcode op, bool
 	return 10;
 }
 
-size_t ws_frame_header_masked(uint8_t out[WS_HEADER_BYTES_MAX], enum ws_opcode op, bool fin, uint64_t payload_bytes,
-                              const uint8_t key[4])
+size_t ws_frame_header_masked(uint8_t out[WS_HEADER_BYTES_MAX], enum ws_opcode op, bool fin,
+                              uint64_t payload_bytes, const uint8_t key[4])
 {
 	size_t n = ws_frame_header(out, op, fin, payload_bytes);
 
@@ -76,7 +77,8 @@ size_t ws_frame_close(uint8_t out[WS_FRAME_CONTROL_BYTES_MAX], unsigned code, st
 
 bool ws_frame_code_valid(unsigned code)
 {
-	return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+	return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
+	       (code >= 3000 && code <= 4999);
 }
 
 void ws_frame_mask(uint8_t *p, size_t n, uint8_t key[4])

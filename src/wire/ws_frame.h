@@ -1,10 +1,11 @@
 /*
- * wire/ws_frame.h: RFC 6455 section 5.2, outgoing: frame headers and control frames, and the vocabulary that both
- * directions share (opcodes, close codes, masking).
+ * wire/ws_frame.h: RFC 6455 section 5.2, outgoing: frame headers and control frames, and the vocabulary
+ * that both directions share (opcodes, close codes, masking).
  *
- * A server's frame is ws_frame_header() followed by the payload as it is, so that one encoded frame serves every
- * receiver. A client's is ws_frame_header_masked() followed by the payload run through ws_frame_mask(). Nothing here
- * owns, allocates or fails: what must not be sent is an assertion, because the caller composed it. Lengths are bytes.
+ * A server's frame is ws_frame_header() followed by the payload as it is, so that one encoded frame serves
+ * every receiver. A client's is ws_frame_header_masked() followed by the payload run through
+ * ws_frame_mask(). Nothing here owns, allocates or fails: what must not be sent is an assertion, because
+ * the caller composed it. Lengths are bytes.
  */
 #ifndef WIRE_WS_FRAME_H
 #define WIRE_WS_FRAME_H
@@ -44,28 +45,29 @@ enum {
 	WS_FRAME_REASON_BYTES_MAX = WS_CONTROL_BYTES_MAX - 2,  /* of a Close, after its code */
 };
 
-/* A server's header, of minimal length and never masked; returns its length, 2, 4 or 10. A control frame must have
- * fin and at most WS_CONTROL_BYTES_MAX of payload; no payload may reach 2^63. */
+/* A server's header, of minimal length and never masked; returns its length, 2, 4 or 10. A control frame
+ * must have fin and at most WS_CONTROL_BYTES_MAX of payload; no payload may reach 2^63. */
 size_t ws_frame_header(uint8_t out[WS_HEADER_BYTES_MAX], enum ws_opcode op, bool fin, uint64_t payload_bytes);
 
-/* A client's header, which ends in the masking key; returns its length, 6, 8 or 14. The key should be unpredictable
- * (RFC 6455 5.3). */
-size_t ws_frame_header_masked(uint8_t out[WS_HEADER_BYTES_MAX], enum ws_opcode op, bool fin, uint64_t payload_bytes,
-                              const uint8_t key[4]);
+/* A client's header, which ends in the masking key; returns its length, 6, 8 or 14. The key should be
+ * unpredictable (RFC 6455 5.3). */
+size_t ws_frame_header_masked(uint8_t out[WS_HEADER_BYTES_MAX], enum ws_opcode op, bool fin,
+                              uint64_t payload_bytes, const uint8_t key[4]);
 
-/* A server's whole control frame; returns its length. `payload` is copied: at most WS_CONTROL_BYTES_MAX, and must not
- * overlap `out`. A Close made here is the empty one; see ws_frame_close(). */
+/* A server's whole control frame; returns its length. `payload` is copied: at most WS_CONTROL_BYTES_MAX, and
+ * must not overlap `out`. A Close made here is the empty one; see ws_frame_close(). */
 size_t ws_frame_control(uint8_t out[WS_FRAME_CONTROL_BYTES_MAX], enum ws_opcode op, struct str payload);
 
-/* A server's whole Close frame; returns its length. `code` must be one that may be sent (ws_frame_code_valid), so not
- * 1005, 1006 or 1015; `reason` must be valid UTF-8, is copied, and is cut at a code point when it is too long. */
+/* A server's whole Close frame; returns its length. `code` must be one that may be sent
+ * (ws_frame_code_valid), so not 1005, 1006 or 1015; `reason` must be valid UTF-8, is copied, and is cut at a
+ * code point when it is too long. */
 size_t ws_frame_close(uint8_t out[WS_FRAME_CONTROL_BYTES_MAX], unsigned code, struct str reason);
 
 /* Whether a Close frame may carry `code`: 1000-1003, 1007-1014, 3000-4999 (RELIABILITY F14). */
 bool ws_frame_code_valid(unsigned code);
 
-/* Masks or unmasks `n` bytes in place, which is the same (RFC 6455 5.3), and turns `key` so that the next call goes on
- * where this one ended. */
+/* Masks or unmasks `n` bytes in place, which is the same (RFC 6455 5.3), and turns `key` so that the next
+ * call goes on where this one ended. */
 void ws_frame_mask(uint8_t *p, size_t n, uint8_t key[4]);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * base/utf8 against RFC 3629: rows with the offset of the first bad byte, and every sequence of up to three bytes (and
- * every code point) against a second, slower reading of the RFC's grammar. Rows run whole, at every 2-way split, byte by
- * byte, at every alignment of the word path, and flush against a guard page.
+ * base/utf8 against RFC 3629: rows with the offset of the first bad byte, and every sequence of up to three
+ * bytes (and every code point) against a second, slower reading of the RFC's grammar. Rows run whole, at
+ * every 2-way split, byte by byte, at every alignment of the word path, and flush against a guard page.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -45,7 +45,8 @@ static const struct {
 	{ "words: bad byte 7 of a word", ROW("0123456789abcde\x80" "ghijklmn"), 15 },
 	{ "words: bad byte behind four words", ROW("0123456789abcdef0123456789abcdef\xc0"), 32 },
 	{ "words: bad byte in the fourth word", ROW("0123456789abcdef0123456789abcde\xfe" "0123456789"), 31 },
-	{ "words: code point over two words", ROW("0123456\xe2\x82\xac" "0123456789abcdef\xf0\x9f\x98\x80"), OK },
+	{ "words: code point over two words",
+	  ROW("0123456\xe2\x82\xac" "0123456789abcdef\xf0\x9f\x98\x80"), OK },
 	{ "words: long and cut", ROW("0123456789abcdef0123456789abcdef\xe2\x82"), OPEN },
 };
 
@@ -196,7 +197,8 @@ static void test_code_points(void)
 static void test_next_lenient(void)
 {
 	struct str s = STR("a\xe2\x82" "b\xff\xed\xa0\x80\xf0\x9f");
-	static const uint32_t want[] = { 'a', 0xfffd, 0xfffd, 'b', 0xfffd, 0xfffd, 0xfffd, 0xfffd, 0xfffd, 0xfffd };
+	static const uint32_t want[] = { 'a', 0xfffd, 0xfffd, 'b',
+	                                 0xfffd, 0xfffd, 0xfffd, 0xfffd, 0xfffd, 0xfffd };
 	size_t i = 0;
 
 	for (; s.n > 0 && i < sizeof(want) / sizeof(want[0]); i++)
@@ -215,9 +217,12 @@ static void test_ids(void)
 	tap_ok(!utf8_is_id(str_of(long_id, ID_BYTES_MAX + 1)), "id: not 129");
 	memcpy(long_id + 126, "\xe2\x82\xac", 3);
 	tap_ok(!utf8_is_id(str_of(long_id, ID_BYTES_MAX)), "id: not cut inside a code point");
-	tap_ok(utf8_is_id(STR("J\xc3\xb6rg \xf0\x9f\x98\x80/%00\"'")), "id: any character that is no control");
-	tap_ok(!utf8_is_id(STR("a\0b")) && !utf8_is_id(STR("a\x1f")) && !utf8_is_id(STR("a\x7f")), "id: no C0, no DEL");
-	tap_ok(!utf8_is_id(STR("\xc2\x80")) && !utf8_is_id(STR("a\xc2\x9f")) && utf8_is_id(STR("\xc2\xa0")), "id: no C1");
+	tap_ok(utf8_is_id(STR("J\xc3\xb6rg \xf0\x9f\x98\x80/%00\"'")),
+	       "id: any character that is no control");
+	tap_ok(!utf8_is_id(STR("a\0b")) && !utf8_is_id(STR("a\x1f")) && !utf8_is_id(STR("a\x7f")),
+	       "id: no C0, no DEL");
+	tap_ok(!utf8_is_id(STR("\xc2\x80")) && !utf8_is_id(STR("a\xc2\x9f")) && utf8_is_id(STR("\xc2\xa0")),
+	       "id: no C1");
 	tap_ok(!utf8_is_id(STR("\xff")), "id: valid UTF-8");
 }
 

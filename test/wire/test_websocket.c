@@ -1,7 +1,8 @@
 /*
- * The WebSocket codec against RFC 6455, RELIABILITY section C (F1..F23), and the cases of the Autobahn test suite
- * (AB n.n.n, groups 1 to 7 and 10), as rows: frames in, the whole trace out. Each row runs whole, byte by byte, at every
- * 2-way split (of long rows: at the ends, and every 997 bytes), and each piece lies flush against a guard page.
+ * The WebSocket codec against RFC 6455, RELIABILITY section C (F1..F23), and the cases of the Autobahn test
+ * suite (AB n.n.n, groups 1 to 7 and 10), as rows: frames in, the whole trace out. Each row runs whole,
+ * byte by byte, at every 2-way split (of long rows: at the ends, and every 997 bytes), and each piece lies
+ * flush against a guard page.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,7 +44,8 @@ struct ws_case {
 static const struct ws_limits echo = { .message_bytes_max = 16 << 20, .fragments_max = 65536 };
 static const struct ws_limits tight = { .message_bytes_max = 100, .fragments_max = 4 };
 static const struct ws_limits deflated = { .message_bytes_max = 100, .fragments_max = 4, .rsv1 = true };
-static const struct ws_limits client = { .message_bytes_max = 100, .fragments_max = 4, .peer_is_server = true };
+static const struct ws_limits client = { .message_bytes_max = 100, .fragments_max = 4,
+                                         .peer_is_server = true };
 
 #define KOSME "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5"
 #define HELLO "Hello-\xc2\xb5@\xc3\x9f\xc3\xb6\xc3\xa4\xc3\xbc\xc3\xa0\xc3\xa1-UTF-8!!"
@@ -98,8 +100,11 @@ static size_t build(const struct fr *f, bool masked)
 		              : ws_frame_header(stream + n, WS_TEXT, true, len);
 		stream[n] = f[i].b0;
 		n += head;
-		for (size_t k = 0; k < len; k++)
-			stream[n + k] = (uint8_t)((uint8_t)f[i].p[f[i].fill > 0 ? 0 : k] ^ (masked ? key[k & 3] : 0));
+		for (size_t k = 0; k < len; k++) {
+			uint8_t b = (uint8_t)f[i].p[f[i].fill > 0 ? 0 : k];
+
+			stream[n + k] = masked ? b ^ key[k & 3] : b;
+		}
 		n += len;
 	}
 	return n;
@@ -152,7 +157,8 @@ static void test_close_codes(void)
 	unsigned wrong = 0;
 
 	for (unsigned code = 0; code <= 65535; code++) {
-		bool want = (code >= 1000 && code < 1004) || (code > 1006 && code < 1015) || (code >= 3000 && code < 5000);
+		bool want = (code >= 1000 && code < 1004) || (code > 1006 && code < 1015) ||
+		            (code >= 3000 && code < 5000);
 		const uint8_t in[8] = { 0x88, 0x82, 0, 0, 0, 0, (uint8_t)(code >> 8), (uint8_t)code };
 		char expect[48];
 
@@ -173,7 +179,8 @@ static void test_first_bytes(void)
 	for (unsigned b = 0; b < 512; b++) {
 		bool inside = b > 255, fin = (b & 0x80) != 0;
 		unsigned op = b & 15;
-		bool good = (b & 0x70) == 0 && (op == 0 ? inside : op <= 2 ? !inside : op >= 8 && op <= 10 && fin);
+		bool legal = op == 0 ? inside : op <= 2 ? !inside : op >= 8 && op <= 10 && fin;
+		bool good = (b & 0x70) == 0 && legal;
 		size_t n = inside ? 6 : 0;
 
 		memcpy(stream, "\x01\x80" Z4, n);
@@ -208,17 +215,19 @@ static void test_mask(void)
 			}
 		}
 	}
-	tap_is_u64(wrong, 0, "5.3: masking by words is masking by bytes, 8 alignments x 65 lengths x 4 phases");
+	tap_is_u64(wrong, 0,
+	       "5.3: masking by words is masking by bytes, 8 alignments x 65 lengths x 4 phases");
 }
 
 static bool header_is(enum ws_opcode op, bool fin, uint64_t n, const char *want, size_t want_n)
 {
 	uint8_t out[WS_HEADER_BYTES_MAX], masked[WS_HEADER_BYTES_MAX], key[4] = { 1, 2, 3, 4 };
-	size_t plain_n = ws_frame_header(out, op, fin, n), masked_n = ws_frame_header_masked(masked, op, fin, n, key);
+	size_t plain_n = ws_frame_header(out, op, fin, n);
+	size_t masked_n = ws_frame_header_masked(masked, op, fin, n, key);
 
-	return plain_n == want_n && memcmp(out, want, want_n) == 0 && masked_n == want_n + 4 && masked[0] == out[0] &&
-	       masked[1] == (out[1] | 0x80) && memcmp(masked + 2, out + 2, want_n - 2) == 0 &&
-	       memcmp(masked + want_n, key, 4) == 0;
+	return plain_n == want_n && memcmp(out, want, want_n) == 0 && masked_n == want_n + 4 &&
+	       masked[0] == out[0] && masked[1] == (out[1] | 0x80) &&
+	       memcmp(masked + 2, out + 2, want_n - 2) == 0 && memcmp(masked + want_n, key, 4) == 0;
 }
 
 static void test_encoder(void)
@@ -230,8 +239,10 @@ static void test_encoder(void)
 	tap_ok(header_is(WS_TEXT, true, 0, "\x81\0", 2), "F23 5.2: header for 0 bytes");
 	tap_ok(header_is(WS_TEXT, false, 125, "\x01\x7d", 2), "F23 5.2: header for 125 bytes, no FIN");
 	tap_ok(header_is(WS_BINARY, true, 126, "\x82\x7e\0\x7e", 4), "F23 5.2: header for 126 bytes");
-	tap_ok(header_is(WS_CONTINUATION, true, 65535, "\x80\x7e\xff\xff", 4), "F23 5.2: header for 65535 bytes");
-	tap_ok(header_is(WS_TEXT, true, 65536, "\x81\x7f\0\0\0\0\0\1\0\0", 10), "F23 5.2: header for 65536 bytes");
+	tap_ok(header_is(WS_CONTINUATION, true, 65535, "\x80\x7e\xff\xff", 4),
+	       "F23 5.2: header for 65535 bytes");
+	tap_ok(header_is(WS_TEXT, true, 65536, "\x81\x7f\0\0\0\0\0\1\0\0", 10),
+	       "F23 5.2: header for 65536 bytes");
 	tap_ok(header_is(WS_TEXT, true, INT64_MAX, "\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff", 10),
 	       "F23 5.2: header for 2^63-1 bytes");
 	tap_ok(header_is(WS_PONG, true, 125, "\x8a\x7d", 2), "F23 5.5: header of the longest pong");
@@ -241,7 +252,8 @@ static void test_encoder(void)
 	n = ws_frame_control(out, WS_CLOSE, STR_NONE);
 	tap_ok(n == 2 && memcmp(out, "\x88\0", 2) == 0, "5.5.1: empty close");
 	n = ws_frame_close(out, 1001, STR("bye"));
-	tap_ok(n == 7 && memcmp(out, "\x88\x05\x03\xe9" "bye", 7) == 0, "F23 5.5.1: close with code and reason");
+	tap_ok(n == 7 && memcmp(out, "\x88\x05\x03\xe9" "bye", 7) == 0,
+	       "F23 5.5.1: close with code and reason");
 	n = ws_frame_close(out, 4999, STR_NONE);
 	tap_ok(n == 4 && memcmp(out, "\x88\x02\x13\x87", 4) == 0, "F23 5.5.1: close without reason");
 	memset(reason, 'r', sizeof(reason));
@@ -249,7 +261,8 @@ static void test_encoder(void)
 	tap_ok(n == 127 && out[1] == 125 && out[126] == 'r', "F23 5.5: a reason of 123 bytes is whole");
 	memcpy(reason + 121, "\xe2\x82\xac", 3);
 	n = ws_frame_close(out, 1000, str_of(reason, 130));
-	tap_ok(n == 125 && out[1] == 123 && out[124] == 'r', "F23 5.5: a longer reason is cut before a code point");
+	tap_ok(n == 125 && out[1] == 123 && out[124] == 'r',
+	       "F23 5.5: a longer reason is cut before a code point");
 }
 
 /* AB 9.3.1: 4 MiB in frames of 64 bytes, as the echo listener must take it. */
@@ -275,38 +288,45 @@ static void test_pieces(void)
 {
 	struct ws_dec d;
 	struct ws_event ev;
-	uint8_t in[] = "\x81\x85\0\0\0\0Hello\x01\xff\0\0\0\0\0\1\0\0\0\0\0\0ab", control[WS_CONTROL_BYTES_MAX];
+	uint8_t in[] = "\x81\x85\0\0\0\0Hello\x01\xff\0\0\0\0\0\1\0\0\0\0\0\0ab";
+	uint8_t control[WS_CONTROL_BYTES_MAX];
 	uint8_t ping[] = "\x89\x84" "aaaa" "\x11\x08\x0f\x06";
 	struct ws_limits lim = echo;
 
 	ws_dec_init(&d);
 	tap_is_u64(ws_dec_feed(&d, &lim, NULL, in, sizeof(in) - 1, &ev), 11, "a whole message is one event");
-	tap_ok(ev.first && ev.last && ev.p == in + 6 && ev.n == 5 && ev.frame_remaining == 0, "... and no copy");
+	tap_ok(ev.first && ev.last && ev.p == in + 6 && ev.n == 5 && ev.frame_remaining == 0,
+	       "... and no copy");
 	ws_dec_feed(&d, &lim, NULL, in + 11, sizeof(in) - 12, &ev);
 	tap_ok(ev.type == WS_EV_DATA && ev.first && !ev.last && ev.n == 2 && ev.frame_remaining == 65534,
 	       "a cut frame says how much of it is to come");
 	lim.message_bytes_max = 10;
 	memset(in, 'x', 11);
 	ws_dec_feed(&d, &lim, NULL, in, 11, &ev);
-	tap_ok(ev.type == WS_EV_DATA && ev.message_bytes == 13, "a limit that shrinks leaves the begun frame alone");
+	tap_ok(ev.type == WS_EV_DATA && ev.message_bytes == 13,
+	       "a limit that shrinks leaves the begun frame alone");
 
 	ws_dec_init(&d);
 	tap_ok(ws_dec_feed(&d, &lim, NULL, ping, 8, &ev) == 6 && ev.type == WS_EV_NEED_CONTROL,
 	       "5.5: a cut ping asks for scratch, its payload not consumed");
-	tap_ok(ws_dec_feed(&d, &lim, NULL, ping + 6, 2, &ev) == 0 && ev.type == WS_EV_NEED_CONTROL, "... and asks again");
-	tap_ok(memcmp(ping + 6, "\x11\x08", 2) == 0 && !ws_dec_keeps_control(&d), "... nor changed, and nothing is kept");
-	tap_ok(ws_dec_feed(&d, &lim, control, ping + 6, 2, &ev) == 2 && ev.type == WS_EV_NONE && ws_dec_keeps_control(&d),
+	tap_ok(ws_dec_feed(&d, &lim, NULL, ping + 6, 2, &ev) == 0 && ev.type == WS_EV_NEED_CONTROL,
+	       "... and asks again");
+	tap_ok(memcmp(ping + 6, "\x11\x08", 2) == 0 && !ws_dec_keeps_control(&d),
+	       "... nor changed, and nothing is kept");
+	tap_ok(ws_dec_feed(&d, &lim, control, ping + 6, 2, &ev) == 2 && ev.type == WS_EV_NONE &&
+	               ws_dec_keeps_control(&d),
 	       "... then keeps what came");
-	tap_ok(ws_dec_feed(&d, &lim, control, ping + 8, 2, &ev) == 2 && ev.type == WS_EV_PING && ev.p == control &&
-	               ev.n == 4 && memcmp(ev.p, "ping", 4) == 0 && !ws_dec_keeps_control(&d),
+	tap_ok(ws_dec_feed(&d, &lim, control, ping + 8, 2, &ev) == 2 && ev.type == WS_EV_PING &&
+	               ev.p == control && ev.n == 4 && memcmp(ev.p, "ping", 4) == 0 &&
+	               !ws_dec_keeps_control(&d),
 	       "... and gives it whole, from the scratch");
 	tap_ok(ws_dec_between_frames(&d), "... and stands between frames");
 
 	ws_dec_init(&d);
 	memcpy(ping, "\x89\x84" "aaaa" "\x11\x08\x0f\x06", 10);
 	ws_dec_feed(&d, &lim, NULL, ping, 6, &ev);
-	tap_ok(ev.type == WS_EV_NONE && ws_dec_feed(&d, &lim, NULL, ping + 6, 4, &ev) == 4 && ev.type == WS_EV_PING &&
-	               ev.p == ping + 6,
+	tap_ok(ev.type == WS_EV_NONE && ws_dec_feed(&d, &lim, NULL, ping + 6, 4, &ev) == 4 &&
+	               ev.type == WS_EV_PING && ev.p == ping + 6,
 	       "5.5: a ping cut after its header needs no scratch");
 	tap_is_u64(sizeof(struct ws_dec), 32, "the decoder's size");
 	for (enum ws_err e = WS_OK; e <= WS_ERR_TOO_BIG; e++)

@@ -1,10 +1,12 @@
 /*
- * test/wire/ws_trace.h: runs a byte stream through the decoder as a connection would, and writes down what came out,
- * so that two ways of cutting the same stream can be compared. Shared by the table test and the fuzz target.
+ * test/wire/ws_trace.h: runs a byte stream through the decoder as a connection would, and writes down what
+ * came out, so that two ways of cutting the same stream can be compared. Shared by the table test and the
+ * fuzz target.
  *
- * A trace is a line of events: text(hi) binary(\xfe) ping() close(1000,bye) fail(1002,bad_length)@7. Pieces of a message
- * are joined; a message that fails half way is not in it. `@` is the number of bytes consumed when the stream failed.
- * A run of one byte repeated is written 125*'a'. Any broken promise of websocket.h aborts.
+ * A trace is a line of events: text(hi) binary(\xfe) ping() close(1000,bye) fail(1002,bad_length)@7. Pieces
+ * of a message are joined; a message that fails half way is not in it. `@` is the number of bytes consumed
+ * when the stream failed. A run of one byte repeated is written 125*'a'. Any broken promise of websocket.h
+ * aborts.
  */
 #ifndef TEST_WS_TRACE_H
 #define TEST_WS_TRACE_H
@@ -74,7 +76,9 @@ static void ws_trace_bytes(struct ws_trace *t, const uint8_t *p, size_t n)
 	while (same < n && p[same] == p[0])
 		same++;
 	if (n > 8 && same == n) {
-		snprintf(buf, sizeof(buf), p[0] >= ' ' && p[0] < 0x7f ? "%zu*'%c'" : "%zu*'\\x%02x'", n, p[0]);
+		bool plain = p[0] >= ' ' && p[0] < 0x7f;
+
+		snprintf(buf, sizeof(buf), plain ? "%zu*'%c'" : "%zu*'\\x%02x'", n, p[0]);
 		ws_trace_put(t, buf);
 		return;
 	}
@@ -84,7 +88,9 @@ static void ws_trace_bytes(struct ws_trace *t, const uint8_t *p, size_t n)
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		snprintf(buf, sizeof(buf), p[i] >= ' ' && p[i] != 0x7f && p[i] != '\\' ? "%c" : "\\x%02x", p[i]);
+		bool plain = p[i] >= ' ' && p[i] != 0x7f && p[i] != '\\';
+
+		snprintf(buf, sizeof(buf), plain ? "%c" : "\\x%02x", p[i]);
 		ws_trace_put(t, buf);
 	}
 }
@@ -93,7 +99,8 @@ static void ws_trace_event(struct ws_trace *t, const char *name, unsigned code, 
 {
 	char buf[40];
 
-	t->hash = (t->hash ^ (uint64_t)name[0] ^ (uint64_t)name[1] << 8 ^ (uint64_t)code << 16) * 1099511628211u;
+	t->hash ^= (uint64_t)name[0] ^ (uint64_t)name[1] << 8 ^ (uint64_t)code << 16;
+	t->hash *= 1099511628211u;
 	ws_trace_put(t, t->n == 0 ? "" : " ");
 	ws_trace_put(t, name);
 	ws_trace_put(t, "(");
@@ -108,6 +115,8 @@ static void ws_trace_event(struct ws_trace *t, const char *name, unsigned code, 
 /* Joins the pieces of a message, and holds each to what websocket.h says of it. */
 static void ws_trace_data(struct ws_trace *t, const struct ws_event *ev)
 {
+	static const char *const names[2][2] = { { "text", "text+rsv1" }, { "binary", "binary+rsv1" } };
+
 	WS_REQUIRE(ev->opcode == WS_TEXT || ev->opcode == WS_BINARY);
 	WS_REQUIRE(ev->first == (t->message_n == 0));
 	WS_REQUIRE(ev->n > 0 || ev->last);
@@ -129,8 +138,7 @@ static void ws_trace_data(struct ws_trace *t, const struct ws_event *ev)
 		return;
 	if (ev->opcode == WS_TEXT && !ev->rsv1)
 		WS_REQUIRE(utf8_valid(str_of((char *)t->message, t->message_n)));
-	ws_trace_event(t, ev->opcode == WS_TEXT ? ev->rsv1 ? "text+rsv1" : "text" : ev->rsv1 ? "binary+rsv1" : "binary", 0,
-	               t->message, t->message_n);
+	ws_trace_event(t, names[ev->opcode == WS_BINARY][ev->rsv1], 0, t->message, t->message_n);
 	t->message_n = 0;
 }
 
