@@ -99,7 +99,7 @@ static enum ws_err begin_data(struct ws_dec *d, const struct ws_limits *lim)
 		return WS_ERR_FRAGMENTS;
 	if (d->message == 0) {
 		d->message = d->head & (OPCODE | RSV1);
-		d->text = (struct utf8){ 0, 0, 0 };
+		assert(utf8_complete(&d->text)); /* or the text before had failed */
 	}
 	d->message_bytes += d->remaining;
 	d->fragments++;

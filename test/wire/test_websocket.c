@@ -307,6 +307,14 @@ static void test_pieces(void)
 	       "a limit that shrinks leaves the begun frame alone");
 
 	ws_dec_init(&d);
+	memcpy(in, "\x01\x85" Z4 "Hello\x80\x80", 13);
+	lim.message_bytes_max = 5;
+	ws_dec_feed(&d, &lim, NULL, in, 11, &ev);
+	lim.message_bytes_max = 4;
+	tap_ok(ws_dec_feed(&d, &lim, NULL, in + 11, 2, &ev) == 2 && ev.err == WS_ERR_TOO_BIG,
+	       "F5: ... and refuses the next, even an empty one");
+
+	ws_dec_init(&d);
 	tap_ok(ws_dec_feed(&d, &lim, NULL, ping, 8, &ev) == 6 && ev.type == WS_EV_NEED_CONTROL,
 	       "5.5: a cut ping asks for scratch, its payload not consumed");
 	tap_ok(ws_dec_feed(&d, &lim, NULL, ping + 6, 2, &ev) == 0 && ev.type == WS_EV_NEED_CONTROL,
