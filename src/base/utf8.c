@@ -109,7 +109,8 @@ size_t utf8_feed(struct utf8 *u, const uint8_t *p, size_t n)
 			break;
 		i++;
 	}
-	*u = now;
+	/* one state for "between code points", however the text came */
+	*u = now.need == 0 ? (struct utf8){ 0, 0, 0 } : now;
 	return i;
 }
 

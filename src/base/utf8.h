@@ -22,7 +22,7 @@ enum {
 /* A validator between two pieces of text. All zero is the start; copy it freely. */
 struct utf8 {
 	uint8_t need;   /* continuation bytes that the open code point still lacks; 0xff = failed */
-	uint8_t lo, hi; /* what the next of them may be; unused while need == 0 */
+	uint8_t lo, hi; /* what the next of them may be; 0 while need == 0 */
 };
 
 /*
