@@ -6,10 +6,8 @@
 
 #include <assert.h>
 
+#include "base/jsonplain.h"
 #include "base/rfc3339.h"
-
-/* Every byte of a word set to `b`. */
-#define ALL(b) (UINT64_MAX / 255 * (b))
 
 void jsonw_init_chunks(struct jsonw *w, char *mem, size_t bytes, bool (*more)(struct jsonw *w), void *ctx)
 {
@@ -100,44 +98,12 @@ static inline void separate(struct jsonw *w)
 	w->comma = true;
 }
 
-/* Nonzero if a byte of `v` needs an escape: quote, backslash or below 0x20. Exact as a yes or no. */
-static inline uint64_t word_escapes(uint64_t v)
-{
-	uint64_t quote = v ^ ALL('"');
-	uint64_t back = v ^ ALL('\\');
-
-	return ((quote - ALL(1)) & ~quote & ALL(0x80)) | ((back - ALL(1)) & ~back & ALL(0x80)) |
-	       ((v - ALL(0x20)) & ~v & ALL(0x80));
-}
-
-static inline bool byte_escapes(unsigned char c)
-{
-	return c < 0x20 || c == '"' || c == '\\';
-}
-
-/* Bytes at the front of p[0, n) that stand for themselves in a string. */
-static size_t plain_run(const char *p, size_t n)
-{
-	size_t i = 0;
-
-	for (; n - i >= 8; i += 8) {
-		uint64_t v;
-
-		memcpy(&v, p + i, 8);
-		if (word_escapes(v))
-			break;
-	}
-	while (i < n && !byte_escapes((unsigned char)p[i]))
-		i++;
-	return i;
-}
-
 static void put_escape(struct jsonw *w, unsigned char c)
 {
 	static const char hex[16] = { '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f' };
 	char u[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 
-	assert(byte_escapes(c));
+	assert(!jsonplain_is(c));
 	switch (c) {
 	case '"':  u[1] = '"'; break;
 	case '\\': u[1] = '\\'; break;
@@ -155,7 +121,7 @@ static void put_string(struct jsonw *w, struct str s)
 {
 	put_char(w, '"');
 	while (s.n > 0) {
-		size_t k = plain_run(s.p, s.n);
+		size_t k = jsonplain_run(s.p, s.n);
 
 		put(w, s.p, k);
 		if (k < s.n)
@@ -203,7 +169,7 @@ void jsonw_end_arr(struct jsonw *w)
 
 void jsonw_key(struct jsonw *w, struct str key)
 {
-	assert(plain_run(key.p, key.n) == key.n);
+	assert(jsonplain_run(key.p, key.n) == key.n);
 	separate(w);
 	if (room(w) >= key.n + 3) {
 		*w->p = '"';
