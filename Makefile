@@ -21,6 +21,7 @@ BENCH_SRC := $(sort $(wildcard test/bench/*.c))
 E2E := $(sort $(wildcard test/e2e/*.sh test/e2e/*.py test/e2e/*.mjs))
 TESTS := $(TEST_SRC:%.c=build/asan/%)
 FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/fuzz/%)
+ALL_TESTS = $(TESTS) -- scripts/tidy scripts/fuzz-short $(E2E)
 BENCHES := $(BENCH_SRC:test/bench/%.c=build/bench/%)
 HIREDIS := $(if $(wildcard src/cluster/*.c),libhiredis.a)
 
@@ -42,7 +43,7 @@ GCRT = $(dir $(shell $(CC) -print-libgcc-file-name))
 LDFLAGS := -static -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-z,relro,-z,now -Wl,-z,noexecstack \
 	-Wl,--gc-sections -nostartfiles
 
-.PHONY: all test test-unit test-e2e fuzz fuzz-short check-clang tidy bench image clean tests
+.PHONY: all test test-unit test-e2e fuzz fuzz-short check-clang tidy bench image clean tests list-tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: build/presenced
@@ -56,7 +57,7 @@ build/$1/%.o: %.c Makefile | build/vendor/ready
 	@mkdir -p $$(@D)
 	@echo "  $2 $$<"
 	$(Q)$2 $(STD) $(WARN) $3 $$(call flags,$$<) -MMD -MP -c -o $$@ $$<
-build/$1/libpresenced.a: $(5:%.c=build/$1/%.o) Makefile
+build/$1/libpresenced.a: $(5:%.c=build/$1/%.o) $(sort $(dir $5))
 	$(Q)rm -f $$@ && ar rcs $$@ $$(filter %.o,$$^)
 build/$1/bearssl/libbearssl.a: build/vendor/ready
 	@mkdir -p $$(@D)
@@ -107,7 +108,9 @@ check-clang: $(CHECKED:%.c=build/clang/%.o)
 tidy: all
 	$(Q)scripts/tidy
 test: all tests fuzz check-clang
-	$(Q)scripts/tap $(TESTS) -- scripts/tidy scripts/fuzz-short $(E2E)
+	$(Q)scripts/tap $(ALL_TESTS)
+list-tests:
+	@echo $(ALL_TESTS)
 bench: all $(BENCHES)
 	$(Q)if [ -x test/bench/run ]; then test/bench/run; fi
 image: all
