@@ -58,6 +58,7 @@ build/$1/%.o: %.c Makefile | build/vendor/ready
 	@echo "  $2 $$<"
 	$(Q)$2 $(STD) $(WARN) $3 $$(call flags,$$<) -MMD -MP -c -o $$@ $$<
 build/$1/libpresenced.a: $(5:%.c=build/$1/%.o) $(sort $(dir $5))
+	@mkdir -p $$(@D)
 	$(Q)rm -f $$@ && ar rcs $$@ $$(filter %.o,$$^)
 build/$1/bearssl/libbearssl.a: build/vendor/ready
 	@mkdir -p $$(@D)
