@@ -3,7 +3,6 @@
  * A read goes to one shared buffer behind the bytes kept from before; only an incomplete frame is ever stored per client.
  * A read shorter than asked means the socket is empty, except that a FIN may stand behind it: EPOLLRDHUP says so.
  */
-#define _GNU_SOURCE
 #include "fleet.h"
 
 #include "proc.h"

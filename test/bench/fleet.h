@@ -48,8 +48,9 @@ struct fleet {
 	char fault[FLEET_FAULT_BYTES];
 
 	void *ctx;
-	void (*on_ready)(void *ctx, struct client *c);                             /* may be NULL */
-	void (*on_frames)(void *ctx, struct client *c, uint32_t n, uint64_t now);  /* n counted frames of one read; may be NULL */
+	/* Either may be NULL. on_frames: n counted frames of one read, taken at `now`. */
+	void (*on_ready)(void *ctx, struct client *c);
+	void (*on_frames)(void *ctx, struct client *c, uint32_t n, uint64_t now);
 };
 
 bool fleet_init(struct fleet *f, const struct script *s, struct in_addr addr, uint16_t port, uint32_t clients_max,
@@ -68,7 +69,7 @@ void fleet_drop(struct fleet *f, struct client *c);
 /* One epoll_wait and all that it reports. timeout 0 polls. */
 void fleet_turn(struct fleet *f, int timeout_ms);
 
-/* Opens slots [from, to) as identities of the same number, `flight_max` at a time, until all have joined or the time is up. */
+/* Opens slots [from, to) as identities of the same number, `flight_max` at a time, until all have joined or time is up. */
 void fleet_fill(struct fleet *f, uint32_t from, uint32_t to, uint32_t flight_max, uint64_t deadline_ns);
 
 void fleet_watch(struct fleet *f, const char *marker);

@@ -8,7 +8,6 @@
  * connection of as many frames as the one read brought events. `echo` sends back what a read brought. 127.0.0.1 only.
  * Stops by itself after SECONDS (600). Invariant: fds[0, n) are the receivers, dense.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>

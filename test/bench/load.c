@@ -2,7 +2,6 @@
  * test/bench/load.c: the load generator's command line. `load --help` lists it; README.md says what each figure means.
  * Loopback only, one thread, and it stops by itself: a scenario has time limits, and an alarm stands behind them.
  */
-#define _GNU_SOURCE
 #include "scene.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,4 @@
 /* Everything is text in /proc but the CPU time: the process CPU clock has nanoseconds where /proc/PID/stat has 10 ms. */
-#define _GNU_SOURCE
 #include "proc.h"
 
 #include <assert.h>

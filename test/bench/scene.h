@@ -1,6 +1,6 @@
 /*
  * test/bench/scene.h: the scenarios of load.c. Each connects its clients, warms up, measures, and prints one line of
- * key=value pairs on standard output. CPU time is the server process', from outside. Nothing here passes or fails on a figure.
+ * key=value pairs on standard output. CPU time is the server process', from outside. Nothing here fails on a figure.
  */
 #ifndef BENCH_SCENE_H
 #define BENCH_SCENE_H

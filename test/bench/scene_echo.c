@@ -3,7 +3,6 @@
  * connect: C clients at a time connect, upgrade, (join,) ask one question, read its answer and close; then the next user.
  * Invariant of echo: requests [got, got + K) of a client are under way; asked_ns is their ring.
  */
-#define _GNU_SOURCE
 #include "scene.h"
 
 #include <assert.h>
@@ -94,8 +93,8 @@ static void print(const struct asking *x, const struct scene_options *o, const s
 {
 	uint64_t wall_ns = cost->to.wall_ns - cost->from.wall_ns;
 
-	(void)printf("scenario=%s dialect=%s clients=%u window=%u operations=%" PRIu64 " per_second=%" PRIu64, o->scenario,
-	             o->dialect, o->clients, o->window, x->answered, x->answered * 1000000000U / wall_ns);
+	(void)printf("scenario=%s dialect=%s clients=%u window=%u operations=%" PRIu64 " per_second=%" PRIu64,
+	             o->scenario, o->dialect, o->clients, o->window, x->answered, x->answered * 1000000000U / wall_ns);
 	scene_print_cost(cost, x->answered, name);
 	scene_print_latency(&x->hist);
 	(void)printf("\n");

@@ -1,9 +1,8 @@
 /*
- * Client 0 speaks, clients 1 to N hear. Deliveries keep their order on a connection, so the g-th counted frame of a receiver is
- * event g, and events complete in order: an event is done when `left` of it is 0. `intended` is when it was sent (closed
- * loop) or should have been (open loop). Events [done, sent) are under way; their slots in the ring are live.
+ * Client 0 speaks, clients 1 to N hear. Deliveries keep their order on a connection, so the g-th counted frame of a
+ * receiver is event g, and events complete in order: one is done when `left` of it is 0. `intended` is when it was sent
+ * (closed loop) or should have been (open loop). Events [done, sent) are under way; their slots in the ring are live.
  */
-#define _GNU_SOURCE
 #include "scene.h"
 
 #include <assert.h>
@@ -11,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RING = 65536, WARM_MS = 400, DRAIN_MS = 5000, FRAMES_AHEAD = SCENE_WINDOW_MAX + 1 };
+enum { RING = 65536, WARM_MS = 400, DRAIN_MS = 5000 };
 
 struct fanout {
 	struct fleet fleet;
@@ -21,8 +20,8 @@ struct fanout {
 	struct hist hist;
 	uint32_t left[RING];
 	uint64_t intended_ns[RING];
-	size_t at[FRAMES_AHEAD + 1];                         /* frame i is speech[at[i], at[i + 1]) */
-	uint8_t speech[FRAMES_AHEAD * SCRIPT_BYTES_MAX];     /* the two variants in turn */
+	size_t speech_bytes[2]; /* the two variants, said in turn */
+	uint8_t speech[2][SCRIPT_BYTES_MAX];
 };
 
 static void heard(void *ctx, struct client *c, uint32_t n, uint64_t now)
@@ -35,7 +34,8 @@ static void heard(void *ctx, struct client *c, uint32_t n, uint64_t now)
 	for (; n > 0; n--) {
 		event = c->got++;
 		if (event >= x->sent) {
-			fleet_fault(&x->fleet, "client %u heard %" PRIu64 " of %" PRIu64 " events", c->slot, c->got, x->sent);
+			fleet_fault(&x->fleet, "client %u heard %" PRIu64 " of %" PRIu64 " events", c->slot, c->got,
+			            x->sent);
 			return;
 		}
 		hist_add(&x->hist, now - x->intended_ns[event % RING]);
@@ -47,33 +47,32 @@ static void heard(void *ctx, struct client *c, uint32_t n, uint64_t now)
 
 static void make_speech(struct fanout *x)
 {
-	size_t used = 0;
-	size_t i;
+	unsigned i;
 
-	for (i = 0; i < FRAMES_AHEAD; i++) {
-		x->at[i] = used;
-		used += script_event(&x->script, 0, i % 2, x->speech + used, sizeof(x->speech) - used);
-	}
-	x->at[FRAMES_AHEAD] = used;
+	for (i = 0; i < 2; i++)
+		x->speech_bytes[i] = script_event(&x->script, 0, i, x->speech[i], sizeof(x->speech[i]));
 }
 
-/* Sends n events in one write; step_ns apart in intention, the first at first_ns. */
+/*
+ * Says n events, step_ns apart in intention, the first at first_ns. A write each, as independent events come: the first
+ * wakes the server, the rest wait for its next read, so that what it makes of 16 outstanding is its own doing.
+ */
 static void speak(struct fanout *x, uint32_t n, uint64_t first_ns, uint64_t step_ns)
 {
-	size_t from = x->sent % 2;
+	size_t which;
 	uint32_t i;
 
 	assert(n <= SCENE_WINDOW_MAX);
 	if (x->sent + n - x->done > RING) {
-		fleet_fault(&x->fleet, "the server is %u events behind", RING);
+		fleet_fault(&x->fleet, "the server is %d events behind", RING);
 		return;
 	}
 	for (i = 0; i < n; i++) {
 		x->left[x->sent % RING] = x->receivers;
 		x->intended_ns[x->sent % RING] = first_ns + i * step_ns;
-		x->sent++;
+		which = x->sent++ % 2;
+		fleet_send(&x->fleet, &x->fleet.clients[0], x->speech[which], x->speech_bytes[which]);
 	}
-	fleet_send(&x->fleet, &x->fleet.clients[0], x->speech + x->at[from], x->at[from + n] - x->at[from]);
 }
 
 static void drain(struct fanout *x)

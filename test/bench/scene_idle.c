@@ -2,7 +2,6 @@
  * idle: what N silent, joined connections cost in memory. startup: from fork to the first accepted connection.
  * Memory is compared with a first sample taken before anyone connected, after the server had a moment to come to rest.
  */
-#define _GNU_SOURCE
 #include "scene.h"
 
 #include <arpa/inet.h>

@@ -2,7 +2,6 @@
  * A form is text with $U (the user's id), $R (the room's id, padded) and $P (the padding alone). The key is RFC 6455's own
  * example, so that its answer is a constant and the generator needs no SHA-1.
  */
-#define _GNU_SOURCE
 #include "script.h"
 
 #include <assert.h>
@@ -24,12 +23,17 @@ struct script_form {
 
 #define ECHO_TEXT "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyzAB"
 
+#define SNAKE_STATUS(which) \
+	"{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"online\"," \
+	"\"custom_status\":\"ev-" which "$P\"}}"
+
 static const struct script_form forms[] = {
 	{
 		.name = "rooms", .path = "/ws?user_id=$U&dialect=rooms", .header = "",
 		.join = "{\"type\":\"subscribe\",\"channel_id\":\"$R\"}", .joined = "\"subscribed\"",
 		.event = { "{\"type\":\"typing\",\"channel_id\":\"$R\"}", "{\"type\":\"typing\",\"channel_id\":\"$R\"}" },
-		.delivered = "{\"type\":\"typing\",\"channel_id\":\"$R\",\"dm_id\":null,\"user_id\":\"$U\",\"username\":\"$U\"}",
+		.delivered = "{\"type\":\"typing\",\"channel_id\":\"$R\",\"dm_id\":null,"
+		             "\"user_id\":\"$U\",\"username\":\"$U\"}",
 		.marker = "\"typing\"", .ask = "{\"type\":\"ping\"}", .answer = "\"pong\"",
 	},
 	{
@@ -47,8 +51,8 @@ static const struct script_form forms[] = {
 		/* Everybody hears of everybody: N connections cost N * N deliveries before the first event. */
 		.name = "snake", .path = "/ws", .header = "X-User-ID: $U\r\n",
 		.join = NULL, .joined = "\"connection_ack\"",
-		.event = { "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"online\",\"custom_status\":\"ev-a$P\"}}",
-		           "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"online\",\"custom_status\":\"ev-b$P\"}}" },
+		.event = { SNAKE_STATUS("a"),
+		           SNAKE_STATUS("b") },
 		.delivered = "{\"type\":\"presence_update\",\"payload\":{\"user_id\":\"$U\",\"online_status\":\"online\","
 		             "\"custom_status\":\"ev-a$P\",\"metadata\":null,\"last_seen\":\"2026-01-14T12:00:00.123Z\","
 		             "\"device_count\":1},\"timestamp\":\"2026-01-14T12:00:00.123Z\"}",
