@@ -69,7 +69,7 @@ void fleet_drop(struct fleet *f, struct client *c);
 /* One epoll_wait and all that it reports. timeout 0 polls. */
 void fleet_turn(struct fleet *f, int timeout_ms);
 
-/* Opens slots [from, to) as identities of the same number, `flight_max` at a time, until all have joined or time is up. */
+/* Opens slots [from, to) as identities of the same number, `flight_max` at a time, until all joined or time is up. */
 void fleet_fill(struct fleet *f, uint32_t from, uint32_t to, uint32_t flight_max, uint64_t deadline_ns);
 
 void fleet_watch(struct fleet *f, const char *marker);

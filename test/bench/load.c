@@ -23,7 +23,7 @@ static const char usage[] =
 	"  echo     --clients connections, --window requests outstanding on each\n"
 	"  connect  connect, upgrade, one answer, close; --clients at a time\n"
 	"  idle     --clients silent connections; memory of --pid before and after\n"
-	"  startup  --runs times: from fork to the first accepted connection; the command follows --\n"
+	"  startup  --runs times: from exec to the first accepted connection; the command follows --\n"
 	"options:\n"
 	"  --port P            of the server\n"
 	"  --host A            its address, in 127.0.0.0/8 (127.0.0.1)\n"

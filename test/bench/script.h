@@ -1,6 +1,7 @@
 /*
- * test/bench/script.h: what a client says, per dialect: the upgrade request, how it joins a room, the event that fans out,
- * a question with one answer. The words are CONTRACT.md's, section 3. `floor` talks to floor.c: its event is one raw byte.
+ * test/bench/script.h: what a client says, per dialect: the upgrade request, how it joins a room, the event that fans
+ * out, a question with one answer. The words are those of the seed documents. `floor` talks to floor.c: its event is one
+ * raw byte.
  */
 #ifndef BENCH_SCRIPT_H
 #define BENCH_SCRIPT_H
