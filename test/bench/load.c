@@ -128,16 +128,17 @@ static int parse(struct scene_options *o, int *core, int argc, char **argv)
 		[KEY_ROOMS] = { 1, 1000000, 100 }, [KEY_SOURCES] = { 1, 200, 64 }, [KEY_FLIGHT] = { 1, 4096, 256 },
 		[KEY_RUNS] = { 1, 1000, 20 },
 	};
+	int which = 0;
 	int key;
 
-	while ((key = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	while ((key = getopt_long(argc, argv, "", longs, &which)) != -1) {
 		if (key == KEY_HELP) {
 			(void)fputs(usage, stdout);
 			return 1;
 		}
 		if (!option_is(o, numbers, core, key, optarg)) {
 			if (key != '?')
-				(void)fprintf(stderr, "load: --%s: bad value '%s'\n", longs[key].name, optarg);
+				(void)fprintf(stderr, "load: --%s: bad value '%s'\n", longs[which].name, optarg);
 			return 3;
 		}
 	}
