@@ -1,0 +1,79 @@
+/*
+ * test/bench/fleet.h: many WebSocket clients on one epoll set: connect, upgrade, join, then count what arrives.
+ *
+ * Ownership: fleet_init allocates all that grows with the number of clients; fleet_close frees it. A callback may call
+ * fleet_send, fleet_drop and fleet_open for the client it was given, and nothing else.
+ * Errors: the first one is kept as text in `fault`; every function then does nothing more, and loops end on it.
+ */
+#ifndef BENCH_FLEET_H
+#define BENCH_FLEET_H
+
+#include "script.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FLEET_READ_BYTES_MAX = 262144, FLEET_PART_BYTES_MAX = 65536, FLEET_FAULT_BYTES = 256, FLEET_EVENTS_MAX = 256 };
+
+enum client_state { CLIENT_FREE, CLIENT_CONNECTING, CLIENT_UPGRADING, CLIENT_JOINING, CLIENT_READY };
+
+struct client {
+	int fd;
+	uint8_t state;
+	uint32_t slot;      /* index in the fleet */
+	uint32_t identity;  /* which user */
+	uint32_t part_bytes;
+	uint8_t *part;      /* an incomplete frame, kept until the rest arrives; NULL most of the time */
+	uint64_t got;       /* the scenario's: frames counted */
+	uint64_t since_ns;  /* when the connection was begun */
+};
+
+struct fleet {
+	const struct script *script;
+	struct sockaddr_in server;
+	char host[32];
+	uint32_t sources;           /* 127.0.1.1 and on: one address has only 28,000 ports */
+	int epoll_fd;
+	uint32_t clients_max;
+	struct client *clients;
+	uint8_t *read_buffer;
+	uint32_t ready, open;
+	const char *marker;         /* frames that hold it count */
+	size_t marker_bytes;
+	uint64_t frames_bytes;      /* payload of counted frames, and their number */
+	uint64_t frames;
+	uint64_t pings;
+	char fault[FLEET_FAULT_BYTES];
+
+	void *ctx;
+	/* Either may be NULL. on_frames: n counted frames of one read, taken at `now`. */
+	void (*on_ready)(void *ctx, struct client *c);
+	void (*on_frames)(void *ctx, struct client *c, uint32_t n, uint64_t now);
+};
+
+bool fleet_init(struct fleet *f, const struct script *s, struct in_addr addr, uint16_t port, uint32_t clients_max,
+                uint32_t sources);
+void fleet_close(struct fleet *f); /* resets every connection: no TIME_WAIT is left behind */
+
+/* Begins one connection in a free slot. */
+void fleet_open(struct fleet *f, uint32_t slot, uint32_t identity);
+
+/* Sends all or sets the fault: the amounts here always fit a socket buffer, unless the server stopped reading. */
+void fleet_send(struct fleet *f, struct client *c, const uint8_t *bytes, size_t n);
+
+/* Closes one connection in order (FIN); its slot is free again. */
+void fleet_drop(struct fleet *f, struct client *c);
+
+/* One epoll_wait and all that it reports. timeout 0 polls. */
+void fleet_turn(struct fleet *f, int timeout_ms);
+
+/* Opens slots [from, to) as identities of the same number, `flight_max` at a time, until all joined or time is up. */
+void fleet_fill(struct fleet *f, uint32_t from, uint32_t to, uint32_t flight_max, uint64_t deadline_ns);
+
+void fleet_watch(struct fleet *f, const char *marker);
+bool fleet_failed(const struct fleet *f);
+__attribute__((format(printf, 2, 3))) void fleet_fault(struct fleet *f, const char *fmt, ...);
+
+#endif

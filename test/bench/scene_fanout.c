@@ -1,0 +1,188 @@
+/*
+ * Client 0 speaks, clients 1 to N hear. Deliveries keep their order on a connection, so the g-th counted frame of a
+ * receiver is event g, and events complete in order: one is done when `left` of it is 0. `intended` is when it was sent
+ * (closed loop) or should have been (open loop). Events [done, sent) are under way; their slots in the ring are live.
+ */
+#include "scene.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RING = 65536, WARM_MS = 400, DRAIN_MS = 5000 };
+
+struct fanout {
+	struct fleet fleet;
+	struct script script;
+	uint32_t receivers;
+	uint64_t sent, done, deliveries;
+	struct hist hist;
+	uint32_t left[RING];
+	uint64_t intended_ns[RING];
+	size_t speech_bytes[2]; /* the two variants, said in turn */
+	uint8_t speech[2][SCRIPT_BYTES_MAX];
+};
+
+static void heard(void *ctx, struct client *c, uint32_t n, uint64_t now)
+{
+	struct fanout *x = ctx;
+	uint64_t event;
+
+	if (c->slot == 0)
+		return; /* some dialects tell the speaker too */
+	for (; n > 0; n--) {
+		event = c->got++;
+		if (event >= x->sent) {
+			fleet_fault(&x->fleet, "client %u heard %" PRIu64 " of %" PRIu64 " events", c->slot, c->got,
+			            x->sent);
+			return;
+		}
+		hist_add(&x->hist, now - x->intended_ns[event % RING]);
+		x->deliveries++;
+		if (--x->left[event % RING] == 0)
+			x->done++;
+	}
+}
+
+static void make_speech(struct fanout *x)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++)
+		x->speech_bytes[i] = script_event(&x->script, 0, i, x->speech[i], sizeof(x->speech[i]));
+}
+
+/*
+ * Says n events, step_ns apart in intention, the first at first_ns. A write each, as independent events come: the first
+ * wakes the server, the rest wait for its next read, so that what it makes of 16 outstanding is its own doing.
+ */
+static void speak(struct fanout *x, uint32_t n, uint64_t first_ns, uint64_t step_ns)
+{
+	size_t which;
+	uint32_t i;
+
+	assert(n <= SCENE_WINDOW_MAX);
+	if (x->sent + n - x->done > RING) {
+		fleet_fault(&x->fleet, "the server is %d events behind", RING);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		x->left[x->sent % RING] = x->receivers;
+		x->intended_ns[x->sent % RING] = first_ns + i * step_ns;
+		which = x->sent++ % 2;
+		fleet_send(&x->fleet, &x->fleet.clients[0], x->speech[which], x->speech_bytes[which]);
+	}
+}
+
+static void drain(struct fanout *x)
+{
+	uint64_t until = proc_now_ns() + DRAIN_MS * UINT64_C(1000000);
+
+	while (x->done < x->sent && !fleet_failed(&x->fleet)) {
+		fleet_turn(&x->fleet, 0);
+		if (proc_now_ns() > until)
+			fleet_fault(&x->fleet, "%" PRIu64 " of %" PRIu64 " events were not heard by all within %d ms",
+			            x->sent - x->done, x->sent, DRAIN_MS);
+	}
+}
+
+static void closed_loop(struct fanout *x, uint32_t window, uint32_t ms)
+{
+	uint64_t until = proc_now_ns() + ms * UINT64_C(1000000);
+	uint64_t now;
+
+	while ((now = proc_now_ns()) < until && !fleet_failed(&x->fleet)) {
+		if (x->sent - x->done < window)
+			speak(x, window - (uint32_t)(x->sent - x->done), now, 0);
+		fleet_turn(&x->fleet, 0);
+	}
+	drain(x);
+}
+
+static void open_loop(struct fanout *x, uint32_t rate, uint32_t ms)
+{
+	uint64_t step_ns = 1000000000U / rate;
+	uint64_t start = proc_now_ns();
+	uint64_t events = (uint64_t)ms * rate / 1000;
+	uint64_t said = 0;
+	uint64_t due;
+
+	while (said < events && !fleet_failed(&x->fleet)) {
+		due = (proc_now_ns() - start) / step_ns + 1;
+		due = (due < events ? due : events) - said;
+		if (due > SCENE_WINDOW_MAX)
+			due = SCENE_WINDOW_MAX;
+		if (due > 0)
+			speak(x, (uint32_t)due, start + said * step_ns, step_ns);
+		said += due;
+		fleet_turn(&x->fleet, 0);
+	}
+	drain(x);
+}
+
+static void forget_warm_up(struct fanout *x)
+{
+	hist_reset(&x->hist);
+	x->deliveries = 0;
+	x->fleet.frames = x->fleet.frames_bytes = 0;
+}
+
+static void measure(struct fanout *x, const struct scene_options *o, bool open)
+{
+	struct scene_cost cost;
+	uint64_t before;
+
+	closed_loop(x, 1, WARM_MS);
+	scene_pause(&x->fleet, 50);
+	forget_warm_up(x);
+	before = x->sent;
+	scene_cost_from(&cost, o->pid);
+	if (open)
+		open_loop(x, o->rate, o->seconds_ms);
+	else
+		closed_loop(x, o->window, o->seconds_ms);
+	scene_cost_to(&cost, o->pid);
+	if (fleet_failed(&x->fleet))
+		return;
+	(void)printf("scenario=%s dialect=%s receivers=%u window=%u rate=%u events=%" PRIu64 " deliveries=%" PRIu64
+	             " payload_bytes=%" PRIu64, o->scenario, o->dialect, x->receivers, open ? 0 : o->window,
+	             open ? o->rate : 0, x->sent - before, x->deliveries,
+	             x->fleet.frames == 0 ? 0 : x->fleet.frames_bytes / x->fleet.frames);
+	scene_print_cost(&cost, x->deliveries, "delivery");
+	scene_print_latency(&x->hist);
+	(void)printf("\n");
+}
+
+static bool run(const struct scene_options *o, bool open)
+{
+	struct fanout *x = calloc(1, sizeof(*x));
+	bool ok;
+
+	if (x == NULL || !scene_begin(&x->fleet, &x->script, o, o->clients + 1, 1)) {
+		free(x);
+		return false;
+	}
+	x->receivers = o->clients;
+	x->fleet.ctx = x;
+	make_speech(x);
+	fleet_fill(&x->fleet, 0, 1, 1, scene_fill_deadline()); /* the floor takes its first connection for the speaker */
+	fleet_fill(&x->fleet, 1, o->clients + 1, o->flight, scene_fill_deadline());
+	scene_pause(&x->fleet, 300);
+	fleet_watch(&x->fleet, script_event_marker(&x->script));
+	x->fleet.on_frames = heard;
+	measure(x, o, open);
+	ok = scene_end(&x->fleet, o);
+	free(x);
+	return ok;
+}
+
+bool scene_fanout(const struct scene_options *o)
+{
+	return run(o, false);
+}
+
+bool scene_rate(const struct scene_options *o)
+{
+	return run(o, true);
+}
