@@ -22,7 +22,7 @@ E2E := $(sort $(wildcard test/e2e/*.sh test/e2e/*.py test/e2e/*.mjs))
 TESTS := $(TEST_SRC:%.c=build/asan/%)
 FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/fuzz/%)
 ALL_TESTS = $(TESTS) -- scripts/tidy scripts/fuzz-short $(E2E)
-BENCHES := $(BENCH_SRC:test/bench/%.c=build/bench/%)
+BENCHES := build/bench/load build/bench/floor build/bench/selfcheck
 HIREDIS := $(if $(wildcard src/cluster/*.c),libhiredis.a)
 
 # Flags. Only net and above may ask for more than C11; tests too. Third-party headers are system headers: no warnings.
@@ -93,7 +93,7 @@ $(TESTS): build/asan/%: build/asan/%.o $(asan_LIBS)
 $(FUZZERS): build/fuzz/%: build/fuzz-obj/fuzz/fuzz_%.o $(fuzz-obj_LIBS)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(SANITIZE) -fsanitize=fuzzer -o $@ $^
-$(BENCHES): build/bench/%: build/bench-obj/test/bench/%.o
+$(BENCHES): build/bench/%: build/bench-obj/test/bench/%.o build/bench-obj/libpresenced.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^ -pthread -lm
 

@@ -218,6 +218,13 @@ void jsonw_raw(struct jsonw *w, struct str value)
 	put(w, value.p, value.n);
 }
 
+void jsonw_splice(struct jsonw *w, struct str bytes)
+{
+	if (bytes.n > 0)
+		put(w, bytes.p, bytes.n);
+	w->comma = false;
+}
+
 /* Digits of v, after `sign` when that is not 0. */
 static void put_number(struct jsonw *w, char sign, uint64_t v)
 {

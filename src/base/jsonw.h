@@ -61,6 +61,9 @@ void jsonw_str_or_null(struct jsonw *w, struct str s);
 /* A JSON value that is already text (json_raw()); copied. null for the absent slice; not empty (asserted). */
 void jsonw_raw(struct jsonw *w, struct str value);
 
+/* Bytes as they are, no comma before or owed after: for a text that is written in pieces, or not JSON as a whole. */
+void jsonw_splice(struct jsonw *w, struct str bytes);
+
 void jsonw_i64(struct jsonw *w, int64_t v);
 void jsonw_u64(struct jsonw *w, uint64_t v);
 void jsonw_bool(struct jsonw *w, bool v);

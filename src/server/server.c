@@ -36,7 +36,7 @@ struct conn_id_text conn_id(const struct conn *c)
 {
 	struct conn_id_text id;
 
-	hex_u64(id.text, c->key);
+	hex_put_u64(id.text, c->key);
 	id.text[16] = '\0';
 	return id;
 }
