@@ -151,7 +151,7 @@ static uint32_t take_slot(struct server *s)
 
 bool server_can_accept(const struct server *s)
 {
-	return !s->draining && (s->free.n > 0 || s->conns_high < s->conn_slots);
+	return s->free.n > 0 || s->conns_high < s->conn_slots;
 }
 
 uint32_t server_accept(struct server *s, int handle, uint32_t listener, const struct peer *peer, uint32_t *generation)
@@ -226,7 +226,7 @@ void server_input(struct server *s, uint32_t ci, uint32_t generation)
 	if (n == TRANSPORT_AGAIN)
 		return;
 	if (n == TRANSPORT_GONE) {
-		if (!(c->flags & CONN_PEER_CLOSED) && (c->state == CONN_LIVE))
+		if (c->state == CONN_LIVE)
 			s->metrics.closes_abnormal++;
 		conn_doom(s, c);
 		return;
@@ -243,6 +243,16 @@ void server_output(struct server *s, uint32_t ci, uint32_t generation)
 {
 	if (is_current(s, ci, generation) && conn_at(s, ci)->head != FRAME_NONE)
 		outbox_write(s, conn_at(s, ci));
+}
+
+void server_hangup(struct server *s, uint32_t ci, uint32_t generation)
+{
+	if (!is_current(s, ci, generation))
+		return;
+	if (conn_at(s, ci)->flags & CONN_PAUSED)
+		conn_doom(s, conn_at(s, ci)); /* nobody would read what it still has, and nothing can be written */
+	else
+		server_input(s, ci, generation);
 }
 
 /* Input that was left in the intake because the output was full, or the turn's share was used up. */
@@ -349,10 +359,11 @@ static void work_off_doomed(struct server *s)
 	s->doomed.n = kept;
 }
 
-bool server_end_turn(struct server *s)
+bool server_end_turn(struct server *s, bool timers)
 {
 	work_off_resumed(s);
-	run_timers(s);
+	if (timers)
+		run_timers(s);
 	work_off_leaving(s);
 	outbox_flush(s);
 	/* Writing may have found more who are gone; what their going causes is written in the next turn. */
@@ -413,5 +424,10 @@ bool server_drained(const struct server *s)
 		return false;
 	if (mono_since_ms(s->now.mono, s->drain_since) >= s->cfg->drain_timeout_ms)
 		return true;
-	return s->conns_high == s->free.n;
+	return s->drain_cursor >= s->conns_high && s->metrics.connections == 0;
+}
+
+bool server_draining(const struct server *s)
+{
+	return s->draining;
 }

@@ -41,8 +41,12 @@ bool server_can_accept(const struct server *);
 void server_input(struct server *, uint32_t conn, uint32_t generation);
 void server_output(struct server *, uint32_t conn, uint32_t generation);
 
-/* Ends the turn. True: there is input left to work on, so do not wait before the next turn. */
-bool server_end_turn(struct server *);
+/* The handle broke, or both directions ended. */
+void server_hangup(struct server *, uint32_t conn, uint32_t generation);
+
+/* Ends the turn. `timers`: all that was readable has been read, so nobody is taken for silent whose bytes are waiting.
+ * True: there is work left, so do not wait before the next turn. */
+bool server_end_turn(struct server *, bool timers);
 
 /* After the turn: how long it took, for the histogram of latencies. */
 void server_turn_took(struct server *, int64_t us);
@@ -52,6 +56,7 @@ mono_t server_deadline(const struct server *);
 
 /* SIGTERM: no new connections, Close 1001 to all (spread when there are many), `server_drained` once all are gone or time is up. */
 void server_drain(struct server *);
+bool server_draining(const struct server *);
 bool server_drained(const struct server *);
 
 struct log *server_log(struct server *);

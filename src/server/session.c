@@ -377,8 +377,8 @@ void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 
 void session_input_end(struct server *s, struct conn *c)
 {
-	if (!(c->flags & CONN_PEER_CLOSED))
-		s->metrics.closes_abnormal++;
+	if (c->state == CONN_LIVE)
+		s->metrics.closes_abnormal++; /* 1006: no Close came first */
 	c->flags |= CONN_PEER_CLOSED;
 	conn_doom(s, c);
 }

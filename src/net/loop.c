@@ -1,0 +1,272 @@
+/*
+ * Invariants: an epoll event carries either a connection's number and generation, or SPECIAL | what. One turn: wait, read both clocks,
+ * hand every event to the server, end the turn. Readable sockets are read before timers run, however long the process was stopped.
+ */
+#include "net/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/region.h"
+#include "net/machine.h"
+#include "net/socket.h"
+#include "server/server.h"
+
+enum {
+	EVENTS_MAX = 512,
+	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
+	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then (RELIABILITY O1) */
+};
+
+#define SPECIAL 0xffffff00u         /* numbers from here on are no connections */
+#define SPECIAL_SIGNAL (SPECIAL + LISTENERS_MAX)
+
+struct loop {
+	const struct server_config *cfg;
+	struct server *server;
+	int epoll_fd, signal_fd;
+	int listen_fds[LISTENERS_MAX];
+	bool accept_paused;
+	mono_t accept_again;
+	bool stop_now;
+	struct epoll_event events[EVENTS_MAX];
+};
+
+/* --- accepting --- */
+
+static void watch_listeners(struct loop *l, bool readable)
+{
+	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
+		struct epoll_event ev = { .events = readable ? EPOLLIN : 0u, .data.u64 = SPECIAL + i };
+
+		epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->listen_fds[i], &ev);
+	}
+	l->accept_paused = !readable;
+}
+
+static void pause_accepting(struct loop *l, struct now now)
+{
+	watch_listeners(l, false);
+	l->accept_again = mono_add_ms(now.mono, ACCEPT_PAUSE_MS);
+}
+
+/* True: try again at once, the fault was the peer's. */
+static bool is_passing(int error)
+{
+	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN || error == ENOPROTOOPT ||
+	       error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH || error == EOPNOTSUPP || error == ENETUNREACH;
+}
+
+static void accept_some(struct loop *l, uint32_t listener, struct now now)
+{
+	for (int i = 0; i < ACCEPTS_PER_TURN_MAX; i++) {
+		uint32_t conn, generation;
+		struct peer peer;
+		int fd;
+
+		if (!server_can_accept(l->server)) {
+			pause_accepting(l, now);
+			return;
+		}
+		fd = socket_accept(l->listen_fds[listener], &peer);
+		if (fd < 0 && is_passing(errno))
+			continue;
+		if (fd < 0) {
+			if (errno != EAGAIN) {
+				server_count_accept_error(l->server);
+				pause_accepting(l, now);
+			}
+			return;
+		}
+		conn = server_accept(l->server, fd, listener, &peer, &generation);
+		if (conn == CONN_NONE)
+			close(fd);
+		else if (!socket_watch(l->epoll_fd, fd, conn, generation))
+			server_hangup(l->server, conn, generation);
+	}
+}
+
+/* --- signals --- */
+
+static void take_signal(struct loop *l)
+{
+	struct signalfd_siginfo si;
+
+	while (read(l->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo != SIGTERM && si.ssi_signo != SIGINT)
+			continue;
+		if (server_draining(l->server))
+			l->stop_now = true; /* told twice */
+		else
+			server_drain(l->server);
+	}
+}
+
+/* --- the turn --- */
+
+static void take_event(struct loop *l, const struct epoll_event *ev, struct now now)
+{
+	uint32_t conn = (uint32_t)ev->data.u64, generation = (uint32_t)(ev->data.u64 >> 32);
+
+	if (conn == SPECIAL_SIGNAL) {
+		take_signal(l);
+	} else if (conn >= SPECIAL) {
+		accept_some(l, conn - SPECIAL, now);
+	} else {
+		if (ev->events & EPOLLOUT)
+			server_output(l->server, conn, generation);
+		if (ev->events & EPOLLIN)
+			server_input(l->server, conn, generation);
+		else if (ev->events & (EPOLLHUP | EPOLLERR))
+			server_hangup(l->server, conn, generation);
+	}
+}
+
+static int timeout_ms(const struct loop *l, bool more, mono_t now)
+{
+	mono_t at = server_deadline(l->server);
+
+	if (more)
+		return 0;
+	if (l->accept_paused)
+		at = mono_min(at, l->accept_again);
+	if (at.ms == MONO_NEVER.ms)
+		return -1;
+	if (at.ms <= now.ms)
+		return 0;
+	return at.ms - now.ms > 60000 ? 60000 : (int)(at.ms - now.ms);
+}
+
+/* Returns whether there is work left that should not wait. */
+static bool turn(struct loop *l, int timeout)
+{
+	int n = epoll_wait(l->epoll_fd, l->events, EVENTS_MAX, timeout);
+	struct now now = machine_now();
+	int64_t began_us = machine_us();
+	bool more;
+
+	server_begin_turn(l->server, now);
+	for (int i = 0; i < n; i++)
+		take_event(l, &l->events[i], now);
+	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
+		watch_listeners(l, true);
+	more = server_end_turn(l->server, n < EVENTS_MAX);
+	server_turn_took(l->server, machine_us() - began_us);
+	return more;
+}
+
+static void serve(struct loop *l)
+{
+	bool more = false;
+
+	while (!l->stop_now && !server_drained(l->server))
+		more = turn(l, timeout_ms(l, more, machine_now().mono));
+}
+
+/* --- start and end --- */
+
+static bool add(struct loop *l, int fd, uint32_t what)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = what };
+
+	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
+static bool open_signals(struct loop *l)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return false;
+	l->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return l->signal_fd >= 0 && add(l, l->signal_fd, SPECIAL_SIGNAL);
+}
+
+static bool open_listeners(struct loop *l)
+{
+	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
+		l->listen_fds[i] = socket_listen(&l->cfg->listeners[i]);
+		if (l->listen_fds[i] < 0 || !add(l, l->listen_fds[i], SPECIAL + i))
+			return false;
+	}
+	return true;
+}
+
+static bool open_server(struct loop *l)
+{
+	struct transport transport = socket_transport(&l->epoll_fd);
+	struct server_seed seed;
+	struct region r;
+	size_t scratch_bytes = server_scratch_bytes(), bytes;
+	void *mem = machine_memory(scratch_bytes);
+
+	if (mem == NULL || !machine_random(&seed, sizeof(seed)))
+		return false;
+	bytes = server_measure(l->cfg, mem).total;
+	machine_memory_free(mem, scratch_bytes);
+	mem = machine_memory(bytes);
+	if (mem == NULL)
+		return false;
+	region_init(&r, mem, bytes);
+	l->server = server_new(l->cfg, &r, &transport, machine_log, NULL, &seed, machine_now());
+	return l->server != NULL;
+}
+
+static void say_listening(const struct loop *l)
+{
+	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
+		char buf[160];
+		struct str name = socket_name(l->listen_fds[i], &l->cfg->listeners[i], buf, sizeof(buf));
+
+		LOG(server_log(l->server), machine_now().wall, LOG_INFO, "Listening", LOG_STR("address", name));
+	}
+}
+
+static void close_listeners(const struct loop *l)
+{
+	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
+		const struct listener_config *cfg = &l->cfg->listeners[i];
+		char path[160];
+
+		close(l->listen_fds[i]);
+		if (!cfg->is_unix || cfg->address.n >= sizeof(path))
+			continue;
+		memcpy(path, cfg->address.p, cfg->address.n);
+		path[cfg->address.n] = '\0';
+		unlink(path);
+	}
+}
+
+enum loop_result loop_run(const struct server_config *cfg, struct str user)
+{
+	static struct loop l; /* the one place where the process's single server hangs; too large for the stack */
+
+	l.cfg = cfg;
+	l.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l.epoll_fd < 0 || !open_signals(&l)) {
+		machine_complain(STR("epoll or signalfd"), errno);
+		return LOOP_FAILED;
+	}
+	if (!open_listeners(&l))
+		return LOOP_BAD_LISTENER;
+	if (!open_server(&l)) {
+		machine_complain(STR("memory or randomness refused"), errno);
+		return LOOP_FAILED;
+	}
+	if (!machine_become(user))
+		return LOOP_BAD_USER;
+	say_listening(&l);
+	serve(&l);
+	close_listeners(&l);
+	return LOOP_OK;
+}

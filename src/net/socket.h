@@ -1,0 +1,26 @@
+/*
+ * net/socket.h: the transport over stream sockets, and the listening ones.
+ */
+#ifndef NET_SOCKET_H
+#define NET_SOCKET_H
+
+#include "server/config.h"
+#include "server/conn.h"
+#include "server/transport.h"
+
+/* The transport whose handles are sockets watched by epoll descriptor *epoll_fd, which must outlive it. */
+struct transport socket_transport(int *epoll_fd);
+
+/* Watches an accepted socket for input; false: the kernel has no room for another. */
+bool socket_watch(int epoll_fd, int fd, uint32_t conn, uint32_t generation);
+
+/* Listens; the descriptor, or -1 after one line on standard error that names the address. */
+int socket_listen(const struct listener_config *);
+
+/* Accepts one connection: the descriptor (non-blocking, close-on-exec) with *peer filled, or -1 with errno. */
+int socket_accept(int listen_fd, struct peer *peer);
+
+/* "127.0.0.1:8080" as bound (the port may have been chosen by the kernel), or the path; into buf. */
+struct str socket_name(int listen_fd, const struct listener_config *, char *buf, size_t cap);
+
+#endif
