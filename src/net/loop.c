@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -247,26 +246,38 @@ static void close_listeners(const struct loop *l)
 	}
 }
 
-enum loop_result loop_run(const struct server_config *cfg, struct str user)
+static enum loop_result run(struct loop *l, struct str user)
 {
-	static struct loop l; /* the one place where the process's single server hangs; too large for the stack */
-
-	l.cfg = cfg;
-	l.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (l.epoll_fd < 0 || !open_signals(&l)) {
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0 || !open_signals(l)) {
 		machine_complain(STR("epoll or signalfd"), errno);
 		return LOOP_FAILED;
 	}
-	if (!open_listeners(&l))
+	if (!open_listeners(l))
 		return LOOP_BAD_LISTENER;
-	if (!open_server(&l)) {
+	if (!open_server(l)) {
 		machine_complain(STR("memory or randomness refused"), errno);
 		return LOOP_FAILED;
 	}
 	if (!machine_become(user))
 		return LOOP_BAD_USER;
-	say_listening(&l);
-	serve(&l);
-	close_listeners(&l);
+	say_listening(l);
+	serve(l);
+	close_listeners(l);
 	return LOOP_OK;
+}
+
+enum loop_result loop_run(const struct server_config *cfg, struct str user)
+{
+	struct loop *l = machine_memory(sizeof(*l));
+	enum loop_result result;
+
+	if (l == NULL) {
+		machine_complain(STR("memory refused"), errno);
+		return LOOP_FAILED;
+	}
+	l->cfg = cfg;
+	result = run(l, user);
+	machine_memory_free(l, sizeof(*l));
+	return result;
 }
