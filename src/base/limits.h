@@ -11,6 +11,8 @@ enum {
 	/* ids of users, devices, rooms, messages, calls (CONTRACT 2). Above: the dialect's error, or HTTP 400. */
 	ID_BYTES_MAX = 128,
 	CUSTOM_STATUS_BYTES_MAX = 256,  /* above: the dialect's error */
+	/* A request's own id, raw JSON, said back in reply_to: 128 characters even if each is escaped. Above: the dialect's error. */
+	REQUEST_ID_BYTES_MAX = 2 + 6 * 128,
 	METADATA_BYTES_MAX = 2048,      /* raw JSON text; above: the dialect's error */
 
 	/* JSON from clients (CONTRACT 3): checked before any cost that is not linear. Above: a malformed message. */
