@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "base/limits.h"
+#include "dialect/member.h"
 
 static_assert(REQUEST_ID_BYTES_MAX == 2 + 6 * 128, "the text of read_request_id says 128");
 
@@ -93,6 +94,35 @@ struct str protocol_type(const struct outgoing *row, const struct event *e)
 {
 	assert(row->event == e->type);
 	return e->type == EV_MESSAGE && !str_absent(e->text) ? e->text : row->type;
+}
+
+void protocol_write_payload(const struct outgoing *row, const struct event *e, struct jsonw *w)
+{
+	assert(row->event == e->type);
+	jsonw_key(w, STR("payload"));
+	if (e->type == EV_MESSAGE) {
+		jsonw_raw(w, e->body);
+		return;
+	}
+	jsonw_obj(w);
+	if (row->write != NULL)
+		row->write(e, w);
+	jsonw_end_obj(w);
+}
+
+bool protocol_write_flat(const struct protocol *p, const struct event *e, struct jsonw *w)
+{
+	const struct outgoing *row = protocol_pick(p, e);
+
+	assert(!p->enveloped);
+	if (row == NULL)
+		return false;
+	jsonw_obj(w);
+	member_str(w, STR("type"), protocol_type(row, e));
+	if (row->write != NULL)
+		row->write(e, w);
+	jsonw_end_obj(w);
+	return true;
 }
 
 bool protocol_owns(const struct protocol *p, struct str type)

@@ -9,6 +9,9 @@
 #include "dialect/dialect.h"
 #include "dialect/field.h"
 
+/* The five; dialect.c lists them. */
+extern const struct dialect dialect_snake, dialect_dotted, dialect_rooms, dialect_roster, dialect_upper;
+
 /* A message from a client. */
 struct incoming {
 	struct str type;
@@ -54,6 +57,12 @@ const struct outgoing *protocol_pick(const struct protocol *p, const struct even
 
 /* The type to write: the row's, or a broadcast's own. Borrows both. */
 struct str protocol_type(const struct outgoing *row, const struct event *e);
+
+/* "payload":{...}, what row->write writes inside; a broadcast's data as it is. */
+void protocol_write_payload(const struct outgoing *row, const struct event *e, struct jsonw *w);
+
+/* dialect.h, encode, for a protocol of flat objects: row->write writes what follows `type`. */
+bool protocol_write_flat(const struct protocol *p, const struct event *e, struct jsonw *w);
 
 /* dialect.h, is_own_type: `type` stands in either table. */
 bool protocol_owns(const struct protocol *p, struct str type);
