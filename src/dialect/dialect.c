@@ -8,11 +8,11 @@
 #include "dialect/protocol.h"
 
 static const struct dialect *const dialects[DIALECT_COUNT] = {
-	[DIALECT_SNAKE] = &dialect_snake,
-	[DIALECT_DOTTED] = &dialect_dotted,
-	[DIALECT_ROOMS] = &dialect_rooms,
-	[DIALECT_ROSTER] = &dialect_roster,
-	[DIALECT_UPPER] = &dialect_upper,
+	[DIALECT_SNAKE] = &snake_dialect,
+	[DIALECT_DOTTED] = &dotted_dialect,
+	[DIALECT_ROOMS] = &rooms_dialect,
+	[DIALECT_ROSTER] = &roster_dialect,
+	[DIALECT_UPPER] = &upper_dialect,
 	[DIALECT_ECHO] = NULL,
 };
 

@@ -316,7 +316,7 @@ static bool is_own_type(struct str type)
 	return protocol_owns(&protocol, type);
 }
 
-const struct dialect dialect_dotted = {
+const struct dialect dotted_dialect = {
 	.name = STR("dotted"),
 	.id = DIALECT_DOTTED,
 	.topics = 0,

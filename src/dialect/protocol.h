@@ -10,7 +10,7 @@
 #include "dialect/field.h"
 
 /* The five; dialect.c lists them. */
-extern const struct dialect dialect_snake, dialect_dotted, dialect_rooms, dialect_roster, dialect_upper;
+extern const struct dialect snake_dialect, dotted_dialect, rooms_dialect, roster_dialect, upper_dialect;
 
 /* A message from a client. */
 struct incoming {

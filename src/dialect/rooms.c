@@ -175,7 +175,7 @@ static bool is_own_type(struct str type)
 	return protocol_owns(&protocol, type);
 }
 
-const struct dialect dialect_rooms = {
+const struct dialect rooms_dialect = {
 	.name = STR("rooms"),
 	.id = DIALECT_ROOMS,
 	.topics = TOPIC_PRESENCE,

@@ -58,7 +58,7 @@ static bool is_own_type(struct str type)
 	return protocol_owns(&protocol, type);
 }
 
-const struct dialect dialect_roster = {
+const struct dialect roster_dialect = {
 	.name = STR("roster"),
 	.id = DIALECT_ROSTER,
 	.topics = TOPIC_ROSTER,

@@ -141,7 +141,7 @@ static bool is_own_type(struct str type)
 	return protocol_owns(&protocol, type);
 }
 
-const struct dialect dialect_snake = {
+const struct dialect snake_dialect = {
 	.name = STR("snake"),
 	.id = DIALECT_SNAKE,
 	.topics = TOPIC_PRESENCE,

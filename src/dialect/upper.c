@@ -119,7 +119,7 @@ static bool is_own_type(struct str type)
 	return protocol_owns(&protocol, type);
 }
 
-const struct dialect dialect_upper = {
+const struct dialect upper_dialect = {
 	.name = STR("upper"),
 	.id = DIALECT_UPPER,
 	.topics = TOPIC_PRESENCE,
