@@ -14,16 +14,20 @@
 
 enum dialect_id { DIALECT_SNAKE, DIALECT_DOTTED, DIALECT_ROOMS, DIALECT_ROSTER, DIALECT_UPPER, DIALECT_ECHO, DIALECT_COUNT };
 
+enum { DECODE_TEXT_BYTES_MAX = 256 };
+
 /* Room for the lists of one command; one per server, reused by every message. */
 struct decode_scratch {
 	struct str strs[JSON_TOKENS_MAX];
 	uint32_t used;
+	char text[DECODE_TEXT_BYTES_MAX]; /* an error text that names what the client sent */
 };
 
-/* Why a message was not understood; the session answers EV_ERROR with `code` and `text` (static storage). */
+/* Why a message was not understood; the session answers EV_ERROR with `code` and `text` (static, or in the scratch: dies at
+ * the next decode). */
 struct decode_error {
 	int code;              /* 400 */
-	struct str text;       /* "unknown type", "payload.status: one of online, away, busy, dnd, invisible, offline", ... */
+	struct str text;       /* "payload.status: one of online, away, busy, dnd, invisible, offline", ... */
 };
 
 struct dialect {

@@ -84,6 +84,7 @@ struct command {
 			uint8_t topics;        /* enum topic bits; TOPIC_OF_ROOM bits need `rooms` */
 			enum room_kind kind;
 			struct strs rooms;     /* room ids */
+			bool rooms_listed;     /* asked for as a list; says only how the answer names a single room */
 			struct strs users;     /* narrows TOPIC_PRESENCE */
 			bool users_given;      /* false: TOPIC_PRESENCE covers all one may see */
 		} subscription;            /* CMD_SUBSCRIBE, CMD_UNSUBSCRIBE */

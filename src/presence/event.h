@@ -67,6 +67,7 @@ enum conflation { CONFLATE_NEVER, CONFLATE_PRESENCE, CONFLATE_TYPING, CONFLATE_R
 
 struct event {
 	enum event_type type;
+	struct str id;                  /* of this message, where the dialect has a place for one; absent: none */
 	enum command_type command;      /* EV_ACK, EV_ERROR: what is answered (CMD_COUNT: not known) */
 	struct str reply_to;            /* raw JSON id of the request; absent: not an answer, or none was given */
 	wall_t at;                      /* when: the `timestamp` of every dialect */
@@ -76,6 +77,7 @@ struct event {
 	struct presence_view user;      /* the one it is about; from whom */
 	enum presence_change change;
 	bool status_changed;            /* EV_PRESENCE: false when only custom status or metadata did */
+	bool unchanged;                 /* EV_ACK of CMD_PRESENCE: no broadcast to the sender follows */
 	struct presence_list *list;
 
 	struct str connection_id;       /* EV_CONNECTED */
@@ -86,7 +88,7 @@ struct event {
 
 	uint8_t topics;                 /* EV_SUBSCRIBED, EV_UNSUBSCRIBED */
 	struct strs rooms, users;       /* the same, as asked */
-	bool users_given;
+	bool rooms_listed, users_given;
 
 	struct str room;                /* EV_TYPING, EV_RECEIPT; absent in typing to recipients of no room */
 	enum room_kind kind;
