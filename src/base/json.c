@@ -16,6 +16,7 @@
 #include <assert.h>
 
 #include "base/jsonesc.h"
+#include "base/jsonnum.h"
 #include "base/jsonplain.h"
 #include "base/utf8.h"
 
@@ -111,7 +112,7 @@ static struct jsonesc chars_of(const char *text, const tok *t)
 
 __extension__ typedef unsigned __int128 u128;
 
-/* One step of a multiply-and-fold hash. Nobody who does not know the seed can aim at a value; who does gains little (see keys_sort). */
+/* One step of a multiply-and-fold hash. Nobody who does not know the seed can aim at a value; who does gains little (see keys_deal). */
 static uint64_t mix(uint64_t a, uint64_t b)
 {
 	u128 m = (u128)a * b;
@@ -165,6 +166,16 @@ static uint32_t hash_escaped(uint64_t seed, struct jsonesc c)
 	return (uint32_t)(h ^ (h >> 32));
 }
 
+static bool key_equal(const struct pass *p, json_ref a, json_ref b)
+{
+	const tok *x = &p->toks[a];
+	const tok *y = &p->toks[b];
+
+	if (tok_has(x, TOK_ESCAPED) || tok_has(y, TOK_ESCAPED))
+		return jsonesc_cmp(chars_of(p->text, x), chars_of(p->text, y)) == 0;
+	return tok_bytes(x) == tok_bytes(y) && memcmp(p->text + x->start, p->text + y->start, tok_bytes(x)) == 0;
+}
+
 /* Order of two keys: by hash, then by what they spell. */
 static int key_cmp(const struct pass *p, json_ref a, json_ref b)
 {
@@ -201,51 +212,87 @@ static json_ref keys_merge(struct pass *p, json_ref a, json_ref b, json_ref *dup
 }
 
 /*
- * The later of two equal keys of the object `obj`, or JSON_ABSENT. A merge sort from the bottom up: whatever the keys are, each byte is
- * compared at most once per level. Equal keys are neighbours in the order, and no sort gets by without comparing those.
+ * Sorts the keys of a list and gives the later of two equal ones, or JSON_ABSENT. A merge sort from the bottom up: whatever the
+ * keys are, each byte is compared at most once per level. Equal keys are neighbours in the order, and no sort gets by
+ * without comparing those.
  */
-static json_ref keys_sort(struct pass *p, json_ref obj)
+static json_ref keys_sort(struct pass *p, json_ref list)
 {
 	enum { LEVELS = 12 };
-	json_ref bin[LEVELS];           /* sorted lists of 2^i keys each */
+	json_ref bin[LEVELS];           /* sorted lists of 2^i keys each; those from `used` on were never filled */
 	json_ref dup = JSON_ABSENT;
 	json_ref rest = JSON_ABSENT;
+	int used = 0;
 
 	static_assert(1 << LEVELS > JSON_TOKENS_MAX, "every key of a text finds a bin");
-	for (int i = 0; i < LEVELS; i++)
-		bin[i] = JSON_ABSENT;
-	for (json_ref key = obj + 1; key != JSON_ABSENT; key = p->toks[key + 1].parent) {
-		json_ref run = key;
+	while (list != JSON_ABSENT) {
+		json_ref run = list;
 		int i = 0;
 
-		p->toks[key].parent = JSON_ABSENT;
-		for (; bin[i] != JSON_ABSENT; bin[i++] = JSON_ABSENT) {
+		list = p->toks[run].parent;
+		p->toks[run].parent = JSON_ABSENT;
+		for (; i < used && bin[i] != JSON_ABSENT; bin[i++] = JSON_ABSENT) {
 			run = keys_merge(p, bin[i], run, &dup);
 			if (dup != JSON_ABSENT)
 				return dup;
 		}
-		bin[i] = run;
 		assert(i < LEVELS);
+		bin[i] = run;
+		used = i == used ? used + 1 : used;
 	}
-	for (int i = 0; i < LEVELS && dup == JSON_ABSENT; i++)
+	for (int i = 0; i < used && dup == JSON_ABSENT; i++)
 		rest = keys_merge(p, bin[i], rest, &dup);
 	return dup;
 }
 
-static json_ref keys_dup(struct pass *p, json_ref obj)
+static json_ref key_after(const struct pass *p, json_ref key)
 {
-	uint64_t seed = p->j->seed;
+	return p->toks[key + 1].parent;
+}
 
-	if (p->toks[obj].size < 2)
-		return JSON_ABSENT;
-	for (json_ref key = obj + 1; key != JSON_ABSENT; key = p->toks[key + 1].parent) {
+/* For few keys: each against each. */
+static json_ref keys_pairs(const struct pass *p, json_ref obj)
+{
+	for (json_ref b = key_after(p, obj + 1); b != JSON_ABSENT; b = key_after(p, b))
+		for (json_ref a = obj + 1; a != b; a = key_after(p, a))
+			if (key_equal(p, a, b))
+				return b;
+	return JSON_ABSENT;
+}
+
+/* For many keys: dealt out by hash, then sorted, so that keys chosen to collide cost no more than a sort. */
+static json_ref keys_deal(struct pass *p, json_ref obj)
+{
+	enum { HANDS = 256 };
+	json_ref hand[HANDS];
+	json_ref dup = JSON_ABSENT;
+
+	for (int i = 0; i < HANDS; i++)
+		hand[i] = JSON_ABSENT;
+	for (json_ref key = obj + 1; key != JSON_ABSENT; key = key_after(p, key)) {
 		tok *t = &p->toks[key];
-		uint32_t h = tok_has(t, TOK_ESCAPED) ? hash_escaped(seed, chars_of(p->text, t)) :
-		                                       hash_plain(seed, tok_str(p->text, t));
+		uint32_t h = tok_has(t, TOK_ESCAPED) ? hash_escaped(p->j->seed, chars_of(p->text, t)) :
+		                                       hash_plain(p->j->seed, tok_str(p->text, t));
 
 		t->size = (int)(h >> 1);
+		t->parent = hand[t->size % HANDS];
+		hand[t->size % HANDS] = key;
 	}
-	return keys_sort(p, obj);
+	for (int i = 0; i < HANDS && dup == JSON_ABSENT; i++)
+		dup = keys_sort(p, hand[i]);
+	return dup;
+}
+
+/* The later of two equal keys of the closed object `obj`, or JSON_ABSENT. */
+static json_ref keys_dup(struct pass *p, json_ref obj)
+{
+	enum { FEW = 8 };
+	int keys = p->toks[obj].size;
+
+	assert(keys >= 0);
+	if (keys < 2)
+		return JSON_ABSENT;
+	return keys <= FEW ? keys_pairs(p, obj) : keys_deal(p, obj);
 }
 
 /* ---- grammar ---- */
@@ -362,39 +409,6 @@ static enum json_err grammar_string(struct pass *p)
 	return JSON_OK;
 }
 
-static size_t digits(const char *p, size_t at, size_t n)
-{
-	while (at < n && p[at] >= '0' && p[at] <= '9')
-		at++;
-	return at;
-}
-
-/* RFC 8259 6: [ minus ] int [ frac ] [ exp ]. */
-static bool number_is(struct str s)
-{
-	size_t at = s.n > 0 && s.p[0] == '-';
-	size_t from = at;
-
-	at = digits(s.p, from, s.n);
-	if (at == from || (s.p[from] == '0' && at > from + 1))
-		return false;
-	if (at < s.n && s.p[at] == '.') {
-		from = at + 1;
-		at = digits(s.p, from, s.n);
-		if (at == from)
-			return false;
-	}
-	if (at < s.n && (s.p[at] == 'e' || s.p[at] == 'E')) {
-		from = at + 1;
-		if (from < s.n && (s.p[from] == '+' || s.p[from] == '-'))
-			from++;
-		at = digits(s.p, from, s.n);
-		if (at == from)
-			return false;
-	}
-	return at == s.n;
-}
-
 static enum json_type primitive_type(struct str s)
 {
 	if (str_eq(s, STR("true")))
@@ -403,7 +417,7 @@ static enum json_type primitive_type(struct str s)
 		return JSON_FALSE;
 	if (str_eq(s, STR("null")))
 		return JSON_NULL;
-	return number_is(s) ? JSON_NUMBER : JSON_TYPE_ABSENT;
+	return jsonnum_is(s) ? JSON_NUMBER : JSON_TYPE_ABSENT;
 }
 
 static enum json_err grammar_primitive(struct pass *p)
@@ -436,10 +450,6 @@ static enum json_err grammar_mark(struct pass *p, unsigned mark)
 static enum json_err grammar_step(struct pass *p)
 {
 	switch (p->text[p->pos]) {
-	case ' ':
-	case '\t':
-	case '\n':
-	case '\r': p->pos++; return JSON_OK;
 	case '{':  return grammar_open(p, true);
 	case '[':  return grammar_open(p, false);
 	case '}':  return grammar_close(p, true);
@@ -458,10 +468,14 @@ static bool is_blank(char c)
 
 static enum json_err grammar(struct pass *p)
 {
-	while (p->pos < p->len) {
+	for (;;) {
 		enum json_err err;
 
-		if (p->want == 0 && !is_blank(p->text[p->pos]))
+		while (p->pos < p->len && is_blank(p->text[p->pos]))
+			p->pos++;
+		if (p->pos == p->len)
+			break;
+		if (p->want == 0)
 			return JSON_ERR_TRAILING;
 		err = grammar_step(p);
 		if (err != JSON_OK)
@@ -699,62 +713,9 @@ bool json_str_id(struct json *j, json_ref ref, struct str *out)
 	return true;
 }
 
-/* The exponent of a checked number, saturated far outside what any length of digits could make up for; *s loses it. */
-static int64_t take_exponent(struct str *s)
-{
-	const int64_t far = INT64_C(1) << 40;
-	size_t e = 0;
-	int64_t v = 0;
-	bool negative;
-
-	while (e < s->n && (s->p[e] | 0x20) != 'e')
-		e++;
-	if (e == s->n)
-		return 0;
-	negative = s->p[e + 1] == '-';
-	for (size_t i = e + 1; i < s->n; i++)
-		if (s->p[i] >= '0' && s->p[i] <= '9' && v < far)
-			v = v * 10 + (s->p[i] - '0');
-	s->n = e;
-	return negative ? -v : v;
-}
-
 bool json_i64(const struct json *j, json_ref ref, int64_t *out)
 {
-	enum { POW10_MAX = 18 };
-	static const uint64_t pow10[POW10_MAX + 1] = {
-		1u, 10u, 100u, 1000u, 10000u, 100000u, 1000000u, 10000000u, 100000000u, 1000000000u,
-		10000000000u, 100000000000u, 1000000000000u, 10000000000000u, 100000000000000u,
-		1000000000000000u, 10000000000000000u, 100000000000000000u, 1000000000000000000u,
-	};
-	struct str s;
-	bool negative;
-	int64_t power;              /* of the digit at hand */
-	uint64_t v = 0;             /* at most 19 digits, one per power: never overflows */
-	size_t dot = 0;
-
-	if (json_type(j, ref) != JSON_NUMBER)
-		return false;
-	s = tok_str(j->text, tok_at(j, ref));
-	negative = s.p[0] == '-';
-	s = str_of(s.p + negative, s.n - negative);
-	power = take_exponent(&s) - 1;
-	while (dot < s.n && s.p[dot] != '.')
-		dot++;
-	power += (int64_t)dot;
-	for (size_t i = 0; i < s.n; i++) {
-		if (i == dot)
-			continue;
-		if (s.p[i] != '0' && (power < 0 || power > POW10_MAX))
-			return false;
-		if (s.p[i] != '0')
-			v += (uint64_t)(s.p[i] - '0') * pow10[power];
-		power--;
-	}
-	if (v > (uint64_t)INT64_MAX + negative)
-		return false;
-	*out = negative ? (int64_t)(0 - v) : (int64_t)v;
-	return true;
+	return json_type(j, ref) == JSON_NUMBER && jsonnum_i64(tok_str(j->text, tok_at(j, ref)), out);
 }
 
 bool json_bool(const struct json *j, json_ref ref, bool *out)

@@ -119,6 +119,16 @@ static void put_escape(struct jsonw *w, unsigned char c)
 
 static void put_string(struct jsonw *w, struct str s)
 {
+	size_t plain = jsonplain_run(s.p, s.n);
+
+	if (plain == s.n && room(w) >= s.n + 2) {
+		*w->p = '"';
+		if (s.n > 0)
+			memcpy(w->p + 1, s.p, s.n);
+		w->p[1 + s.n] = '"';
+		w->p += s.n + 2;
+		return;
+	}
 	put_char(w, '"');
 	while (s.n > 0) {
 		size_t k = jsonplain_run(s.p, s.n);

@@ -56,14 +56,12 @@ static int month_days(int year, int month)
 	return days[month - 1] + (month == 2 && leap);
 }
 
-/* `digits` decimal digits of v, leading zeros kept. */
-static void put(char *out, int digits, int v)
+/* Two decimal digits of v. */
+static inline void put2(char *out, int v)
 {
-	while (digits-- > 0) {
-		out[digits] = (char)('0' + v % 10);
-		v /= 10;
-	}
-	assert(v == 0);
+	assert(v >= 0 && v < 100);
+	out[0] = (char)('0' + v / 10);
+	out[1] = (char)('0' + v % 10);
 }
 
 void rfc3339_format(wall_t t, char *out)
@@ -76,13 +74,15 @@ void rfc3339_format(wall_t t, char *out)
 	assert(!wall_absent(t));
 	assert(rest >= 0 && rest < DAY_MS);
 	memcpy(out, "0000-00-00T00:00:00.000Z", RFC3339_BYTES);
-	put(out, 4, c.year);
-	put(out + 5, 2, c.month);
-	put(out + 8, 2, c.day);
-	put(out + 11, 2, rest / 3600000);
-	put(out + 14, 2, rest / 60000 % 60);
-	put(out + 17, 2, rest / 1000 % 60);
-	put(out + 20, 3, rest % 1000);
+	put2(out, c.year / 100);
+	put2(out + 2, c.year % 100);
+	put2(out + 5, c.month);
+	put2(out + 8, c.day);
+	put2(out + 11, rest / 3600000);
+	put2(out + 14, rest / 60000 % 60);
+	put2(out + 17, rest / 1000 % 60);
+	put2(out + 21, rest % 100);
+	out[20] = (char)('0' + rest % 1000 / 100);
 }
 
 /* A cursor whose error is sticky: after the first mismatch every take fails. */
