@@ -65,7 +65,7 @@ enum uri_result uri_path_split(struct str path, char *buf, size_t cap, struct ur
 
 /*
  * host[:port] of Host, of an absolute target and of an Origin. Stricter than RFC 3986 3.2: no user, no escapes, no
- * sub-delims; letters, digits, `-._~`, or an IPv6 address in brackets; port empty or 0 to 65535 in 5 digits at most.
+ * sub-delims; letters, digits, `-._~`, or an IPv6 address in brackets (its bytes only); port empty or 0 to 65535 in 5 digits at most.
  * False and `out` untouched if it is not that. `out` borrows from `s`.
  */
 bool uri_authority(struct str s, struct uri_authority *out);
