@@ -1,6 +1,7 @@
 /*
- * The request path of wire/: whatever arrives, however it is split, the parser says the same, what it accepts holds its
- * promises, and nothing of it can break out of a response. The first two bytes of the input place the split.
+ * The request path of wire/: whatever arrives, however it is split, the parser says the same, what it accepts
+ * holds its promises, and nothing of it can break out of a response. The first two bytes of the input place
+ * the split.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static void check_same(const struct http_request *a, const struct http_request *
 	assert(same(a->path, b->path) && same(a->query, b->query) && same(a->authority, b->authority));
 	assert(a->header_count == b->header_count);
 	for (size_t i = 0; i < a->header_count; i++)
-		assert(same(a->headers[i].name, b->headers[i].name) && same(a->headers[i].value, b->headers[i].value));
+		assert(same(a->headers[i].name, b->headers[i].name) &&
+		       same(a->headers[i].value, b->headers[i].value));
 }
 
 static void check_text(struct str s)
@@ -57,14 +59,16 @@ static void check_request(const struct http_request *req, const char *in)
 	assert(req->path.p[0] == '/' || str_eq(req->path, STR("*")));
 	assert(req->minor == 0 || !str_absent(req->authority));
 	assert(http_header_count(req, STR("transfer-encoding")) == 0);
-	assert(http_header_count(req, STR("host")) <= 1 && http_header_count(req, STR("content-length")) <= 1);
+	assert(http_header_count(req, STR("host")) <= 1 &&
+	       http_header_count(req, STR("content-length")) <= 1);
 	for (size_t i = 0; i < req->header_count; i++) {
 		struct str value = req->headers[i].value;
 
 		assert(http_is_token(req->headers[i].name));
 		assert(value.p >= in && value.p + value.n <= in + req->head_bytes);
 		for (size_t k = 0; k < value.n; k++)
-			assert(value.p[k] == '\t' || ((unsigned char)value.p[k] >= 0x20 && value.p[k] != 0x7f));
+			assert(value.p[k] == '\t' ||
+			       ((unsigned char)value.p[k] >= 0x20 && value.p[k] != 0x7f));
 	}
 }
 
@@ -113,7 +117,8 @@ static void check_handshake(const struct http_request *req)
 
 	handshake_check(req, &hs);
 	assert((hs.outcome == HANDSHAKE_REFUSED) == (hs.status != 0));
-	assert(hs.outcome != HANDSHAKE_OK || (req->method == HTTP_GET && req->minor == 1 && req->content_length == 0));
+	assert(hs.outcome != HANDSHAKE_OK ||
+	       (req->method == HTTP_GET && req->minor == 1 && req->content_length == 0));
 	if (handshake_protocol_next(&it, &token)) {
 		assert(handshake_offers(req, token));
 		if (hs.outcome == HANDSHAKE_OK)
@@ -124,8 +129,11 @@ static void check_handshake(const struct http_request *req)
 	if (origin_of(req, &o) == ORIGIN_OK)
 		assert(origin_eq(&o, &o) && o.where.host.n > 0);
 	for (size_t i = 0; i < req->header_count; i++) {
-		struct http_error_response e = { .status = 400, .message = req->headers[i].value,
-			                          .extra = &req->headers[i], .extra_count = 1, .head_only = true };
+		struct http_error_response e = { .status = 400,
+						 .message = req->headers[i].value,
+						 .extra = &req->headers[i],
+						 .extra_count = 1,
+						 .head_only = true };
 		size_t n = http_write_error(out, sizeof(out), &e);
 
 		if (n > 0)

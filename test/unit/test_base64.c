@@ -46,7 +46,8 @@ static void test_row(const struct row *r)
 	uint8_t out[16];
 	char text[32];
 	size_t n = 99;
-	bool ok = base64_decode(r->form, str_of(feed_guarded(r->text, r->text_n), r->text_n), out, sizeof(out), &n);
+	bool ok = base64_decode(r->form, str_of(feed_guarded(r->text, r->text_n), r->text_n), out,
+				sizeof(out), &n);
 	bool want = r->bytes != NULL;
 
 	tap_ok(ok == want && n == r->bytes_n && (!want || memcmp(out, r->bytes, n) == 0), "%s", r->name);
@@ -55,7 +56,8 @@ static void test_row(const struct row *r)
 	n = base64_encode(text, sizeof(text), (const uint8_t *)r->bytes, r->bytes_n);
 	tap_ok(n == r->text_n && memcmp(text, r->text, n) == 0, "%s, the way back", r->name);
 	if (r->bytes_n > 0)
-		tap_ok(!base64_decode(r->form, str_of(r->text, r->text_n), out, r->bytes_n - 1, &n) && n == 0, "%s, no room", r->name);
+		tap_ok(!base64_decode(r->form, str_of(r->text, r->text_n), out, r->bytes_n - 1, &n) && n == 0,
+		       "%s, no room", r->name);
 }
 
 /* Every byte in every place, against the plain definition. */
@@ -81,7 +83,8 @@ static void test_digits(enum base64_form form, const char *digits, const char *n
 			}
 			wrong += ok != (at != NULL);
 			if (ok)
-				wrong += (unsigned)(out[0] << 16 | out[1] << 8 | out[2]) != (unsigned)(at - digits) << (18 - 6 * i);
+				wrong += (unsigned)(out[0] << 16 | out[1] << 8 | out[2]) !=
+					 (unsigned)(at - digits) << (18 - 6 * i);
 		}
 	}
 	tap_is_u64(wrong, 0, name);
@@ -100,7 +103,8 @@ static void test_round_trip(void)
 		char *text = feed_guarded(in, 0) - text_n;
 
 		wrong += base64_encode(text, text_n, in, n) != text_n;
-		wrong += !base64_decode(BASE64_STD, str_of(text, text_n), back, n, &got) || got != n || memcmp(in, back, n) != 0;
+		wrong += !base64_decode(BASE64_STD, str_of(text, text_n), back, n, &got) || got != n ||
+			 memcmp(in, back, n) != 0;
 	}
 	tap_is_u64(wrong, 0, "encode, decode, 0 to 256 bytes");
 }

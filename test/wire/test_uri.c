@@ -1,4 +1,5 @@
-/* wire/uri: decoding once and strictly (RELIABILITY H15), queries, paths, authorities. Inputs end at a guard page. */
+/* wire/uri: decoding once and strictly (RELIABILITY H15), queries, paths, authorities. Inputs end at a guard
+ * page. */
 #include "feed.h"
 #include "wire/uri.h"
 
@@ -67,7 +68,8 @@ static void test_decode(void)
 		if (r->want == NULL)
 			tap_ok(got == URI_BAD && str_absent(out), "H15 %s is refused", r->name);
 		else
-			tap_ok(got == URI_OK && !str_absent(out) && str_eq(out, str_of(r->want, r->want_n)), "H15 %s", r->name);
+			tap_ok(got == URI_OK && !str_absent(out) && str_eq(out, str_of(r->want, r->want_n)),
+			       "H15 %s", r->name);
 	}
 }
 
@@ -78,16 +80,22 @@ static void test_length(void)
 	struct str out;
 
 	memset(in, 'a', sizeof(in));
-	tap_ok(uri_decode(str_of(in, 300), URI_PATH, buf, sizeof(buf), &out) == URI_BAD, "H15 300 bytes for 128");
-	tap_ok(uri_decode(str_of(in, 127), URI_PATH, buf, 128, &out) == URI_OK && out.n == 127, "H15 limit - 1");
+	tap_ok(uri_decode(str_of(in, 300), URI_PATH, buf, sizeof(buf), &out) == URI_BAD,
+	       "H15 300 bytes for 128");
+	tap_ok(uri_decode(str_of(in, 127), URI_PATH, buf, 128, &out) == URI_OK && out.n == 127,
+	       "H15 limit - 1");
 	tap_ok(uri_decode(str_of(in, 128), URI_PATH, buf, 128, &out) == URI_OK && out.n == 128, "H15 limit");
 	tap_ok(uri_decode(str_of(in, 129), URI_PATH, buf, 128, &out) == URI_BAD, "H15 limit + 1");
 	for (size_t i = 0; i < sizeof(in); i += 3)
 		memcpy(in + i, "%61", 3);
-	tap_ok(uri_decode(str_of(in, 3 * 128), URI_PATH, buf, 128, &out) == URI_OK && out.n == 128, "H15 limit, encoded");
-	tap_ok(uri_decode(str_of(in, 3 * 129), URI_PATH, buf, 128, &out) == URI_BAD, "H15 limit + 1, encoded");
-	tap_ok(uri_decode(STR_NONE, URI_PATH, NULL, 0, &out) == URI_OK && !str_absent(out), "absent decodes to empty");
-	tap_ok(uri_decode(STR("ab"), URI_QUERY, buf, 128, &out) == URI_OK && out.p != buf, "nothing to decode, nothing copied");
+	tap_ok(uri_decode(str_of(in, 3 * 128), URI_PATH, buf, 128, &out) == URI_OK && out.n == 128,
+	       "H15 limit, encoded");
+	tap_ok(uri_decode(str_of(in, 3 * 129), URI_PATH, buf, 128, &out) == URI_BAD,
+	       "H15 limit + 1, encoded");
+	tap_ok(uri_decode(STR_NONE, URI_PATH, NULL, 0, &out) == URI_OK && !str_absent(out),
+	       "absent decodes to empty");
+	tap_ok(uri_decode(STR("ab"), URI_QUERY, buf, 128, &out) == URI_OK && out.p != buf,
+	       "nothing to decode, nothing copied");
 }
 
 static const struct query_row {
@@ -125,9 +133,11 @@ static void test_query(void)
 	for (size_t i = 0; i < sizeof(query_rows) / sizeof(query_rows[0]); i++) {
 		const struct query_row *r = &query_rows[i];
 		struct str query = guarded(r->query, strlen(r->query));
-		enum uri_result got = uri_query_get(query, str_of(r->key, strlen(r->key)), buf, sizeof(buf), &out);
+		enum uri_result got =
+			uri_query_get(query, str_of(r->key, strlen(r->key)), buf, sizeof(buf), &out);
 
-		tap_ok(got == r->result && str_eq(out, str_of(r->want, strlen(r->want))), "query: %s", r->name);
+		tap_ok(got == r->result && str_eq(out, str_of(r->want, strlen(r->want))), "query: %s",
+		       r->name);
 		if (got != r->result)
 			printf("# got %s, want %s\n", result_names[got], result_names[r->result]);
 	}
@@ -186,12 +196,37 @@ static void test_path(void)
 static const struct authority_row {
 	const char *in, *want;
 } authority_rows[] = {
-	{ "a", "a -" }, { "A.b-c_d~1", "A.b-c_d~1 -" }, { "a:0", "a 0" }, { "a:65535", "a 65535" }, { "a:00080", "a 80" },
-	{ "a:", "a -" }, { "127.0.0.1:80", "127.0.0.1 80" }, { "[::1]", "[::1] -" }, { "[::ffff:1.2.3.4]:8", "[::ffff:1.2.3.4] 8" },
-	{ "", "no" }, { ":80", "no" }, { "a:65536", "no" }, { "a:000080", "no" }, { "a:+1", "no" }, { "a:1:2", "no" }, { "a:b", "no" },
-	{ "u@a", "no" }, { "a b", "no" }, { "a/", "no" }, { "a,b", "no" }, { "a%41", "no" }, { "[", "no" }, { "[]", "no" },
-	{ "[1:2", "no" }, { "[:]", "no" }, { "[::g]", "no" }, { "[::1]a", "no" }, { "[::1%25eth0]", "no" }, { "::1", "no" },
-	{ "[1111:2222:3333:4444:5555:6666:7777:8888:9999::]", "no" }, { "\xc3\xa4", "no" },
+	{ "a", "a -" },
+	{ "A.b-c_d~1", "A.b-c_d~1 -" },
+	{ "a:0", "a 0" },
+	{ "a:65535", "a 65535" },
+	{ "a:00080", "a 80" },
+	{ "a:", "a -" },
+	{ "127.0.0.1:80", "127.0.0.1 80" },
+	{ "[::1]", "[::1] -" },
+	{ "[::ffff:1.2.3.4]:8", "[::ffff:1.2.3.4] 8" },
+	{ "", "no" },
+	{ ":80", "no" },
+	{ "a:65536", "no" },
+	{ "a:000080", "no" },
+	{ "a:+1", "no" },
+	{ "a:1:2", "no" },
+	{ "a:b", "no" },
+	{ "u@a", "no" },
+	{ "a b", "no" },
+	{ "a/", "no" },
+	{ "a,b", "no" },
+	{ "a%41", "no" },
+	{ "[", "no" },
+	{ "[]", "no" },
+	{ "[1:2", "no" },
+	{ "[:]", "no" },
+	{ "[::g]", "no" },
+	{ "[::1]a", "no" },
+	{ "[::1%25eth0]", "no" },
+	{ "::1", "no" },
+	{ "[1111:2222:3333:4444:5555:6666:7777:8888:9999::]", "no" },
+	{ "\xc3\xa4", "no" },
 };
 
 static void test_authority(void)
@@ -210,7 +245,8 @@ static void test_authority(void)
 			feed_say(&t, "%.*s -", (int)a.host.n, a.host.p);
 		tap_ok(strcmp(t.text, r->want) == 0, "H14 authority `%s`: %s", r->in, r->want);
 	}
-	tap_ok(uri_authority(STR("A:80"), &a) && uri_authority(STR("a"), &b) && uri_authority_eq(&a, &b, 80), "default port");
+	tap_ok(uri_authority(STR("A:80"), &a) && uri_authority(STR("a"), &b) && uri_authority_eq(&a, &b, 80),
+	       "default port");
 	tap_ok(!uri_authority_eq(&a, &b, 443), "another default port");
 }
 
