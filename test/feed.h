@@ -1,11 +1,12 @@
 /*
- * test/feed.h: feeds a parser the same bytes in every way they may arrive, and compares what it said each time.
+ * test/feed.h: feeds a parser the same bytes in every way they may arrive, and compares what it said.
  *
- * A subject is a parser under test: `begin` resets it, `step` gives it bytes and writes what it says into the trace. The
- * bytes of each step end at a PROT_NONE page, so that reading one too many dies at once. Ways: whole, byte by byte, and
- * every split in two (above FEED_EVERY_SPLIT_BYTES_MAX: those near both ends, and every 61st between).
+ * A subject is a parser under test: `begin` resets it, `step` gives it bytes and writes what it says into the
+ * trace. The bytes of each step end at a PROT_NONE page, so that reading one too many dies at once. Ways:
+ * whole, byte by byte, and every split in two (above FEED_EVERY_SPLIT_BYTES_MAX: those near both ends, and
+ * every 61st between).
  *
- *	feed_check(&subject, in, n, "done(GET /)", "H1 bare LF");    -> one TAP line, with the first way that differs
+ *	feed_check(&subject, in, n, "done(GET /)", "H1 bare LF");    -> one TAP line, and the first way that differs
  */
 #ifndef TEST_FEED_H
 #define TEST_FEED_H
@@ -49,14 +50,16 @@ __attribute__((format(printf, 2, 3), unused)) static void feed_say(struct feed_t
 		t->n = sizeof(t->text) - 1;
 }
 
-/* A copy of in[0, n) whose last byte is the last readable one; writable; valid until the next call. n <= FEED_BYTES_MAX. */
+/* A copy of in[0, n) whose last byte is the last readable one; writable; valid until the next call. n <=
+ * FEED_BYTES_MAX. */
 static char *feed_guarded(const void *in, size_t n)
 {
 	static char *map; /* test code: one page range for the program */
 	char *copy;
 
 	if (map == NULL) {
-		map = mmap(NULL, FEED_BYTES_MAX + 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		map = mmap(NULL, FEED_BYTES_MAX + 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
 		if (map == MAP_FAILED || mprotect(map + FEED_BYTES_MAX, 65536, PROT_NONE) != 0)
 			abort();
 	}
@@ -71,15 +74,17 @@ static char *feed_guarded(const void *in, size_t n)
 struct feed_subject {
 	void *ctx;
 	void (*begin)(void *ctx);
-	/* More bytes: with `prefix` in[0, n) is all that came so far, else only what is new. May write into them. */
+	/* More bytes: with `prefix` in[0, n) is all that came so far, else only what is new. May write into
+	 * them. */
 	void (*step)(void *ctx, char *in, size_t n, struct feed_trace *t);
 	/* The input is over: say what the parser waits for. May be NULL. */
 	void (*end)(void *ctx, struct feed_trace *t);
 	bool prefix;
 };
 
-/* The trace of feeding in[0, n) cut after every `first`, then every `step` bytes; step 0: the rest at once. */
-static void feed_run(const struct feed_subject *s, const char *in, size_t n, size_t first, size_t step, struct feed_trace *t)
+/* The trace of feeding in[0, n) cut after every `first`, then every `step` bytes; step 0: the rest. */
+static void feed_run(const struct feed_subject *s, const char *in, size_t n, size_t first, size_t step,
+		     struct feed_trace *t)
 {
 	size_t from = 0, to = first;
 
@@ -101,8 +106,8 @@ static void feed_run(const struct feed_subject *s, const char *in, size_t n, siz
 }
 
 /* One TAP line: does every way of feeding give `want`? With want == NULL: what the whole gives. */
-__attribute__((unused)) static bool feed_check(const struct feed_subject *s, const void *bytes, size_t n, const char *want,
-                                               const char *name)
+__attribute__((unused)) static bool feed_check(const struct feed_subject *s, const void *bytes, size_t n,
+					       const char *want, const char *name)
 {
 	static struct feed_trace t, whole;
 	const char *in = bytes, *way = "whole";

@@ -1,6 +1,6 @@
 /*
- * See base/base64.h. Characters are mapped by arithmetic on ranges: every comparison is made for every character, and a
- * bad one only sets a bit that is read at the end.
+ * See base/base64.h. Characters are mapped by arithmetic on ranges: every comparison is made for every
+ * character, and a bad one only sets a bit that is read at the end.
  */
 #include "base/base64.h"
 
@@ -21,15 +21,16 @@ static unsigned digit_value(enum base64_form form, unsigned char c)
 	unsigned is62 = in_range(c, c62, c62), is63 = in_range(c, c63, c63);
 	unsigned none = ~(upper | lower | digit | is62 | is63);
 
-	return (upper & (c - 'A')) | (lower & (c - 'a' + 26u)) | (digit & (c - '0' + 52u)) | (is62 & 62) | (is63 & 63) |
-	       (none & 64);
+	return (upper & (c - 'A')) | (lower & (c - 'a' + 26u)) | (digit & (c - '0' + 52u)) | (is62 & 62) |
+	       (is63 & 63) | (none & 64);
 }
 
 static char digit_of(unsigned v)
 {
 	assert(v < 64);
 	return (char)((in_range(v + 1, 1, 26) & (v + 'A')) | (in_range(v, 26, 51) & (v - 26 + 'a')) |
-	              (in_range(v, 52, 61) & (v - 52 + '0')) | (in_range(v, 62, 62) & '+') | (in_range(v, 63, 63) & '/'));
+		      (in_range(v, 52, 61) & (v - 52 + '0')) | (in_range(v, 62, 62) & '+') |
+		      (in_range(v, 63, 63) & '/'));
 }
 
 bool base64_is_digit(enum base64_form form, char c)

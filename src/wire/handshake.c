@@ -9,7 +9,8 @@ enum { KEY_BYTES = 24, KEY_DIGITS = 22 };
 
 static bool is_attempt(const struct http_request *req)
 {
-	return req->has_upgrade || req->connection_upgrade || !str_absent(http_header(req, STR("sec-websocket-key"))) ||
+	return req->has_upgrade || req->connection_upgrade ||
+	       !str_absent(http_header(req, STR("sec-websocket-key"))) ||
 	       !str_absent(http_header(req, STR("sec-websocket-version")));
 }
 
@@ -19,8 +20,8 @@ static struct str only(const struct http_request *req, struct str name)
 	return http_header_count(req, name) == 1 ? http_header(req, name) : STR_NONE;
 }
 
-/* 16 bytes of base64. Stray bits in the last digit are let through, as other servers do: the key is a nonce that is
- * hashed as text, and hand-made clients get them wrong. */
+/* 16 bytes of base64. Stray bits in the last digit are let through, as other servers do: the key is a nonce
+ * that is hashed as text, and hand-made clients get them wrong. */
 static bool is_key(struct str key)
 {
 	if (key.n != KEY_BYTES || key.p[KEY_DIGITS] != '=' || key.p[KEY_DIGITS + 1] != '=')
@@ -69,7 +70,8 @@ static void compute_accept(struct str key, char accept[HANDSHAKE_ACCEPT_BYTES])
 	(void)n;
 }
 
-#define HANDSHAKE_REASON_ROW(name, status, label) [HANDSHAKE_BAD_##name] = { status, { label, sizeof(label) - 1 } },
+#define HANDSHAKE_REASON_ROW(name, status, label)                                                            \
+	[HANDSHAKE_BAD_##name] = { status, { label, sizeof(label) - 1 } },
 static const struct {
 	unsigned status;
 	struct str label;
@@ -125,7 +127,8 @@ bool handshake_offers(const struct http_request *req, struct str token)
 size_t handshake_write(const struct handshake *hs, struct str protocol, char *buf, size_t cap)
 {
 	const struct str parts[] = {
-		STR("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "),
+		STR("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+		    "Connection: Upgrade\r\nSec-WebSocket-Accept: "),
 		str_of(hs->accept, HANDSHAKE_ACCEPT_BYTES),
 		str_absent(protocol) ? STR("") : STR("\r\nSec-WebSocket-Protocol: "),
 		protocol,

@@ -1,9 +1,10 @@
 /*
  * wire/handshake.h: the server's side of the WebSocket opening handshake, RFC 6455 sections 4.2.1 and 4.2.2.
  *
- * Judges a request that http_parse() accepted, and writes the 101. Routing, identity, Origin policy (wire/origin.h) and
- * the choice of a subprotocol are the caller's. Extensions are not looked at: none is ever negotiated. No I/O, no
- * allocation. A refused handshake ends the connection: bytes behind it may be another party's (RELIABILITY U8).
+ * Judges a request that http_parse() accepted, and writes the 101. Routing, identity, Origin policy
+ * (wire/origin.h) and the choice of a subprotocol are the caller's. Extensions are not looked at: none is
+ * ever negotiated. No I/O, no allocation. A refused handshake ends the connection: bytes behind it may be
+ * another party's (RELIABILITY U8).
  */
 #ifndef WIRE_HANDSHAKE_H
 #define WIRE_HANDSHAKE_H
@@ -47,8 +48,9 @@ struct handshake {
 };
 
 /*
- * Judges `req`. It counts as an attempt to upgrade if there is an Upgrade header, `upgrade` in Connection, or a
- * Sec-WebSocket-Key or -Version: then it is OK or REFUSED, never a plain request (intermediaries go by the intent).
+ * Judges `req`. It counts as an attempt to upgrade if there is an Upgrade header, `upgrade` in Connection, or
+ * a Sec-WebSocket-Key or -Version: then it is OK or REFUSED, never a plain request (intermediaries go by the
+ * intent).
  */
 void handshake_check(const struct http_request *req, struct handshake *hs);
 
@@ -56,8 +58,8 @@ void handshake_check(const struct http_request *req, struct handshake *hs);
 struct str handshake_reason_name(enum handshake_reason reason);
 
 /*
- * Walks the subprotocols offered, in order, over all Sec-WebSocket-Protocol headers. What is no token is skipped, a
- * duplicate comes twice. All zero but `req` is the start; linear over all. False at the end.
+ * Walks the subprotocols offered, in order, over all Sec-WebSocket-Protocol headers. What is no token is
+ * skipped, a duplicate comes twice. All zero but `req` is the start; linear over all. False at the end.
  */
 struct handshake_protocols {
 	const struct http_request *req;
@@ -70,8 +72,8 @@ bool handshake_protocol_next(struct handshake_protocols *it, struct str *token);
 bool handshake_offers(const struct http_request *req, struct str token);
 
 /*
- * Writes the 101 of an accepted handshake: bytes written, or 0 if it does not fit or `protocol` is no token. `protocol` absent:
- * none chosen. It must be one that was offered; only its syntax is checked here.
+ * Writes the 101 of an accepted handshake: bytes written, or 0 if it does not fit or `protocol` is no token.
+ * `protocol` absent: none chosen. It must be one that was offered; only its syntax is checked here.
  */
 size_t handshake_write(const struct handshake *hs, struct str protocol, char *buf, size_t cap);
 

@@ -1,10 +1,10 @@
 /*
  * See wire/http.h.
  *
- * Invariants: bytes [0, scanned) have been accepted and are not looked at again until the end of their line (known
- * headers) or of the head (slicing), so that the work is at most three times the bytes. `line` <= `mark` <= `scanned`
- * inside a header line. Every offset is <= HTTP_HEAD_BYTES_MAX. error != 0 is final.
- * The scan alone decides what is legal; slicing relies on it and cannot fail.
+ * Invariants: bytes [0, scanned) have been accepted and are not looked at again until the end of their line
+ * (known headers) or of the head (slicing), so that the work is at most three times the bytes. `line` <=
+ * `mark` <= `scanned` inside a header line. Every offset is <= HTTP_HEAD_BYTES_MAX. error != 0 is final. The
+ * scan alone decides what is legal; slicing relies on it and cannot fail.
  */
 #include "wire/http.h"
 
@@ -58,8 +58,8 @@ enum { C_TOKEN = 1, C_TARGET = 2, C_VALUE = 4 };
 #define R8(x) x, x, x, x, x, x, x, x
 #define R32(x) R8(x), R8(x), R8(x), R8(x)
 
-/* RFC 9110 5.6.2 tchar; 5.5 field-vchar, SP, HTAB. Targets: every visible ASCII byte but `"`, `#`, `<` and `>`, which
- * no URL parser leaves unencoded; browsers do leave []{}|^`\ in queries. */
+/* RFC 9110 5.6.2 tchar; 5.5 field-vchar, SP, HTAB. Targets: every visible ASCII byte but `"`, `#`, `<` and
+ * `>`, which no URL parser leaves unencoded; browsers do leave []{}|^`\ in queries. */
 static const uint8_t class_of[256] = {
 	R8(0),   0, VAL, 0, 0, 0, 0, 0, 0,              R8(0),   R8(0),
 	VAL, TTT, VAL, VAL | C_TOKEN, TTT, TTT, TTT, TTT, /* SP ! " # $ % & ' */
@@ -139,7 +139,8 @@ static enum http_error end_method(struct http_parser *p, struct str name)
 	return HTTP_ERR_METHOD_UNKNOWN;
 }
 
-/* Splits a target that the scan accepted byte by byte. False: none of the forms of RFC 9112 3.2 that we serve. */
+/* Splits a target that the scan accepted byte by byte. False: none of the forms of RFC 9112 3.2 that we
+ * serve. */
 static bool split_target(enum http_method method, struct str t, struct http_request *req)
 {
 	const char *query;
@@ -221,6 +222,11 @@ static void end_connection(struct http_parser *p, struct str value)
 	}
 }
 
+static bool is_continue(struct str value)
+{
+	return str_eq_nocase(value, STR("100-continue"));
+}
+
 static enum http_error end_header(struct http_parser *p, struct str name, struct str value)
 {
 	assert(name.n > 0);
@@ -232,7 +238,7 @@ static enum http_error end_header(struct http_parser *p, struct str name, struct
 		break;
 	case 6:
 		if (str_eq_nocase(name, STR("expect")))
-			p->seen |= str_eq_nocase(value, STR("100-continue")) ? SEEN_EXPECT : SEEN_EXPECT_OTHER;
+			p->seen |= is_continue(value) ? SEEN_EXPECT : SEEN_EXPECT_OTHER;
 		break;
 	case 7:
 		if (str_eq_nocase(name, STR("upgrade")))
@@ -262,7 +268,7 @@ static enum http_error end_head(const struct http_parser *p)
 	if (p->minor == 1 && !(p->seen & SEEN_HOST))
 		return HTTP_ERR_HOST;
 	if (p->seen & SEEN_TRANSFER) {
-		bool smuggles = p->minor == 0 || p->seen & (SEEN_LENGTH | SEEN_UPGRADE);
+		bool smuggles = p->minor == 0 || p->seen & (SEEN_LENGTH | SEEN_UPGRADE | SEEN_CONN_UPGRADE);
 
 		return smuggles ? HTTP_ERR_FRAMING : HTTP_ERR_TRANSFER_ENCODING;
 	}
@@ -320,9 +326,10 @@ static enum http_error step_target(struct http_parser *p, const char *buf, char 
 	p->target_end = p->scanned;
 	p->mark = 0;
 	p->state = S_VERSION;
-	return split_target((enum http_method)p->method, str_of(buf + p->target, (size_t)(p->scanned - p->target)), req)
-	               ? HTTP_ERR_NONE
-	               : HTTP_ERR_TARGET;
+	return split_target((enum http_method)p->method,
+			    str_of(buf + p->target, (size_t)(p->scanned - p->target)), req)
+		       ? HTTP_ERR_NONE
+		       : HTTP_ERR_TARGET;
 }
 
 /* A byte of " HTTP/1.x CRLF". */

@@ -2,14 +2,16 @@
  * wire/http.h: HTTP/1.1 request heads (RFC 9112, RFC 9110), server side: bytes in, one request out.
  * No I/O, no allocation, no clock, no copying: everything in a request points into the caller's buffer.
  *
- * The caller keeps one contiguous buffer that starts with the request's first byte and calls http_parse() whenever it
- * has grown; it may move between calls. The parser is a few bytes per connection and looks at each byte once, however
- * the bytes arrive. `struct http_request` is the loop's scratch: only the call that returns HTTP_DONE fills it.
+ * The caller keeps one contiguous buffer that starts with the request's first byte and calls http_parse()
+ * whenever it has grown; it may move between calls. The parser is a few bytes per connection and looks at
+ * each byte once, however the bytes arrive. `struct http_request` is the loop's scratch: only the call that
+ * returns HTTP_DONE fills it.
  *
- * Strict on purpose, because leniency is what smuggling is made of (RELIABILITY A): CRLF line ends only, no folding, no
- * space around a name, token names, one Host, one decimal Content-Length, no Transfer-Encoding. What is wrong is
- * found as early as it shows: a bad byte at that byte, a bad value of a known header at the end of its line, what
- * depends on the whole head (no Host, framing, Expect, size of the body) at its end, 400 before the others.
+ * Strict on purpose, because leniency is what smuggling is made of (RELIABILITY A): CRLF line ends only, no
+ * folding, no space around a name, token names, one Host, one decimal Content-Length, no Transfer-Encoding.
+ * What is wrong is found as early as it shows: a bad byte at that byte, a bad value of a known header at the
+ * end of its line, what depends on the whole head (no Host, framing, Expect, size of the body) at its end,
+ * 400 before the others.
  */
 #ifndef WIRE_HTTP_H
 #define WIRE_HTTP_H
@@ -24,7 +26,7 @@
 enum http_result {
 	HTTP_MORE, /* no error so far, and not a whole head: call again with more bytes */
 	HTTP_DONE, /* `req` is filled; the body, if any, follows the head */
-	HTTP_BAD,  /* p->error says why; for ever. Answer http_error_status(), close, read no further request */
+	HTTP_BAD,  /* for ever; p->error says why. Answer http_error_status(), close, read no further */
 };
 
 /* TRACE, CONNECT and what is not here never reach a request: 501. */
@@ -34,19 +36,19 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_O
 #define HTTP_ERRORS(X) \
 	X(METHOD_BYTES, 400, "method_bytes")           /* not a token, or not followed by one space */ \
 	X(METHOD_UNKNOWN, 501, "method_unknown")       /* RFC 9110 9.1; also longer than any we know */ \
-	X(TARGET, 400, "target")                       /* not origin-form, absolute-form, or OPTIONS' asterisk */ \
+	X(TARGET, 400, "target")                       /* not origin-, absolute- or OPTIONS' asterisk-form */ \
 	X(VERSION_BYTES, 400, "version_bytes")         /* not HTTP/digit.digit */ \
-	X(VERSION, 505, "version")                     /* any but 1.0 and 1.1, the HTTP/2 preface too */ \
-	X(LINE_END, 400, "line_end")                   /* CR without LF; a second empty line before the request */ \
+	X(VERSION, 505, "version")                     /* not 1.0 or 1.1; the HTTP/2 preface too */ \
+	X(LINE_END, 400, "line_end")                   /* CR without LF */ \
 	X(HEADER_NAME, 400, "header_name")             /* empty, not a token, folded, or without colon */ \
 	X(HEADER_VALUE, 400, "header_value")           /* a control character other than tab */ \
 	X(HOST, 400, "host")                           /* missing in 1.1, twice, or not host[:port] */ \
 	X(CONTENT_LENGTH, 400, "content_length")       /* twice, or not 1 to 19 digits under 2^63 */ \
-	X(FRAMING, 400, "framing")                     /* Transfer-Encoding in 1.0, with Content-Length or Upgrade */ \
+	X(FRAMING, 400, "framing")                     /* Transfer-Encoding and 1.0, a length or an upgrade */ \
 	X(TRANSFER_ENCODING, 411, "transfer_encoding") /* any: bodies have a Content-Length here */ \
 	X(EXPECT, 417, "expect")                       /* anything but 100-continue */ \
 	X(BODY_SIZE, 413, "body_size")                 /* Content-Length over HTTP_BODY_BYTES_MAX */ \
-	X(HEAD_SIZE, 431, "head_size")                 /* no end within HTTP_HEAD_BYTES_MAX, request line included */ \
+	X(HEAD_SIZE, 431, "head_size")                 /* no end within HTTP_HEAD_BYTES_MAX */ \
 	X(HEADER_COUNT, 431, "header_count")           /* over HTTP_HEADERS_MAX */
 
 #define HTTP_ERROR_ENUM(name, status, label) HTTP_ERR_##name,
@@ -87,7 +89,8 @@ struct http_request {
 	struct str target;         /* as sent: origin-form, absolute-form or `*` */
 	struct str path;           /* raw, begins with `/`, or is `*` */
 	struct str query;          /* raw, behind the `?`; absent without one */
-	struct str authority;      /* host[:port], valid: the target's if absolute, else Host; absent in a bare 1.0 */
+	struct str
+		authority; /* host[:port], valid: the target's if absolute, else Host; absent in a bare 1.0 */
 	size_t head_bytes;         /* from the first byte to the end of the empty line */
 	uint32_t content_length;   /* bytes of body behind the head; <= HTTP_BODY_BYTES_MAX */
 	size_t header_count;
@@ -98,20 +101,23 @@ struct http_request {
 void http_parser_init(struct http_parser *p);
 
 /*
- * Looks at buf[0, bytes), which begins with the request's first byte and must hold at least what earlier calls were
- * given. HTTP_MORE is never returned for HTTP_HEAD_BYTES_MAX bytes or more, so a buffer of that size is enough. After
- * HTTP_DONE a further call with the same head fills `req` again (the body came later, the scratch was lent out); for
- * the next request call http_parser_init(). The slices in `req` live as long as the bytes of `buf` stay in place.
+ * Looks at buf[0, bytes), which begins with the request's first byte and must hold at least what earlier
+ * calls were given. HTTP_MORE is never returned for HTTP_HEAD_BYTES_MAX bytes or more, so a buffer of that
+ * size is enough. After HTTP_DONE a further call with the same head fills `req` again (the body came later,
+ * the scratch was lent out); for the next request call http_parser_init(). The slices in `req` live as long
+ * as the bytes of `buf` stay in place.
  */
 enum http_result http_parse(struct http_parser *p, const char *buf, size_t bytes, struct http_request *req);
 
 /* The status to answer with, 400 to 599; error is not HTTP_ERR_NONE. */
 unsigned http_error_status(enum http_error error);
 
-/* A short constant for counters and logs: lower case and `_`. Any value of the enum; "none" for HTTP_ERR_NONE. */
+/* A short constant for counters and logs: lower case and `_`. Any value of the enum; "none" for
+ * HTTP_ERR_NONE. */
 struct str http_error_name(enum http_error error);
 
-/* The value of the first header of that name, in any case; absent if there is none (an empty value is not absent). */
+/* The value of the first header of that name, in any case; absent if there is none (an empty value is not
+ * absent). */
 struct str http_header(const struct http_request *req, struct str name);
 
 /* How many headers of that name there are. */
@@ -121,8 +127,9 @@ size_t http_header_count(const struct http_request *req, struct str name);
 bool http_is_token(struct str s);
 
 /*
- * Takes the next element of a comma-separated list (RFC 9110 5.6.1) off the front of `rest`, without the spaces and
- * tabs around it; empty elements are skipped. False at the end of the list. Linear over a whole list.
+ * Takes the next element of a comma-separated list (RFC 9110 5.6.1) off the front of `rest`, without the
+ * spaces and tabs around it; empty elements are skipped. False at the end of the list. Linear over a whole
+ * list.
  */
 bool http_list_next(struct str *rest, struct str *element);
 

@@ -1,6 +1,7 @@
 /*
- * See wire/http_write.h. One cursor, sticky: once something did not fit or was refused nothing more is written, and the
- * result is 0. Asserted is what only our own code chooses; values may come from peers and are checked byte by byte.
+ * See wire/http_write.h. One cursor, sticky: once something did not fit or was refused nothing more is
+ * written, and the result is 0. Asserted is what only our own code chooses; values may come from peers and
+ * are checked byte by byte.
  */
 #include "wire/http_write.h"
 

@@ -1,9 +1,10 @@
 /*
- * wire/http_write.h: heads of responses, and the JSON error answer (CONTRACT 4), into a buffer of the caller's.
+ * wire/http_write.h: heads of responses, and the JSON error answer (CONTRACT 4), into a buffer of the
+ * caller's.
  *
- * Everything returns the bytes written, or 0: it did not fit, or a value holds a byte that could end a line (CR, LF,
- * NUL, any control but tab). A 0 leaves the buffer's content undefined and sends nothing: whatever a peer said cannot
- * split a response (RELIABILITY H22). Nothing is kept, nothing allocated.
+ * Everything returns the bytes written, or 0: it did not fit, or a value holds a byte that could end a line
+ * (CR, LF, NUL, any control but tab). A 0 leaves the buffer's content undefined and sends nothing: whatever a
+ * peer said cannot split a response (RELIABILITY H22). Nothing is kept, nothing allocated.
  */
 #ifndef WIRE_HTTP_WRITE_H
 #define WIRE_HTTP_WRITE_H
@@ -18,7 +19,7 @@
 enum {
 	HTTP_BODY_CHUNKED = -1, /* Transfer-Encoding: chunked; only to HTTP/1.1 */
 	HTTP_BODY_NONE = -2,    /* neither header: 1xx and 204, or a body that ends with the connection */
-	HTTP_ERROR_BYTES_MAX = 1024, /* enough for http_write_error() with a message of 128 bytes and short headers */
+	HTTP_ERROR_BYTES_MAX = 1024, /* holds http_write_error() with 128 bytes of message, short headers */
 };
 
 struct http_response {
@@ -32,7 +33,7 @@ struct http_response {
 
 struct http_error_response {
 	unsigned status;
-	struct str message;      /* for people; absent: the reason phrase. Escaped for JSON, beyond ASCII written as `?` */
+	struct str message;      /* for people; absent: the reason phrase. Escaped; beyond ASCII as `?` */
 	struct str allow;        /* 405 only, and there a must: "GET, HEAD" */
 	unsigned retry_after_s;  /* 0: no Retry-After */
 	bool head_only;          /* the request was HEAD: the head that GET had got, no body */
@@ -41,13 +42,13 @@ struct http_error_response {
 	size_t extra_count;
 };
 
-/* Status line, headers, empty line. 1xx and 204 get no body headers whatever is asked (RFC 9110 8.6). 101 is not for
- * here: handshake_write() knows how. */
+/* Status line, headers, empty line. 1xx and 204 get no body headers whatever is asked (RFC 9110 8.6). 101 is
+ * not for here: handshake_write() knows how. */
 size_t http_write_head(char *buf, size_t cap, const struct http_response *r);
 
 /*
- * Head and body of an error answer: {"error":{"code":N,"message":TEXT}}. 401 carries WWW-Authenticate: Bearer, 426 carries
- * Upgrade: websocket and Sec-WebSocket-Version: 13, 405 its Allow.
+ * Head and body of an error answer: {"error":{"code":N,"message":TEXT}}. 401 carries WWW-Authenticate:
+ * Bearer, 426 carries Upgrade: websocket and Sec-WebSocket-Version: 13, 405 its Allow.
  */
 size_t http_write_error(char *buf, size_t cap, const struct http_error_response *r);
 

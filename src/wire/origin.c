@@ -70,7 +70,8 @@ static bool is_loopback_v4(struct str host)
 			return false;
 		for (; i < host.n && host.p[i] >= '0' && host.p[i] <= '9' && digits < 4; i++, digits++)
 			v = v * 10 + (unsigned)(host.p[i] - '0');
-		if (digits == 0 || v > 255 || (digits > 1 && host.p[i - digits] == '0') || (part == 0 && v != 127))
+		if (digits == 0 || v > 255 || (digits > 1 && host.p[i - digits] == '0') ||
+		    (part == 0 && v != 127))
 			return false;
 	}
 	return i == host.n;

@@ -1,6 +1,6 @@
 /*
- * See wire/uri.h. Decoding is one pass that writes at most as many bytes as it reads; the checks run on the result, so
- * that what is accepted does not depend on how it was spelt.
+ * See wire/uri.h. Decoding is one pass that writes at most as many bytes as it reads; the checks run on the
+ * result, so that what is accepted does not depend on how it was spelt.
  */
 #include "wire/uri.h"
 
