@@ -30,7 +30,7 @@ STD := -std=c11 -Isrc -isystem build/vendor/jsmn -isystem build/vendor/bearssl/i
 	-DPRESENCED_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)=.
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 -Werror
 PURE := src/base/% src/wire/% src/presence/% src/dialect/% src/server/%
-flags = $(if $(filter src/%,$1),-Wconversion,-Itest) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
+flags = $(if $(filter src/%,$1),-Wconversion -Wno-string-conversion,-Itest -Wno-format-nonliteral) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
 	$(if $(filter x86_64,$(MACHINE)),-fcf-protection=full) -ffunction-sections -fdata-sections
 SANITIZE := -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
