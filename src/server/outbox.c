@@ -48,6 +48,7 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 		server_refused(s, REFUSED_POOL, NULL);
 		return FRAME_NONE;
 	}
+	frame_at(&s->frames, f)->is_message = 1;
 	frame_at(&s->frames, f)->conflation = (uint8_t)ev->conflation;
 	frame_at(&s->frames, f)->subject = ev->subject;
 	s->metrics.encodings++;
@@ -222,7 +223,7 @@ bool outbox_message(struct server *s, struct conn *c, unsigned opcode, const voi
 	}
 	if (opcode == WS_PONG)
 		frame_at(&s->frames, f)->conflation = CONFLATE_PONG;
-	frame_at(&s->frames, f)->close_after = opcode == WS_CLOSE;
+	frame_at(&s->frames, f)->is_message = opcode <= WS_BINARY;
 	return outbox_frame(s, c, f);
 }
 
@@ -370,7 +371,7 @@ static void advance(struct server *s, struct conn *c, size_t bytes)
 		bytes -= left;
 		if (f->close_after)
 			c->flags |= CONN_CLOSE_SENT;
-		s->metrics.messages_sent += c->state != CONN_HTTP;
+		s->metrics.messages_sent += f->is_message;
 		pop(s, c);
 	}
 }
