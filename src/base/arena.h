@@ -2,10 +2,11 @@
  * base/arena.h: bump allocator over a chain of equal blocks from a pool, up to a bound. One per connection.
  *
  * Everything allocated dies together at arena_reset(): keep no pointer across it. Nothing moves before.
- * Home: an arena may start in a block that its owner took himself (a connection's own cell, past its struct); resets come back
- * to it and never give it away.
- * Units: bytes; results are aligned to 8. Errors: NULL, nothing changes (try smaller, or fail that connection).
- * Debug: under ASan what is not allocated is poisoned. arena_fail_after(a, n) makes the n-th call return NULL (tests).
+ * Home: an arena may start in a block that its owner took himself (a connection's own cell, past its
+ * struct); resets come back to it and never give it away.
+ * Units: bytes; results are aligned to 8. Errors: NULL, nothing changes (try smaller, or fail that
+ * connection). Debug: under ASan what is not allocated is poisoned. arena_fail_after(a, n) makes the n-th
+ * call return NULL (tests).
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -27,13 +28,23 @@ struct arena {
 	uint16_t fail_after; /* 0: off */
 };
 
-/* No block is taken yet. Cells of the pool are at most 65,528 bytes; at most blocks_max of them are chained. */
+/*
+ * No block is taken yet. Cells of the pool are at most 65,528 bytes; at most blocks_max of them are
+ * chained.
+ */
 void arena_init(struct arena *a, struct pool *pool, uint8_t blocks_max);
 
-/* The same, starting in block `home`, taken from the same pool by the owner, whose first home_bytes stay the owner's. */
-void arena_init_home(struct arena *a, struct pool *pool, uint8_t blocks_max, uint32_t home, uint16_t home_bytes);
+/*
+ * The same, starting in block `home`, taken from the same pool by the owner, whose first home_bytes stay
+ * the owner's.
+ */
+void arena_init_home(struct arena *a, struct pool *pool, uint8_t blocks_max, uint32_t home,
+                     uint16_t home_bytes);
 
-/* Unspecified bytes, aligned to 8; NULL when bytes exceeds arena_alloc_max(), the bound is reached, or the pool is empty. */
+/*
+ * Unspecified bytes, aligned to 8; NULL when bytes exceeds arena_alloc_max(), the bound is reached, or the
+ * pool is empty.
+ */
 void *arena_alloc(struct arena *a, size_t bytes);
 
 /* The largest request that a fresh chained block can serve. */

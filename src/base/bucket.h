@@ -1,6 +1,7 @@
 /*
- * base/bucket.h: token bucket in 8 bytes, as a virtual schedule (GCRA, ITU-T I.371): it keeps the instant at which the bucket
- * will be full again. No wrap, no rounding drift: nanoseconds in 64 bits last 292 years. Zeroed memory is a full bucket.
+ * base/bucket.h: token bucket in 8 bytes, as a virtual schedule (GCRA, ITU-T I.371): it keeps the instant
+ * at which the bucket will be full again. No wrap, no rounding drift: nanoseconds in 64 bits last 292
+ * years. Zeroed memory is a full bucket.
  */
 #ifndef BASE_BUCKET_H
 #define BASE_BUCKET_H
@@ -12,9 +13,9 @@ struct bucket {
 };
 
 /*
- * Takes one token if there is one: true, else false and nothing changes. Refills at rate_per_s up to burst (0 counts as 1;
- * at most 10^6 counts). rate_per_s 0: no limit, always true. now.ms >= 0, and may not go back by more than the callers forgive:
- * a step back never yields more than one burst.
+ * Takes one token if there is one: true, else false and nothing changes. Refills at rate_per_s up to burst
+ * (0 counts as 1; at most 10^6 counts). rate_per_s 0: no limit, always true. now.ms >= 0, and may not go
+ * back by more than the callers forgive: a step back never yields more than one burst.
  */
 bool bucket_take(struct bucket *b, uint32_t rate_per_s, uint32_t burst, mono_t now);
 

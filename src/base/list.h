@@ -1,8 +1,8 @@
 /*
  * base/list.h: doubly linked lists of pool cells, by number: 8 bytes a link, 8 a head. O(1) push and remove.
  *
- * The link lies at the same offset in every cell of the pool. Zeroed memory is an empty list and a link of no list.
- * Ownership: a cell is in at most one list per link; remove it before giving it back.
+ * The link lies at the same offset in every cell of the pool. Zeroed memory is an empty list and a link of
+ * no list. Ownership: a cell is in at most one list per link; remove it before giving it back.
  */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H

@@ -1,12 +1,15 @@
 /*
- * base/log.h: structured log lines, as logfmt or JSON, built in a bounded buffer and handed to a sink. No clock, no I/O.
+ * base/log.h: structured log lines, as logfmt or JSON, built in a bounded buffer and handed to a sink. No
+ * clock, no I/O.
  *
  *	LOG(&l, now.wall, LOG_INFO, "User came online", LOG_STR("user_id", id), LOG_U64("connections", n));
- *	level=INFO msg="User came online" service=presence user_id=ann connections=1 time=2026-01-02T03:04:05.678Z
+ *	level=INFO msg="User came online" service=presence user_id=ann connections=1
+ *	    time=2026-01-02T03:04:05.678Z
  *
- * What peers chose cannot break out of its value: controls (C0, DEL, C1), quotes, line and direction marks, and bytes that are
- * not UTF-8 are escaped; other UTF-8 is printed as it is. A line is at most LOG_LINE_BYTES_MAX bytes: a value longer than
- * LOG_VALUE_BYTES_MAX is cut between characters and ends in U+2026; fields that do not fit are left out and `truncated=true` says so.
+ * What peers chose cannot break out of its value: controls (C0, DEL, C1), quotes, line and direction marks,
+ * and bytes that are not UTF-8 are escaped; other UTF-8 is printed as it is. A line is at most
+ * LOG_LINE_BYTES_MAX bytes: a value longer than LOG_VALUE_BYTES_MAX is cut between characters and ends in
+ * U+2026; fields that do not fit are left out and `truncated=true` says so.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -45,23 +48,32 @@ struct log {
 	uint64_t dropped;        /* lines that the sink refused */
 };
 
-#define LOG_STR(name_, str_) ((struct log_field){ .name = (name_), .kind = LOG_KIND_STR, .v.str = (str_) })
-#define LOG_U64(name_, n_) ((struct log_field){ .name = (name_), .kind = LOG_KIND_U64, .v.u64 = (n_) })
-#define LOG_I64(name_, n_) ((struct log_field){ .name = (name_), .kind = LOG_KIND_I64, .v.i64 = (n_) })
-#define LOG_BOOL(name_, b_) ((struct log_field){ .name = (name_), .kind = LOG_KIND_BOOL, .v.u64 = (b_) ? 1 : 0 })
-#define LOG_MS(name_, ms_) ((struct log_field){ .name = (name_), .kind = LOG_KIND_MS, .v.i64 = (ms_) }) /* 500ms, 5s, 1m30s */
+#define LOG_FIELD_(name_, kind_, member_, value_) \
+	((struct log_field){ .name = (name_), .kind = (kind_), .v.member_ = (value_) })
+#define LOG_STR(name, s) LOG_FIELD_(name, LOG_KIND_STR, str, s)
+#define LOG_U64(name, n) LOG_FIELD_(name, LOG_KIND_U64, u64, n)
+#define LOG_I64(name, n) LOG_FIELD_(name, LOG_KIND_I64, i64, n)
+#define LOG_BOOL(name, b) LOG_FIELD_(name, LOG_KIND_BOOL, u64, (b) ? 1 : 0)
+#define LOG_MS(name, ms) LOG_FIELD_(name, LOG_KIND_MS, i64, ms) /* prints 500ms, 5s, 1m30s */
 
-/* Writes one line unless `level` is below the log's. now: wall_t, WALL_NONE for no time. Fields are evaluated only if written. */
-#define LOG(log_, now_, level_, msg_, ...)                                                                          \
-	((level_) < (log_)->level ? (void)0                                                                         \
-	                          : log_line((log_), (now_), (level_), (msg_),                                      \
-	                                     (const struct log_field[]){ { .name = NULL }, ##__VA_ARGS__ } + 1,      \
-	                                     sizeof((const struct log_field[]){ { .name = NULL }, ##__VA_ARGS__ }) / \
-	                                                     sizeof(struct log_field) -                             \
-	                                             1))
+/*
+ * Writes one line unless `level` is below the log's. now: wall_t; WALL_NONE for no time. msg: a literal. Fields are
+ * evaluated only if the line is written.
+ */
+#define LOG(l, now, level_, msg, ...)                                                                  \
+	((level_) < (l)->level ? (void)0                                                               \
+	                       : log_line((l), (now), (level_), (msg), LOG_FIELDS_(__VA_ARGS__) + 1,   \
+	                                  sizeof(LOG_FIELDS_(__VA_ARGS__)) / sizeof(struct log_field) - 1))
 
-/* What LOG() calls; also checks the level. `msg` is a literal; fields and their strings are borrowed for the call. */
-void log_line(struct log *l, wall_t now, enum log_level level, const char *msg, const struct log_field *fields, size_t fields_n);
+/* With a dummy in front, as an array may not be empty. */
+#define LOG_FIELDS_(...) ((const struct log_field[]){ { .name = NULL }, __VA_ARGS__ })
+
+/*
+ * What LOG() calls; also checks the level. `msg` is a literal; fields and their strings are borrowed for
+ * the call.
+ */
+void log_line(struct log *l, wall_t now, enum log_level level, const char *msg,
+              const struct log_field *fields, size_t fields_n);
 
 /* debug, info, warn, warning, error in any case. False: none of these, *level untouched. */
 bool log_level_parse(struct str s, enum log_level *level);
@@ -76,8 +88,8 @@ struct log_limit {
 };
 
 /*
- * May a line for this reason be written now? At most one a second. True: *suppressed is how many were not written since the last
- * one, and the count starts anew. False: counted, *suppressed untouched.
+ * May a line for this reason be written now? At most one a second. True: *suppressed is how many were not
+ * written since the last one, and the count starts anew. False: counted, *suppressed untouched.
  */
 bool log_limit_pass(struct log_limit *lim, mono_t now, uint64_t *suppressed);
 

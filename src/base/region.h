@@ -1,9 +1,10 @@
 /*
  * base/region.h: carves one big zeroed block, given at start, into tables. Nothing is ever given back.
  *
- * Measure mode: over mem == NULL every take returns NULL and only counts, so that one function computes the budget and, run a
- * second time over real memory, builds the tables:  region_init(&r, NULL, 0); build(x, &r); bytes = region_used(&r);
- * Ownership: the region never owns `mem`. Errors are sticky: once a take did not fit, region_failed() stays true.
+ * Measure mode: over mem == NULL every take returns NULL and only counts, so that one function computes the
+ * budget and, run a second time over real memory, builds the tables:  region_init(&r, NULL, 0); build(x,
+ * &r); bytes = region_used(&r); Ownership: the region never owns `mem`. Errors are sticky: once a take did
+ * not fit, region_failed() stays true.
  */
 #ifndef BASE_REGION_H
 #define BASE_REGION_H
@@ -26,8 +27,9 @@ struct region {
 void region_init(struct region *r, void *mem, size_t bytes);
 
 /*
- * Zeroed bytes, aligned to `align` (a power of two up to REGION_ALIGN), that live as long as the region's memory.
- * NULL when measuring, and when it does not fit (also: the sum overflows), which region_failed() tells.
+ * Zeroed bytes, aligned to `align` (a power of two up to REGION_ALIGN), that live as long as the region's
+ * memory. NULL when measuring, and when it does not fit (also: the sum overflows), which region_failed()
+ * tells.
  */
 void *region_take(struct region *r, size_t bytes, size_t align);
 
@@ -50,7 +52,10 @@ static inline bool region_failed(const struct region *r)
 	return r->failed;
 }
 
-/* Ends every use of the memory: lifts the poison that tables laid on it under ASan, so that the caller may reuse or free it. */
+/*
+ * Ends every use of the memory: lifts the poison that tables laid on it under ASan, so that the caller may
+ * reuse or free it.
+ */
 void region_end(struct region *r);
 
 #endif

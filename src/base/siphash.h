@@ -1,6 +1,6 @@
 /*
- * base/siphash.h: SipHash (Aumasson & Bernstein 2012), a keyed hash that peers who do not know the key cannot make collide.
- * 1-3 is the strength that Rust's and Python's tables use; 2-4 is the paper's.
+ * base/siphash.h: SipHash (Aumasson & Bernstein 2012), a keyed hash that peers who do not know the key
+ * cannot make collide. 1-3 is the strength that Rust's and Python's tables use; 2-4 is the paper's.
  */
 #ifndef BASE_SIPHASH_H
 #define BASE_SIPHASH_H

@@ -1,9 +1,10 @@
 /*
  * base/strpool.h: strings of up to 2048 bytes in pools of six sizes; a string is held by a 4-byte reference.
  *
- * A cell is a 2-byte length and the bytes: ids of up to 22 bytes cost 24, UUIDs 40. A class that is full is full: strings do not
- * move up into larger cells, so that many short ones cannot starve the few long ones. A struct strpool of zeros holds nothing.
- * Ownership: who puts a string drops it, once. Slices from strpool_get() live until that drop.
+ * A cell is a 2-byte length and the bytes: ids of up to 22 bytes cost 24, UUIDs 40. A class that is full is
+ * full: strings do not move up into larger cells, so that many short ones cannot starve the few long ones.
+ * A struct strpool of zeros holds nothing. Ownership: who puts a string drops it, once. Slices from
+ * strpool_get() live until that drop.
  */
 #ifndef BASE_STRPOOL_H
 #define BASE_STRPOOL_H
@@ -28,7 +29,9 @@ enum {
 	STRPOOL_CLASSES,
 };
 
-static_assert(ID_BYTES_MAX <= 134 && CUSTOM_STATUS_BYTES_MAX <= 262 && METADATA_BYTES_MAX <= 2054, "each has its class");
+static_assert(ID_BYTES_MAX <= 134, "the longest id has its class");
+static_assert(CUSTOM_STATUS_BYTES_MAX <= 262, "the longest status too");
+static_assert(METADATA_BYTES_MAX <= 2054, "and the longest metadata");
 
 struct strpool {
 	struct pool pools[STRPOOL_CLASSES];
@@ -40,7 +43,10 @@ void strpool_init(struct strpool *sp, struct region *r, const uint32_t counts[ST
 /* The class for strings of n bytes; STRPOOL_CLASSES when there is none. */
 uint32_t strpool_class(size_t n);
 
-/* Copies s. The absent slice gives STRREF_NONE, the empty one a real reference. STRREF_FULL when there is no cell. */
+/*
+ * Copies s. The absent slice gives STRREF_NONE, the empty one a real reference. STRREF_FULL when there is
+ * no cell.
+ */
 strref strpool_put(struct strpool *sp, struct str s);
 
 /* The string; STR_NONE for STRREF_NONE. */

@@ -1,12 +1,15 @@
 /*
- * base/wheel.h: hierarchical timer wheel (Varghese & Lauck 1987, scheme 6), 1 ms ticks, O(1) set and unset. Never reads a clock.
+ * base/wheel.h: hierarchical timer wheel (Varghese & Lauck 1987, scheme 6), 1 ms ticks, O(1) set and unset.
+ * Never reads a clock.
  *
- * Ownership: `struct timer` is embedded in its owner, who unsets it before that memory is reused; the wheel links timers only.
- * Zeroed memory is a timer that is not set, of kind 0. Timers due at the same millisecond pop in the order they were set.
- * Horizon: 2^42 ms (139 years) after wheel_init(); later deadlines, MONO_NEVER among them, are taken for its end.
+ * Ownership: `struct timer` is embedded in its owner, who unsets it before that memory is reused; the wheel
+ * links timers only. Zeroed memory is a timer that is not set, of kind 0. Timers due at the same
+ * millisecond pop in the order they were set. Horizon: 2^42 ms (139 years) after wheel_init(); later
+ * deadlines, MONO_NEVER among them, are taken for its end.
  *
  *	while ((t = wheel_pop(w, now)) != NULL)
- *		switch (timer_kind(t)) { case TIMER_PING: conn_ping(TIMER_OWNER(t, struct conn, ping), now); ... }
+ *		if (timer_kind(t) == TIMER_PING)
+ *			conn_ping(TIMER_OWNER(t, struct conn, ping), now);
  */
 #ifndef BASE_WHEEL_H
 #define BASE_WHEEL_H
@@ -45,7 +48,9 @@ struct wheel {
 /* The struct of type `type` that embeds timer `t` as its member `member`. */
 #define TIMER_OWNER(t, type, member) ((type *)(void *)((char *)(t) - offsetof(type, member)))
 
-/* Makes *t an unset timer; `kind` tells the popper what it is embedded in. Not to be called on a set timer. */
+/*
+ * Makes *t an unset timer; `kind` tells the popper what it is embedded in. Not to be called on a set timer.
+ */
 static inline void timer_init(struct timer *t, uint8_t kind)
 {
 	t->link.next = NULL;
@@ -66,7 +71,10 @@ static inline uint8_t timer_kind(const struct timer *t)
 /* An empty wheel whose time is `now`. The wheel points into itself: do not copy or move it. */
 void wheel_init(struct wheel *w, mono_t now);
 
-/* Arms t, again if it was set. A deadline that has passed fires at the next pop; inside a pop loop set only later ones. */
+/*
+ * Arms t, again if it was set. A deadline that has passed fires at the next pop; inside a pop loop set only
+ * later ones.
+ */
 void wheel_set(struct wheel *w, struct timer *t, mono_t at);
 
 /* Idempotent. */
@@ -79,8 +87,9 @@ mono_t wheel_at(const struct wheel *w, const struct timer *t);
 mono_t wheel_next(const struct wheel *w);
 
 /*
- * The timer due first, already unset; NULL when none is due at `now`. A `now` before an earlier one counts as the earlier one.
- * Costs O(1), plus at most WHEEL_LEVELS - 1 moves in the life of a timer, however far `now` jumps.
+ * The timer due first, already unset; NULL when none is due at `now`. A `now` before an earlier one counts
+ * as the earlier one. Costs O(1), plus at most WHEEL_LEVELS - 1 moves in the life of a timer, however far
+ * `now` jumps.
  */
 struct timer *wheel_pop(struct wheel *w, mono_t now);
 
