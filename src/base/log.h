@@ -20,6 +20,7 @@
 enum {
 	LOG_LINE_BYTES_MAX = 1024, /* newline included */
 	LOG_VALUE_BYTES_MAX = 256, /* as printed, quotes not counted */
+	LOG_LIMIT_MS = 1000,        /* between two lines of one reason */
 };
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
@@ -57,8 +58,8 @@ struct log {
 #define LOG_MS(name, ms) LOG_FIELD_(name, LOG_KIND_MS, i64, ms) /* prints 500ms, 5s, 1m30s */
 
 /*
- * Writes one line unless `level` is below the log's. now: wall_t; WALL_NONE for no time. msg: a literal. Fields are
- * evaluated only if the line is written.
+ * Writes one line unless `level` is below the log's. now: wall_t; WALL_NONE for no time. msg: a literal.
+ * Fields are evaluated only if the line is written.
  */
 #define LOG(l, now, level_, msg, ...)                                                                  \
 	((level_) < (l)->level ? (void)0                                                               \
