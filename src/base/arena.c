@@ -2,10 +2,10 @@
  * base/arena.c: see arena.h.
  *
  * Invariants:
- * - The chain runs from `top` back through the number in the first bytes of each chained block, POOL_NONE at its end; it is
- *   `blocks` long. Allocation happens in top, or in home while there is no chain.
- * - `used` counts bytes of that block from its start, owner's bytes and link included, and is a multiple of 8. With neither home
- *   nor chain it equals the cell size, so that the first allocation finds no room.
+ * - The chain runs from `top` back through the number in the first bytes of each chained block, POOL_NONE
+ *   at its end; it is `blocks` long. Allocation happens in top, or in home while there is no chain.
+ * - `used` counts bytes of that block from its start, owner's bytes and link included, and is a multiple of
+ *   8. With neither home nor chain it equals the cell size, so that the first allocation finds no room.
  */
 #include "base/arena.h"
 
@@ -18,7 +18,8 @@ enum {
 	BLOCK_BYTES_MAX = 65528,
 };
 
-static_assert(ARENA_LINK_BYTES % ALIGN == 0 && ARENA_LINK_BYTES >= sizeof(uint32_t), "the link keeps the alignment");
+static_assert(ARENA_LINK_BYTES % ALIGN == 0, "the link keeps the alignment");
+static_assert(ARENA_LINK_BYTES >= sizeof(uint32_t), "the link fits");
 
 static size_t aligned(size_t bytes)
 {
@@ -37,7 +38,8 @@ static void rewind_home(struct arena *a)
 	poison_lay((char *)pool_at(a->pool, a->home) + a->used, a->pool->cell_bytes - a->used);
 }
 
-void arena_init_home(struct arena *a, struct pool *pool, uint8_t blocks_max, uint32_t home, uint16_t home_bytes)
+void arena_init_home(struct arena *a, struct pool *pool, uint8_t blocks_max, uint32_t home,
+                     uint16_t home_bytes)
 {
 	assert(pool->cell_bytes > ARENA_LINK_BYTES && pool->cell_bytes <= BLOCK_BYTES_MAX);
 	assert(home_bytes <= pool->cell_bytes);

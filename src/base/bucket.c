@@ -1,8 +1,9 @@
 /*
  * base/bucket.c: see bucket.h.
  *
- * Invariant: max(0, full_ns - now) is the debt, the time it takes to refill. It never exceeds a whole bucket, burst * the price
- * of a token, unless the clock stepped back or the limits changed, and then only until the next take.
+ * Invariant: max(0, full_ns - now) is the debt, the time it takes to refill. It never exceeds a whole
+ * bucket, burst * the price of a token, unless the clock stepped back or the limits changed, and then only
+ * until the next take.
  */
 #include "base/bucket.h"
 
@@ -55,7 +56,8 @@ bool bucket_take_n(struct bucket *b, uint32_t n, uint32_t rate_per_s, uint32_t b
 	debt = debt_ns(b, whole, now);
 	cost = (int64_t)n * price_ns(rate_per_s);
 	assert(debt >= 0 && debt <= whole);
-	if (b->full_ns > now_ns(now) + whole) /* the clock stepped back or the limit rose: never owe more than a bucket */
+	/* The clock stepped back or the limits changed: never owe more than a bucket. */
+	if (b->full_ns > now_ns(now) + whole)
 		b->full_ns = now_ns(now) + whole;
 	if (cost > whole - debt)
 		return false;

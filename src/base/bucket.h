@@ -13,8 +13,9 @@ struct bucket {
 };
 
 /*
- * Takes one token if there is one: true; else false. Refills at rate_per_s up to burst (0 counts as 1, at most 10^6
- * counts). rate_per_s 0: no limit, always true. now.ms >= 0. Rate and burst may change between calls.
+ * Takes one token if there is one: true; else false. Refills at rate_per_s up to burst (0 counts as 1, at
+ * most 10^6 counts). rate_per_s 0: no limit, always true. now.ms >= 0. Rate and burst may change between
+ * calls.
  */
 bool bucket_take(struct bucket *b, uint32_t rate_per_s, uint32_t burst, mono_t now);
 

@@ -31,11 +31,13 @@ void list_push(struct list *l, const struct pool *p, size_t link_offset, uint32_
 void list_remove(struct list *l, const struct pool *p, size_t link_offset, uint32_t i)
 {
 	struct list_link *link = link_at(p, link_offset, i);
-	uint32_t *to_me = link->prev_plus1 == 0 ? &l->first_plus1
-	                                        : &link_at(p, link_offset, link->prev_plus1 - 1)->next_plus1;
-	uint32_t *back_to_me = link->next_plus1 == 0 ? &l->last_plus1
-	                                             : &link_at(p, link_offset, link->next_plus1 - 1)->prev_plus1;
+	uint32_t *to_me = &l->first_plus1;
+	uint32_t *back_to_me = &l->last_plus1;
 
+	if (link->prev_plus1 != 0)
+		to_me = &link_at(p, link_offset, link->prev_plus1 - 1)->next_plus1;
+	if (link->next_plus1 != 0)
+		back_to_me = &link_at(p, link_offset, link->next_plus1 - 1)->prev_plus1;
 	assert(*to_me == i + 1 && *back_to_me == i + 1);
 	*to_me = link->next_plus1;
 	*back_to_me = link->prev_plus1;

@@ -2,7 +2,8 @@
  * base/log.c: see log.h.
  *
  * Invariants of a line being built:
- * - n <= room <= LOG_LINE_BYTES_MAX; until the tail is written, room leaves LOG_TAIL_BYTES for it, so that the tail always fits.
+ * - n <= room <= LOG_LINE_BYTES_MAX; until the tail is written, room leaves LOG_TAIL_BYTES for it, so that
+ *   the tail always fits.
  * - A field is written whole or not at all: when it does not fit, n goes back to where it began.
  * - Both formats share one set of escapes, JSON's, which readers of logfmt know as well.
  */
@@ -98,7 +99,10 @@ static void put_duration(struct line *o, int64_t signed_ms)
 	put_text(o, "s");
 }
 
-/* RFC 3339 in UTC with milliseconds; years outside 1970 to 9999 are cut to these. Days to date: Hinnant, civil_from_days. */
+/*
+ * RFC 3339 in UTC with milliseconds; years outside 1970 to 9999 are cut to these. Days to date: Hinnant,
+ * civil_from_days.
+ */
 static void put_time(struct line *o, wall_t now)
 {
 	uint64_t ms = now.ms < 0 ? 0 : (uint64_t)(now.ms < WALL_LAST_MS ? now.ms : WALL_LAST_MS);
@@ -127,14 +131,18 @@ static void put_time(struct line *o, wall_t now)
 	assert(o->full || o->n - start == TIME_BYTES);
 }
 
-/* Bytes of the UTF-8 character at the start of s (RFC 3629 4), its number in *cp; 0 when there is none. s is not empty. */
+/*
+ * Bytes of the UTF-8 character at the start of s (RFC 3629 4), its number in *cp; 0 when there is none. s
+ * is not empty.
+ */
 static size_t character(struct str s, uint32_t *cp)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 	static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf8 ? 4 : 0;
+	size_t n;
 
 	assert(s.n > 0);
+	n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf8 ? 4 : 0;
 	if (n == 0 || n > s.n)
 		return 0;
 	*cp = n == 1 ? p[0] : p[0] & (0x7fU >> n);
@@ -146,13 +154,16 @@ static size_t character(struct str s, uint32_t *cp)
 	return *cp < least[n] || *cp > 0x10ffff || (*cp >= 0xd800 && *cp < 0xe000) ? 0 : n;
 }
 
-/* What ends a value or a line, or tells a terminal to do something: controls, quotes, line, direction and byte order marks. */
+/*
+ * What ends a value or a line, or tells a terminal to do something: controls, quotes, line, direction and
+ * byte order marks.
+ */
 static bool unsafe(uint32_t cp)
 {
 	static const struct {
 		uint32_t first, last;
 	} ranges[] = {
-		{ 0, 0x1f },       { '"', '"' },         { '\\', '\\' },       { 0x7f, 0x9f },     { 0x61c, 0x61c },
+		{ 0, 0x1f }, { '"', '"' }, { '\\', '\\' }, { 0x7f, 0x9f }, { 0x61c, 0x61c },
 		{ 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 }, { 0xfeff, 0xfeff },
 	};
 
@@ -287,13 +298,19 @@ static void put_tail(struct line *o, wall_t now, bool truncated)
 	assert(!o->full);
 }
 
-void log_line(struct log *l, wall_t now, enum log_level level, const char *msg, const struct log_field *fields,
-              size_t fields_n)
+static const char level_names[LOG_ERROR + 1][6] = { "DEBUG", "INFO", "WARN", "ERROR" };
+
+static struct str text_of(const char *text)
 {
-	static const char names[][6] = { "DEBUG", "INFO", "WARN", "ERROR" };
+	return str_of(text, strlen(text));
+}
+
+void log_line(struct log *l, wall_t now, enum log_level level, const char *msg,
+              const struct log_field *fields, size_t fields_n)
+{
 	const struct log_field head[] = {
-		LOG_STR("level", str_of(names[level], strlen(names[level]))),
-		LOG_STR("msg", str_of(msg, strlen(msg))),
+		LOG_STR("level", text_of(level_names[level])),
+		LOG_STR("msg", text_of(msg)),
 		LOG_STR("service", l->service),
 	};
 	struct line o;

@@ -3,8 +3,9 @@
  *
  * Invariants:
  * - An entry's distance is how many slots it lies past its home slot, hash & mask, going round.
- * - Between an entry's home and the entry there is no empty slot, and walking a run of entries the distance grows by at most 1
- *   a step. So a search may stop at the first slot that is empty or nearer to its home than the sought entry would be.
+ * - Between an entry's home and the entry there is no empty slot, and walking a run of entries the distance
+ *   grows by at most 1 a step. So a search may stop at the first slot that is empty or nearer to its home
+ *   than the sought entry would be.
  * - count <= entries_max < slots: there is always an empty slot, and every walk ends.
  */
 #include "base/map.h"
@@ -30,8 +31,9 @@ void map_init(struct map *m, struct region *r, uint32_t entries_max, struct siph
 	assert(entries_max > 0 && entries_max <= ENTRIES_MAX_MAX);
 	while (slots * 7 < (uint64_t)entries_max * 10)
 		slots *= 2;
-	*m = (struct map){ .mask = (uint32_t)(slots - 1), .entries_max = entries_max, .key = key, .key_of = key_of };
-	m->ctx = ctx;
+	*m = (struct map){ .key = key, .key_of = key_of, .ctx = ctx };
+	m->mask = (uint32_t)(slots - 1);
+	m->entries_max = entries_max;
 	m->slots = region_take_array(r, slots, sizeof(*m->slots), REGION_ALIGN);
 }
 

@@ -1,5 +1,6 @@
 /*
- * base/poison.h: tells AddressSanitizer which bytes of our own tables nobody may touch; nothing in other builds.
+ * base/poison.h: tells AddressSanitizer which bytes of our own tables nobody may touch; nothing in other
+ * builds.
  */
 #ifndef BASE_POISON_H
 #define BASE_POISON_H

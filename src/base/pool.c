@@ -2,9 +2,11 @@
  * base/pool.c: cells and their free list; see pool.h.
  *
  * Invariants:
- * - used + length of the free list == high <= count; used may exceed limit only after pool_limit() lowered it.
+ * - used + length of the free list == high <= count; used may exceed limit only after pool_limit() lowered
+ *   it.
  * - The first four bytes of a free cell below `high` are the next free cell's number + 1, 0 at the end.
- * - Under ASan every cell that is not taken is poisoned whole, its link included: the link is read only here.
+ * - Under ASan every cell that is not taken is poisoned whole, its link included: the link is read only
+ *   here.
  */
 #include "base/pool.h"
 

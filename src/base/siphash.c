@@ -1,5 +1,6 @@
 /*
- * base/siphash.c: the paper's algorithm, with the numbers of rounds as constants of each entry; see siphash.h.
+ * base/siphash.c: the paper's algorithm, with the numbers of rounds as constants of each entry; see
+ * siphash.h.
  */
 #include "base/siphash.h"
 
@@ -27,8 +28,8 @@ static inline uint64_t load_le(const unsigned char *p, size_t n)
 /* Spelt out so that compilers make it one load. */
 static inline uint64_t load8_le(const unsigned char *p)
 {
-	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
-	       (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+	return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+	       (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
 }
 
 static inline void rounds(struct sip *s, unsigned n)

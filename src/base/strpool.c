@@ -1,8 +1,8 @@
 /*
  * base/strpool.c: size classes over pools; see strpool.h.
  *
- * Invariant: a reference names a taken cell of its class, and the cell's length fits the class. No class is 7, so that
- * STRREF_FULL is no reference; cells are numbered from 1, so that 0 is none.
+ * Invariant: a reference names a taken cell of its class, and the cell's length fits the class. No class is
+ * 7, so that STRREF_FULL is no reference; cells are numbered from 1, so that 0 is none.
  */
 #include "base/strpool.h"
 

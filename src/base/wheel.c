@@ -2,13 +2,14 @@
  * base/wheel.c: seven levels of 64 slots; see wheel.h.
  *
  * Invariants:
- * - A timer's level is that of the highest 6-bit digit in which its deadline differs from w->tick (level 0 if none), and its
- *   slot is that digit of the deadline. So on level 0 a slot is one millisecond, and on each level all timers lie in slots
- *   above the level's digit of w->tick (at or above it on level 0).
- * - Therefore the earliest timer is in the lowest busy slot of the lowest busy level, and w->tick may move freely up to the
- *   start of that slot without any timer changing its place.
- * - When w->tick reaches the start of a slot above level 0, the slot's timers are dealt to the levels below, in order. Timers of
- *   one deadline are thus always in one slot, in the order in which they were set.
+ * - A timer's level is that of the highest 6-bit digit in which its deadline differs from w->tick (level 0
+ *   if none), and its slot is that digit of the deadline. So on level 0 a slot is one millisecond, and on
+ *   each level all timers lie in slots above the level's digit of w->tick (at or above it on level 0).
+ * - Therefore the earliest timer is in the lowest busy slot of the lowest busy level, and w->tick may move
+ *   freely up to the start of that slot without any timer changing its place.
+ * - When w->tick reaches the start of a slot above level 0, the slot's timers are dealt to the levels
+ *   below, in order. Timers of one deadline are thus always in one slot, in the order in which they were
+ *   set.
  * - Bit s of busy[l] is set if and only if slot[l][s] is not empty.
  */
 #include "base/wheel.h"
