@@ -75,6 +75,8 @@ struct event {
 
 	struct presence_view user;      /* the one it is about; from whom */
 	enum presence_change change;
+	bool unchanged;                 /* EV_ACK of CMD_PRESENCE: no EV_PRESENCE for it reaches this connection, now or when the
+	                                 * rate allows, since all know the state: a dialect that answers by broadcast answers now */
 	bool status_changed;            /* EV_PRESENCE: false when only custom status or metadata did */
 	struct presence_list *list;
 
