@@ -612,6 +612,35 @@ static void test_limits(void)
 	limit("J7: 1000 keys of escapes, the last is the first", DUPLICATE, text, object_of(text, 1000, esc, true));
 }
 
+/*
+ * Among many keys a hash deals them out: two spellings of one key of every length, any of its characters escaped, must meet
+ * there too. `other` replaces that character in the second spelling.
+ */
+static enum json_err parse_twice(size_t key_bytes, size_t escaped, char other)
+{
+	static const char key[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	char text[512];
+	size_t n = (size_t)sprintf(text, "{\"%.*s\":0,", (int)key_bytes, key);
+
+	for (unsigned i = 0; i < 20; i++)
+		n += (size_t)sprintf(text + n, "\"filler %u\":%u,", i, i);
+	n += (size_t)sprintf(text + n, "\"%.*s\\u%04x%.*s\":1}", (int)escaped, key,
+	                     (unsigned)(other != 0 ? other : key[escaped]), (int)(key_bytes - escaped - 1), key + escaped + 1);
+	return parse_into(&(struct json){ 0 }, text);
+}
+
+static void test_many_keys(void)
+{
+	uint32_t bad = 0;
+
+	for (size_t n = 1; n <= 30; n++)
+		for (size_t at = 0; at < n; at++) {
+			bad += parse_twice(n, at, 0) != JSON_ERR_DUPLICATE_KEY;
+			bad += parse_twice(n, at, '~') != JSON_OK;
+		}
+	tap_is_u64(bad, 0, "J7: among many keys, every length, any character escaped");
+}
+
 /* ---- J10 ---- */
 
 /* Whether `x` comes back from our writer as a value and as a key. */
@@ -721,6 +750,7 @@ int main(int argc, char **argv)
 	test_ids();
 	test_numbers();
 	test_limits();
+	test_many_keys();
 	test_code_points();
 	return tap_done();
 }
