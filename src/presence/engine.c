@@ -51,17 +51,12 @@ static void limit_config(struct engine_config *c)
 		c->subscriptions_per_connection_max = UINT16_MAX;
 }
 
-struct engine *engine_new(const struct engine_config *config, struct region *r, struct wheel *wheel, const struct engine_sink *sink,
-                          struct now now)
+/* Takes every table from `r`, or measures them. */
+static void carve(struct engine *e, const struct engine_config *config, struct region *r, struct wheel *wheel, const struct engine_sink *sink)
 {
-	struct engine *e = region_take(r, sizeof *e, REGION_ALIGN);
 	struct siphash_key key = siphash_key_of(config->hash_key);
-	struct engine measured;
-	bool real = e != NULL;
 	struct users_config users;
 
-	if (!real)
-		e = &measured;
 	*e = (struct engine){ .config = *config, .sink = sink, .wheel = wheel };
 	limit_config(&e->config);
 	users = (struct users_config){
@@ -77,7 +72,21 @@ struct engine *engine_new(const struct engine_config *config, struct region *r, 
 	interests_init(&e->interests, r, e->config.subscriptions_max, key);
 	typing_init(&e->typings, r, config->typing_max);
 	calls_init(&e->calls, r, config->calls_max);
-	if (!real || region_failed(r))
+}
+
+struct engine *engine_new(const struct engine_config *config, struct region *r, struct wheel *wheel, const struct engine_sink *sink,
+                          struct now now)
+{
+	struct engine *e = region_take(r, sizeof *e, REGION_ALIGN);
+
+	if (e == NULL) {
+		struct engine measured;
+
+		carve(&measured, config, r, wheel, sink);
+		return NULL;
+	}
+	carve(e, config, r, wheel, sink);
+	if (region_failed(r))
 		return NULL;
 	timer_init(&e->sweep_timer, TIMER_SWEEP);
 	timer_init(&e->roster_timer, TIMER_ROSTER);
@@ -103,6 +112,12 @@ void engine_detach(struct engine *e, uint32_t conn, struct now now)
 bool engine_attached(const struct engine *e, uint32_t conn)
 {
 	return links_live(&e->links, conn);
+}
+
+uint32_t engine_user_number(const struct engine *e, uint32_t conn)
+{
+	assert(links_live(&e->links, conn));
+	return links_at(&e->links, conn)->user;
 }
 
 void engine_touch(struct engine *e, uint32_t conn, struct now now)
