@@ -5,6 +5,7 @@
  */
 #include "server/outbox.h"
 
+#include "base/hex.h"
 #include "server/session.h"
 #include "server/state.h"
 #include "wire/ws_frame.h"
@@ -29,6 +30,8 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 {
 	const struct dialect *d = dialect_at(id);
 	struct frame_writer fw;
+	struct event named;
+	char name[16];
 	uint32_t f;
 
 	if (d == NULL)
@@ -36,6 +39,12 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 	if (!frame_open(&s->frames, &fw, FRAME_HEADROOM_BYTES)) {
 		server_refused(s, REFUSED_POOL, NULL);
 		return FRAME_NONE;
+	}
+	if (id == DIALECT_DOTTED) { /* the one whose messages are numbered */
+		named = *ev;
+		hex_put_u64(name, server_random(s));
+		named.id = str_of(name, sizeof(name));
+		ev = &named;
 	}
 	if (!d->encode(ev, &fw.json)) {
 		frame_abandon(&fw);
