@@ -295,10 +295,10 @@ void users_view(const struct users *us, uint32_t i, bool own, struct now now, st
 
 	assert(u->override != STATUS_INVISIBLE || p != NULL);
 	users_view_unknown(users_id(us, i), out);
-	if (u->name != STRREF_NONE)
-		out->username = strpool_get(us->ids, u->name);
 	if (faded(us, u, own, now.mono))
 		return;
+	if (u->name != STRREF_NONE)
+		out->username = strpool_get(us->ids, u->name);
 	out->known = true;
 	out->status = own ? users_status_own(u) : users_status_shown(u);
 	out->online = out->status != STATUS_OFFLINE;
