@@ -192,7 +192,9 @@ enum engine_status engine_typing(struct engine *e, struct str room, struct str u
 
 	if (user == MAP_NONE)
 		return ENGINE_FULL;
+	users_at(&e->users, user)->pins++;
 	done = typing_from_outside(e, user, room, is_typing, now);
+	users_at(&e->users, user)->pins--;
 	users_settle(&e->users, user);
 	return done ? ENGINE_OK : ENGINE_FULL;
 }

@@ -45,6 +45,12 @@ static bool pinned(const struct user *u)
 	       u->typing_plus1 != 0 || u->call_leg_plus1 != 0 || u->pins != 0;
 }
 
+/* A record that nobody ever filled is of use to nobody. */
+static bool empty(const struct user *u)
+{
+	return wall_absent(u->last_seen) && u->profile == POOL_NONE && u->override == STATUS_OFFLINE;
+}
+
 static void leave_idle(struct users *us, uint32_t i)
 {
 	struct user *u = users_at(us, i);
@@ -144,6 +150,8 @@ void users_settle(struct users *us, uint32_t i)
 
 	if (pinned(u)) {
 		leave_idle(us, i);
+	} else if (empty(u)) {
+		release(us, i);
 	} else if ((u->flags & USER_IDLE) == 0) {
 		list_push(&us->idle, &us->cells, USERS_OF_IDLE, i);
 		u->flags |= USER_IDLE;
@@ -153,12 +161,6 @@ void users_settle(struct users *us, uint32_t i)
 static bool old(const struct users *us, int64_t since_ms, mono_t now)
 {
 	return us->remember_ms > 0 && now.ms - since_ms >= us->remember_ms;
-}
-
-/* A record that nobody ever filled is of use to nobody. */
-static bool empty(const struct user *u)
-{
-	return wall_absent(u->last_seen) && u->profile == POOL_NONE && u->override == STATUS_OFFLINE;
 }
 
 void users_forget_old(struct users *us, mono_t now)
