@@ -138,7 +138,7 @@ static void serving_stop(struct serving *w)
 	memset(w, 0, sizeof(*w));
 }
 
-static int serving_connect(struct serving *w, uint32_t listener, const struct peer *peer)
+__attribute__((unused)) static int serving_connect(struct serving *w, uint32_t listener, const struct peer *peer)
 {
 	int h = w->handles++;
 	struct serving_end *e = &w->ends[h];
@@ -164,7 +164,7 @@ static void serving_turns(struct serving *w)
 }
 
 /* Bytes from the peer, and all turns until nothing is left to do. */
-static void serving_say(struct serving *w, int h, const char *bytes, size_t n)
+__attribute__((unused)) static void serving_say(struct serving *w, int h, const char *bytes, size_t n)
 {
 	struct serving_end *e = &w->ends[h];
 
@@ -178,7 +178,7 @@ static void serving_say(struct serving *w, int h, const char *bytes, size_t n)
 	serving_turns(w);
 }
 
-static void serving_forget(struct serving *w, int h)
+__attribute__((unused)) static void serving_forget(struct serving *w, int h)
 {
 	w->ends[h].out_n = 0;
 	w->ends[h].out[0] = '\0';
