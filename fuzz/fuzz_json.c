@@ -1,6 +1,7 @@
 /*
- * Fuzzes base/json and base/jsonw: whatever is accepted says the same after being written anew, each of its values is a JSON
- * text of its own, no true prefix of a container is accepted, and knowing the UTF-8 beforehand changes nothing.
+ * Fuzzes base/json and base/jsonw: whatever is accepted says the same after being written anew, each of its
+ * values is a JSON text of its own, no true prefix of a container is accepted, and knowing the UTF-8
+ * beforehand changes nothing.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -109,12 +110,15 @@ static void raws(struct json *j, struct json *k)
 
 static void found(struct json *j)
 {
-	for (json_ref i = 0; (uint32_t)i < j->tok_count && i < 64; i++)
-		for (json_ref k = json_first(j, i); json_type(j, i) == JSON_OBJECT && k != JSON_ABSENT; k = json_next(j, k)) {
+	for (json_ref i = 0; (uint32_t)i < j->tok_count && i < 64; i++) {
+		json_ref k = json_type(j, i) == JSON_OBJECT ? json_first(j, i) : JSON_ABSENT;
+
+		for (; k != JSON_ABSENT; k = json_next(j, k)) {
 			struct str key;
 
 			assert(json_str(j, k, &key) && json_get(j, i, key) == json_value(j, k));
 		}
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -1,8 +1,89 @@
-/* main.c: a placeholder until the server is there: prints the version. */
+/* main.c: options -> memory -> server -> loop (the last three are loop_run()'s), and the other commands. */
 #include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
-int main(void)
+#include "net/loop.h"
+#include "options.h"
+#include "tool/check.h"
+#include "tool/healthcheck.h"
+#include "tool/help.h"
+#include "tool/world.h"
+
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_OPTIONS = 2 };
+
+/* True: the arguments asked for words only, and they were printed. */
+static bool say(char *const *args)
 {
-	puts("presenced " PRESENCED_VERSION);
-	return 0;
+	for (; *args != NULL; args++) {
+		if (strcmp(*args, "--version") == 0)
+			puts("presenced " PRESENCED_VERSION);
+		else if (strcmp(*args, "--help") == 0 || strcmp(*args, "-h") == 0)
+			help_print();
+		else if (strcmp(*args, "--help=markdown") == 0)
+			help_print_markdown();
+		else
+			continue;
+		return true;
+	}
+	return false;
+}
+
+static bool load(struct options *o, char *const *args, char *const *env)
+{
+	struct options_world world = world_open();
+	bool good = options_load(o, &world, args, env);
+	char *line = o->warnings, *end;
+
+	for (; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		fprintf(stderr, "presenced: warning: %.*s\n", (int)(end - line), line);
+	if (!good)
+		fprintf(stderr, "presenced: %s\n", o->error);
+	return good;
+}
+
+/* Memory holds tokens and messages: none of it goes into a core file, nor to another process of the same user. */
+static void keep_memory_private(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
+static enum exit_code serve(const struct options *o)
+{
+	keep_memory_private();
+	switch (loop_run(&o->config, o->user)) {
+	case LOOP_OK:
+		return EXIT_DONE;
+	case LOOP_BAD_LISTENER:
+	case LOOP_BAD_USER:
+		return EXIT_OPTIONS;
+	case LOOP_FAILED:
+		break;
+	}
+	return EXIT_FAILED;
+}
+
+int main(int argc, char **argv, char **env)
+{
+	static struct options options; /* pages that are not touched cost nothing */
+	char *const *args = argv + (argc > 0);
+	const char *command = *args != NULL && (*args)[0] != '-' ? *args++ : "serve";
+
+	if (say(args))
+		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+	if (strcmp(command, "healthcheck") == 0 && (args[0] == NULL || args[1] == NULL))
+		return healthcheck_run(args[0], env);
+	if (strcmp(command, "serve") == 0)
+		return load(&options, args, env) ? (int)serve(&options) : EXIT_OPTIONS;
+	if (strcmp(command, "check") == 0)
+		return load(&options, args, env) ? check_run(&options) : EXIT_OPTIONS;
+	if (strcmp(command, "healthcheck") == 0)
+		fputs("presenced: healthcheck takes one URL at most\n", stderr);
+	else
+		fprintf(stderr, "presenced: \"%.64s\" is not a command (serve, check, healthcheck; --help says more)\n", command);
+	return EXIT_OPTIONS;
 }

@@ -6,7 +6,7 @@
  * whole, byte by byte, and every split in two (above FEED_EVERY_SPLIT_BYTES_MAX: those near both ends, and
  * every 61st between).
  *
- *	feed_check(&subject, in, n, "done(GET /)", "H1 bare LF");    -> one TAP line, and the first way that differs
+ *	feed_check(&subject, in, n, "done(GET /)", "H1 bare LF");   -> one TAP line
  */
 #ifndef TEST_FEED_H
 #define TEST_FEED_H

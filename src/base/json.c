@@ -1,15 +1,17 @@
 /*
- * Contract in json.h. Four passes, each linear: (1) precheck() bounds depth and containers before jsmn, whose own cost is not
- * linear in them, and refuses control characters inside strings; (2) UTF-8; (3) jsmn, not strict (its strict mode refuses
- * numbers at the top); (4) grammar(), which believes jsmn only where a token begins and ends exactly where RFC 8259 would have it.
+ * Contract in json.h. Four passes, each linear: (1) precheck() bounds depth and containers before jsmn,
+ * whose own cost is not linear in them, and refuses control characters inside strings; (2) UTF-8; (3) jsmn,
+ * not strict (its strict mode refuses numbers at the top); (4) grammar(), which believes jsmn only where a
+ * token begins and ends exactly where RFC 8259 would have it.
  *
  * A token is jsmn's during (3). From (4) on its words mean:
- *	start, end   offsets of the value, without the quotes of a string; `end` moves when json_str() shortens the string
+ *	start, end   offsets of the value, without the quotes of a string; json_str() may move `end`
  *	type         enum json_type, with the TOK_ flags
  *	size         elements or members of a container; of a key its hash, while its object is being closed
- *	parent       the next element's token, or JSON_ABSENT. A member's link to the next key stands in its value, which
- *	             is always the token after the key; the key's own word is free to sort the keys of an object.
- * Tokens are in text order, so the inside of a container is the run of tokens after it that start before its end.
+ *	parent       the next element's token, or JSON_ABSENT. A member's link to the next key stands in its
+ *	             value, always the token after the key; the key's own word is free to sort keys with.
+ * Tokens are in text order, so the inside of a container is the run of tokens after it that start before
+ * its end.
  */
 #include "base/json.h"
 
@@ -112,7 +114,10 @@ static struct jsonesc chars_of(const char *text, const tok *t)
 
 __extension__ typedef unsigned __int128 u128;
 
-/* One step of a multiply-and-fold hash. Nobody who does not know the seed can aim at a value; who does gains little (see keys_deal). */
+/*
+ * One step of a multiply-and-fold hash. Nobody who does not know the seed can aim at a value; who does
+ * gains little (see keys_deal).
+ */
 static uint64_t mix(uint64_t a, uint64_t b)
 {
 	u128 m = (u128)a * b;
@@ -173,7 +178,7 @@ static bool key_equal(const struct pass *p, json_ref a, json_ref b)
 
 	if (tok_has(x, TOK_ESCAPED) || tok_has(y, TOK_ESCAPED))
 		return jsonesc_cmp(chars_of(p->text, x), chars_of(p->text, y)) == 0;
-	return tok_bytes(x) == tok_bytes(y) && memcmp(p->text + x->start, p->text + y->start, tok_bytes(x)) == 0;
+	return str_eq(tok_str(p->text, x), tok_str(p->text, y));
 }
 
 /* Order of two keys: by hash, then by what they spell. */
@@ -212,14 +217,14 @@ static json_ref keys_merge(struct pass *p, json_ref a, json_ref b, json_ref *dup
 }
 
 /*
- * Sorts the keys of a list and gives the later of two equal ones, or JSON_ABSENT. A merge sort from the bottom up: whatever the
- * keys are, each byte is compared at most once per level. Equal keys are neighbours in the order, and no sort gets by
- * without comparing those.
+ * Sorts the keys of a list and gives the later of two equal ones, or JSON_ABSENT. A merge sort from the
+ * bottom up: whatever the keys are, each byte is compared at most once per level. Equal keys are neighbours
+ * in the order, and no sort gets by without comparing those.
  */
 static json_ref keys_sort(struct pass *p, json_ref list)
 {
 	enum { LEVELS = 12 };
-	json_ref bin[LEVELS];           /* sorted lists of 2^i keys each; those from `used` on were never filled */
+	json_ref bin[LEVELS];           /* sorted lists of 2^i keys each, the first `used` of them */
 	json_ref dup = JSON_ABSENT;
 	json_ref rest = JSON_ABSENT;
 	int used = 0;
@@ -260,7 +265,7 @@ static json_ref keys_pairs(const struct pass *p, json_ref obj)
 	return JSON_ABSENT;
 }
 
-/* For many keys: dealt out by hash, then sorted, so that keys chosen to collide cost no more than a sort. */
+/* For many keys: dealt out by hash, then sorted: keys chosen to collide cost no more than a sort. */
 static json_ref keys_deal(struct pass *p, json_ref obj)
 {
 	enum { HANDS = 256 };
@@ -509,7 +514,7 @@ static enum json_err precheck_string(const char *text, size_t len, size_t *pos)
 	}
 }
 
-/* Bounds depth and tokens (from below: numbers and literals are left to jsmn). *pos is left at the fault. */
+/* Bounds depth and tokens (but for numbers and literals: they are left to jsmn). *pos is left at the fault. */
 static enum json_err precheck(const char *text, size_t len, uint32_t tok_max, size_t *pos)
 {
 	uint32_t depth = 0;
@@ -658,7 +663,10 @@ json_ref json_get(const struct json *j, json_ref obj, struct str key)
 	for (json_ref k = json_first(j, obj); k != JSON_ABSENT; k = json_next(j, k)) {
 		const tok *t = tok_at(j, k);
 
-		if (tok_has(t, TOK_ESCAPED) ? jsonesc_spells(chars_of(j->text, t), key) : str_eq(tok_str(j->text, t), key))
+		bool found = tok_has(t, TOK_ESCAPED) ? jsonesc_spells(chars_of(j->text, t), key) :
+		                                       str_eq(tok_str(j->text, t), key);
+
+		if (found)
 			return k + 1;
 	}
 	return JSON_ABSENT;
@@ -738,9 +746,11 @@ struct str json_raw(struct json *j, json_ref ref)
 	t = tok_at(j, ref);
 	quote = tok_type(t) == JSON_STRING;
 	end = t->end;
-	for (uint32_t i = (uint32_t)ref; i < j->tok_count && (i == (uint32_t)ref || toks_of(j)[i].start < end); i++) {
-		tok *inside = &toks_of(j)[i];
+	for (json_ref i = ref; (uint32_t)i < j->tok_count; i++) {
+		tok *inside = tok_at(j, i);
 
+		if (i > ref && inside->start >= end)
+			break;
 		assert(!tok_has(inside, TOK_TAKEN));
 		tok_set(inside, (int)inside->type | TOK_RAW);
 	}

@@ -1,6 +1,6 @@
 /*
- * Contract in jsonesc.h. Every escape spells fewer bytes of UTF-8 than it takes itself, so undoing one in place never
- * overtakes what is still to be read.
+ * Contract in jsonesc.h. Every escape spells fewer bytes of UTF-8 than it takes itself, so undoing one in
+ * place never overtakes what is still to be read.
  */
 #include "base/jsonesc.h"
 

@@ -1,8 +1,9 @@
 /*
- * base/jsonesc.h: the escapes of JSON strings (RFC 8259 7), one at a time, as a stream of bytes, or undone in place. For json.c.
+ * base/jsonesc.h: the escapes of JSON strings (RFC 8259 7), one at a time, as a stream of bytes, or undone
+ * in place. For json.c.
  *
- * Strings are given without their quotes. Only jsonesc_take() judges; the others want text in which it found nothing wrong.
- * Nothing here allocates or keeps a pointer beyond the iterator.
+ * Strings are given without their quotes. Only jsonesc_take() judges; the others want text in which it
+ * found nothing wrong. Nothing here allocates or keeps a pointer beyond the iterator.
  */
 #ifndef BASE_JSONESC_H
 #define BASE_JSONESC_H
@@ -18,8 +19,8 @@
 enum { JSONESC_BAD, JSONESC_SURROGATE };
 
 /*
- * Reads the escape, or the surrogate pair of two, at s.p[0], which is a backslash. Returns the bytes it takes, its code
- * point in *cp; or 0 with the reason in *cp: no escape of JSON's, or half a surrogate pair.
+ * Reads the escape, or the surrogate pair of two, at s.p[0], which is a backslash. Returns the bytes it
+ * takes, its code point in *cp; or 0 with the reason in *cp: no escape of JSON's, or half a surrogate pair.
  */
 size_t jsonesc_take(struct str s, uint32_t *cp);
 

@@ -1,6 +1,7 @@
 /*
- * Contract in jsonnum.h. The value is summed digit by digit, each times the power of ten of its place, so that neither
- * the number of digits nor the size of the exponent matters: only places 0 to 18 may hold a digit other than 0.
+ * Contract in jsonnum.h. The value is summed digit by digit, each times the power of ten of its place, so
+ * that neither the number of digits nor the size of the exponent matters: only places 0 to 18 may hold a
+ * digit other than 0.
  */
 #include "base/jsonnum.h"
 
@@ -40,7 +41,10 @@ bool jsonnum_is(struct str s)
 	return at == s.n;
 }
 
-/* The exponent of a checked number, saturated far outside what any length of digits could make up for; *s loses it. */
+/*
+ * The exponent of a checked number, saturated far outside what any length of digits could make up for; *s
+ * loses it.
+ */
 static int64_t take_exponent(struct str *s)
 {
 	const int64_t far = INT64_C(1) << 40;

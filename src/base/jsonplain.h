@@ -1,5 +1,6 @@
 /*
- * base/jsonplain.h: what may stand unescaped in a JSON string (RFC 8259 7), one word at a time. Shared by reader and writer.
+ * base/jsonplain.h: what may stand unescaped in a JSON string (RFC 8259 7), one word at a time. Shared by
+ * reader and writer.
  */
 #ifndef BASE_JSONPLAIN_H
 #define BASE_JSONPLAIN_H
@@ -18,7 +19,10 @@ static inline bool jsonplain_is(unsigned char c)
 	return c >= 0x20 && c != '"' && c != '\\';
 }
 
-/* Whether all eight bytes do; for each of the three tests the lowest byte that breaks it carries into bit 7 of its own. */
+/*
+ * Whether all eight bytes do; for each of the three tests the lowest byte that breaks it carries into bit
+ * 7 of its own.
+ */
 static inline bool jsonplain_word(uint64_t v)
 {
 	uint64_t quote = v ^ JSONPLAIN_ALL('"');

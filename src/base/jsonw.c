@@ -1,6 +1,7 @@
 /*
- * Contract in jsonw.h. Invariants: begin <= p <= end; `comma` is true exactly after a value or an end; once `failed` is
- * set p == end, so that the fast paths, which look only at the room left, need no look at `failed`.
+ * Contract in jsonw.h. Invariants: begin <= p <= end; `comma` is true exactly after a value or an end; once
+ * `failed` is set p == end, so that the fast paths, which look only at the room left, need no look at
+ * `failed`.
  */
 #include "base/jsonw.h"
 
@@ -100,7 +101,7 @@ static inline void separate(struct jsonw *w)
 
 static void put_escape(struct jsonw *w, unsigned char c)
 {
-	static const char hex[16] = { '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f' };
+	static const char hex[] = "0123456789abcdef";
 	char u[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
 
 	assert(!jsonplain_is(c));

@@ -1,11 +1,13 @@
 /*
  * base/jsonw.h: writes compact JSON (RFC 8259, no blanks) into one buffer or a chain of chunks.
  *
- * Ownership: the writer borrows the memory between `p` and `end`. When it is full to the last byte, `more` is asked for the next
- * piece; it sets w->p and w->end (at least one byte) and returns true. A text may be cut between chunks at any byte.
- * Errors: sticky. With no `more`, or when that returns false, `failed` is set, and every later call does nothing; what was written
- * before is a prefix of a text and must be thrown away. Check `failed` once, at the end.
- * The caller keeps the grammar (a key before each value in an object); the writer sets the commas, and asserts that ends match begins in number.
+ * Ownership: the writer borrows the memory between `p` and `end`. When it is full to the last byte, `more`
+ * is asked for the next piece; it sets w->p and w->end (at least one byte) and returns true. A text may be
+ * cut between chunks at any byte.
+ * Errors: sticky. With no `more`, or when that returns false, `failed` is set, and every later call does
+ * nothing; what was written before is a prefix of a text and must be thrown away. Check `failed` once, at
+ * the end. The caller keeps the grammar (a key before each value in an object); the writer sets the commas,
+ * and asserts that ends match begins in number.
  */
 #ifndef BASE_JSONW_H
 #define BASE_JSONW_H
@@ -58,7 +60,9 @@ void jsonw_str(struct jsonw *w, struct str s);
 /* null for the absent slice. */
 void jsonw_str_or_null(struct jsonw *w, struct str s);
 
-/* A JSON value that is already text (json_raw()); copied. null for the absent slice; not empty (asserted). */
+/*
+ * A JSON value that is already text (json_raw()); copied. null for the absent slice; not empty (asserted).
+ */
 void jsonw_raw(struct jsonw *w, struct str value);
 
 /* Bytes as they are, no comma before or owed after: for a text that is written in pieces, or not JSON as a whole. */

@@ -11,7 +11,7 @@ enum {
 	/* ids of users, devices, rooms, messages, calls (CONTRACT 2). Above: the dialect's error, or HTTP 400. */
 	ID_BYTES_MAX = 128,
 	CUSTOM_STATUS_BYTES_MAX = 256,  /* above: the dialect's error */
-	/* A request's own id, raw JSON, said back in reply_to: 128 characters even if each is escaped. Above: the dialect's error. */
+	/* A request's own id, raw JSON, said back in reply_to: 128 characters even if all are escaped. Above: 400. */
 	REQUEST_ID_BYTES_MAX = 2 + 6 * 128,
 	MESSAGE_BYTES_MAX_DEFAULT = 65536,  /* of max-message-size (CONTRACT 1). Above: close 1009 */
 	MESSAGE_BYTES_MAX_DOTTED = 10485760, /* the same in `dotted`: seed 001, max_message_size */

@@ -1,7 +1,8 @@
 /*
- * Contract in rfc3339.h. Days are counted in eras of 400 years that begin on 1 March of year 0, so that the leap day is the last
- * of its year and the month lengths follow one linear formula (Hinnant, "chrono-compatible low-level date algorithms").
- * Every year handled is >= 0 in that count, so the divisions need no rounding rule.
+ * Contract in rfc3339.h. Days are counted in eras of 400 years that begin on 1 March of year 0, so that the
+ * leap day is the last of its year and the month lengths follow one linear formula (Hinnant,
+ * "chrono-compatible low-level date algorithms"). Every year handled is >= 0 in that count, so the
+ * divisions need no rounding rule.
  */
 #include "base/rfc3339.h"
 
@@ -23,7 +24,7 @@ struct civil {
 /* Days since 1970-01-01. Year 0 to 9999. */
 static int64_t days_of(struct civil c)
 {
-	int y = c.year - (c.month <= 2) + 400;  /* one era up: January of year 0 lies before the count's start */
+	int y = c.year - (c.month <= 2) + 400;  /* one era up: January of year 0 is before the count */
 	int era = y / 400;
 	int yoe = y % 400;
 	int doy = (153 * (c.month + (c.month > 2 ? -3 : 9)) + 2) / 5 + c.day - 1;
@@ -161,7 +162,10 @@ static int offset_min(struct scan *s)
 
 static bool first_of_month(int64_t days)
 {
-	/* One era up keeps civil_of() in its domain for the last day of year -1, which an offset can reach. */
+	/*
+	 * One era up keeps civil_of() in its domain for the last day of year -1, which an offset can
+	 * reach.
+	 */
 	return civil_of(days + ERA_DAYS).day == 1;
 }
 

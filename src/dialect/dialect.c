@@ -1,5 +1,6 @@
 /*
- * dialect/dialect.c: see dialect.h. Adding a dialect: one file, one number in enum dialect_id, one line here.
+ * dialect/dialect.c: see dialect.h. Adding a dialect: one file, one number in enum dialect_id, one line
+ * here.
  */
 #include "dialect/dialect.h"
 

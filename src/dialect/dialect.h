@@ -1,7 +1,9 @@
 /*
- * dialect/dialect.h: the seam between JSON and the engine. Five codecs, each one file and one table of message types.
+ * dialect/dialect.h: the seam between JSON and the engine. Five codecs, each one file and one table of
+ * message types.
  *
- * A dialect does not know that connections exist: it turns one parsed message into one command, and one event into JSON text.
+ * A dialect does not know that connections exist: it turns one parsed message into one command, and one
+ * event into JSON text.
  */
 #ifndef DIALECT_DIALECT_H
 #define DIALECT_DIALECT_H
@@ -12,7 +14,15 @@
 #include "presence/command.h"
 #include "presence/event.h"
 
-enum dialect_id { DIALECT_SNAKE, DIALECT_DOTTED, DIALECT_ROOMS, DIALECT_ROSTER, DIALECT_UPPER, DIALECT_ECHO, DIALECT_COUNT };
+enum dialect_id {
+	DIALECT_SNAKE,
+	DIALECT_DOTTED,
+	DIALECT_ROOMS,
+	DIALECT_ROSTER,
+	DIALECT_UPPER,
+	DIALECT_ECHO, /* last: it has no messages */
+	DIALECT_COUNT
+};
 
 enum { DECODE_TEXT_BYTES_MAX = 256 };
 
@@ -23,8 +33,8 @@ struct decode_scratch {
 	char text[DECODE_TEXT_BYTES_MAX]; /* an error text that names what the client sent */
 };
 
-/* Why a message was not understood; the session answers EV_ERROR with `code` and `text` (static, or in the scratch: dies at
- * the next decode). */
+/* Why a message was not understood; the session answers EV_ERROR with `code` and `text`, which is static or in the
+ * scratch and dies at the next decode. */
 struct decode_error {
 	int code;              /* 400 */
 	struct str text;       /* "payload.status: one of online, away, busy, dnd, invisible, offline", ... */
@@ -37,11 +47,12 @@ struct dialect {
 	bool hears_own_arrival;    /* engine.h, struct attachment */
 	size_t message_bytes_max;  /* default of max-message-size */
 
-	/* One message (JSON already valid) -> one command. On false, `err` is filled, and out->reply_to and out->type (CMD_COUNT if
-	 * not known) as far as they could be read. Slices in `out` borrow `msg` and `scratch`. */
-	bool (*decode)(struct json *msg, struct decode_scratch *scratch, struct command *out, struct decode_error *err);
+	/* One message (JSON already valid) -> one command. On false, `err` is filled, and out->reply_to and out->type
+	 * (CMD_COUNT if not known) as far as they could be read. Slices in `out` borrow `msg` and `scratch`. */
+	bool (*decode)(struct json *msg, struct decode_scratch *scratch, struct command *out,
+	               struct decode_error *err);
 
-	/* One event -> one JSON text. False: this dialect has no words for it; what was written to `w` is void. */
+	/* One event -> one JSON text. False: this dialect has no words for it, and what was written to `w` is void. */
 	bool (*encode)(const struct event *, struct jsonw *w);
 
 	/* True when `type` is one of the protocol's own words, which a REST broadcast must not forge. */

@@ -1,9 +1,9 @@
 /*
- * dialect/dotted.c: seed 001, {"id", "type", "payload", "timestamp"}, words.with.dots, topics with filters, receipts, calls.
- * CONTRACT 3, `dotted`.
+ * dialect/dotted.c: seed 001, {"id", "type", "payload", "timestamp"}, words.with.dots, topics with filters,
+ * receipts, calls. CONTRACT 3, `dotted`.
  *
- * A request with an id is always answered: what has no answer of its own gets its EV_ACK in the words of the event it caused.
- * Without an id nobody could tell the answer from the event, so there is none.
+ * A request with an id is always answered: what has no answer of its own gets its EV_ACK in the words of
+ * the event it caused. Without an id nobody could tell the answer from the event, so there is none.
  */
 #include <assert.h>
 
@@ -22,8 +22,8 @@ static bool finish_subscription(struct field_reader *r, struct command *c)
 	c->subscription.users_given = c->subscription.users.v != NULL;
 	c->subscription.rooms_listed = json_type(j, list) == JSON_ARRAY;
 	if ((c->subscription.topics & TOPIC_OF_ROOM) != 0 && c->subscription.rooms.n == 0)
-		return field_refuse(r, STR("payload.filters.conversation_id: the topics conversation and typing need one, or "
-			"conversation_ids"));
+		return field_refuse(r, STR("payload.filters.conversation_id: the topics conversation and typing need one, "
+			"or conversation_ids"));
 	return true;
 }
 
@@ -37,7 +37,7 @@ static bool finish_typing_start(struct field_reader *r, struct command *c)
 static bool finish_delivered(struct field_reader *r, struct command *c)
 {
 	if (c->receipt.messages.n == 0)
-		return field_refuse(r, STR("payload.message_id: an id is required, or a list of them in message_ids"));
+		return field_refuse(r, STR("payload.message_id: an id is required, or a list in message_ids"));
 	return true;
 }
 
@@ -179,7 +179,7 @@ static void arrival(const struct event *e, struct jsonw *w)
 	member_u64(w, STR("device_count"), e->user.device_count);
 }
 
-/* The filters in the form they were asked in; rooms asked for both alone and in a list are told as one list. */
+/* The filters in the form they were asked in; rooms asked for alone and in a list are told as one list. */
 static void subscription(const struct event *e, struct jsonw *w)
 {
 	jsonw_key(w, STR("topics"));
@@ -249,6 +249,13 @@ static void call_ended(const struct event *e, struct jsonw *w)
 	member_str(w, STR("reason"), e->text);
 }
 
+/* The answer to who hung up: the reason is theirs. */
+static void call_hung_up(const struct event *e, struct jsonw *w)
+{
+	call(e, w);
+	member_str(w, STR("reason"), str_absent(e->text) ? STR("hangup") : e->text);
+}
+
 /* The order of the document's table, then the answers. */
 static const struct outgoing out[] = {
 	{ EV_CONNECTED, STR("connected"), connected, NULL, 0 },
@@ -280,7 +287,7 @@ static const struct outgoing out[] = {
 	{ EV_ACK, STR("call.offer"), call, NULL, CMD_CALL_OFFER },
 	{ EV_ACK, STR("call.answer"), call, NULL, CMD_CALL_ANSWER },
 	{ EV_ACK, STR("call.ice"), call, NULL, CMD_CALL_ICE },
-	{ EV_ACK, STR("call.ended"), call_ended, NULL, CMD_CALL_HANGUP },
+	{ EV_ACK, STR("call.ended"), call_hung_up, NULL, CMD_CALL_HANGUP },
 };
 
 static const struct protocol protocol = {
@@ -288,7 +295,8 @@ static const struct protocol protocol = {
 	.unknown_type = STR("type: unknown message type"),
 };
 
-static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command, struct decode_error *err)
+static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command,
+                   struct decode_error *err)
 {
 	return protocol_decode(&protocol, msg, scratch, command, err);
 }

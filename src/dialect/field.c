@@ -1,10 +1,10 @@
 /*
  * dialect/field.c: see field.h.
  *
- * Invariants: every list is a run of scratch->strs; a row that appends continues the run that the row before it ended, so
- * rows of one list stand side by side. A list costs one token an element, so the scratch cannot run out. A value is
- * read either as characters (json_str) or as raw text, never both (json.h). The error text is set before a value is looked
- * at; a reader that knows better replaces it.
+ * Invariants: every list is a run of scratch->strs; a row that appends continues the run that the row
+ * before it ended, so rows of one list stand side by side. A list costs one token an element, so the
+ * scratch cannot run out. A value is read either as characters (json_str) or as raw text, never both
+ * (json.h). The error text is set before a value is looked at; a reader that knows better replaces it.
  */
 #include "dialect/field.h"
 
@@ -160,7 +160,8 @@ static char *put(char *p, struct str s)
 /* Names the topic that nobody knows, if it is fit to be named. */
 static bool refuse_topic(struct field_reader *r, json_ref v)
 {
-	static const struct str says = STR("payload.topics: unknown topic '"), end = STR("'; there are " TOPIC_WORDS);
+	static const struct str says = STR("payload.topics: unknown topic '");
+	static const struct str end = STR("'; there are " TOPIC_WORDS);
 	struct str name;
 	char *p = r->scratch->text;
 

@@ -1,5 +1,6 @@
 /*
- * dialect/member.c: see member.h. Invariant: nothing here opens or closes the object that the members stand in.
+ * dialect/member.c: see member.h. Invariant: nothing here opens or closes the object that the members stand
+ * in.
  */
 #include "dialect/member.h"
 

@@ -1,5 +1,6 @@
 /*
- * dialect/member.h: writes members of an object, key and value in one line; and the few payloads that several dialects share.
+ * dialect/member.h: writes members of an object, key and value in one line; and the few payloads that
+ * several dialects share.
  */
 #ifndef DIALECT_MEMBER_H
 #define DIALECT_MEMBER_H

@@ -1,6 +1,6 @@
 /*
- * dialect/protocol.c: see protocol.h. Invariant: a command that is handed out as decoded has been zeroed, so that what no row
- * wrote is absent, false or PATCH_KEEP.
+ * dialect/protocol.c: see protocol.h. Invariant: a command that is handed out as decoded has been zeroed,
+ * so that what no row wrote is absent, false or PATCH_KEEP.
  */
 #include "dialect/protocol.h"
 
@@ -49,8 +49,8 @@ static bool read_payload(const struct protocol *p, struct field_reader *r, json_
 	return true;
 }
 
-bool protocol_decode(const struct protocol *p, struct json *msg, struct decode_scratch *scratch, struct command *out,
-                     struct decode_error *err)
+bool protocol_decode(const struct protocol *p, struct json *msg, struct decode_scratch *scratch,
+                     struct command *out, struct decode_error *err)
 {
 	struct field_reader r = { .msg = msg, .scratch = scratch, .err = err, .obj = JSON_ABSENT };
 	json_ref root = json_root(msg);

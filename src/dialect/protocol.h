@@ -1,6 +1,7 @@
 /*
- * dialect/protocol.h: what the dialects share: a protocol is two tables, messages in and messages out. Adding a message
- * type is adding a row. A dialect's own file holds its tables, its envelope, and what its payloads look like.
+ * dialect/protocol.h: what the dialects share: a protocol is two tables, messages in and messages out.
+ * Adding a message type is adding a row. A dialect's own file holds its tables, its envelope, and what its
+ * payloads look like.
  */
 #ifndef DIALECT_PROTOCOL_H
 #define DIALECT_PROTOCOL_H
@@ -18,7 +19,7 @@ struct incoming {
 	enum command_type command;
 	const struct field *fields;
 	size_t fields_n;
-	/* After the fields: what rows cannot say (which of two keys, constants of this type). NULL: nothing. False: refused. */
+	/* After the fields: what rows cannot say (which of two keys, constants). NULL: nothing. False: refused. */
 	bool (*finish)(struct field_reader *r, struct command *c);
 };
 
@@ -26,11 +27,11 @@ struct incoming {
 #define FIELDS(rows) (rows), sizeof(rows) / sizeof((rows)[0])
 #define NO_FIELDS NULL, 0
 
-/* A message to clients. The first row that fits an event is its message; an event that no row fits is not told. */
+/* A message to clients. The first row that fits an event is its message; what no row fits is not told. */
 struct outgoing {
 	enum event_type event;
 	struct str type;
-	void (*write)(const struct event *, struct jsonw *); /* what the envelope leaves open; NULL: nothing */
+	void (*write)(const struct event *, struct jsonw *); /* what the envelope leaves open; NULL: none */
 	bool (*when)(const struct event *);                  /* NULL: always */
 	enum command_type acks;                              /* EV_ACK only: of which command */
 };
@@ -49,8 +50,8 @@ struct protocol {
 #define OUTGOING(rows) .out = (rows), .out_n = sizeof(rows) / sizeof((rows)[0])
 
 /* dialect.h, decode. */
-bool protocol_decode(const struct protocol *p, struct json *msg, struct decode_scratch *scratch, struct command *out,
-                     struct decode_error *err);
+bool protocol_decode(const struct protocol *p, struct json *msg, struct decode_scratch *scratch,
+                     struct command *out, struct decode_error *err);
 
 /* The row for an event; NULL: no words for it. */
 const struct outgoing *protocol_pick(const struct protocol *p, const struct event *e);

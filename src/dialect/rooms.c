@@ -1,8 +1,9 @@
 /*
  * dialect/rooms.c: seed 002, flat objects, rooms that are a channel_id or a dm_id. CONTRACT 3, `rooms`.
  *
- * Exactly the document's messages, and two extensions: status (the document's "future enhancements") and authenticate. Only
- * presence and pong have a timestamp. There is no greeting: a connection's own arrival is its first presence.
+ * Exactly the document's messages, and two extensions: status (the document's "future enhancements") and
+ * authenticate. Only presence and pong have a timestamp. There is no greeting: a connection's own arrival
+ * is its first presence.
  */
 #include <assert.h>
 
@@ -10,7 +11,8 @@
 #include "dialect/member.h"
 #include "dialect/protocol.h"
 
-#define WANT_ROOM "channel_id or dm_id: exactly one is required, a string of 1 to 128 bytes without control characters"
+#define WANT_ROOM "channel_id or dm_id: exactly one is required, " \
+	"a string of 1 to 128 bytes without control characters"
 
 /* ---- in ---- */
 
@@ -160,7 +162,8 @@ static const struct protocol protocol = {
 	INCOMING(in), OUTGOING(out), .unknown_type = STR("Invalid message type"),
 };
 
-static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command, struct decode_error *err)
+static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command,
+                   struct decode_error *err)
 {
 	return protocol_decode(&protocol, msg, scratch, command, err);
 }

@@ -40,10 +40,12 @@ static const struct outgoing out[] = {
 };
 
 static const struct protocol protocol = {
-	INCOMING(in), OUTGOING(out), .unknown_type = STR("type: unknown message type; this protocol knows ping"),
+	INCOMING(in), OUTGOING(out),
+	.unknown_type = STR("type: unknown message type; this protocol knows ping"),
 };
 
-static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command, struct decode_error *err)
+static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command,
+                   struct decode_error *err)
 {
 	return protocol_decode(&protocol, msg, scratch, command, err);
 }

@@ -1,8 +1,8 @@
 /*
  * dialect/snake.c: seed 000, {"type", "payload", "timestamp"}, words_with_underscores. CONTRACT 3, `snake`.
  *
- * Extensions: subscribe and unsubscribe (the document lets typing go to a conversation but has no way to join one),
- * authenticate, custom_status_expires_at.
+ * Extensions: subscribe and unsubscribe (the document lets typing go to a conversation but has no way to
+ * join one), authenticate, custom_status_expires_at.
  */
 #include <assert.h>
 
@@ -117,7 +117,8 @@ static const struct protocol protocol = {
 	INCOMING(in), OUTGOING(out), .enveloped = true, .unknown_type = STR("type: unknown message type"),
 };
 
-static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command, struct decode_error *err)
+static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command,
+                   struct decode_error *err)
 {
 	return protocol_decode(&protocol, msg, scratch, command, err);
 }

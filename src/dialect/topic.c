@@ -1,5 +1,6 @@
 /*
- * dialect/topic.c: see topic.h. Invariant: bits that no client names (roster, room presence) are not in the table.
+ * dialect/topic.c: see topic.h. Invariant: bits that no client names (roster, room presence) are not in the
+ * table.
  */
 #include "dialect/topic.h"
 

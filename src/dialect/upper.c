@@ -1,8 +1,10 @@
 /*
- * dialect/upper.c: seed 004, {"type", "payload"?, "timestamp"}, WORDS_IN_CAPITALS, userId beside the type. CONTRACT 3, `upper`.
+ * dialect/upper.c: seed 004, {"type", "payload"?, "timestamp"}, WORDS_IN_CAPITALS, userId beside the type.
+ * CONTRACT 3, `upper`.
  *
- * PRESENCE_UPDATE is answered by its own broadcast; only where none follows, because nothing changed, by the EV_ACK. The
- * document knows online, away and busy: dnd reads busy. authenticate is an extension, in the words it has elsewhere.
+ * PRESENCE_UPDATE is answered by its own broadcast; only where none follows, because nothing changed, by
+ * the EV_ACK. The document knows online, away and busy: dnd reads busy. authenticate is an extension, in
+ * the words it has elsewhere.
  */
 #include <assert.h>
 
@@ -56,7 +58,8 @@ static void message(const struct event *e, struct jsonw *w)
 	member_raw(w, STR("payload"), e->body);
 }
 
-static void payload(const struct event *e, struct jsonw *w, void (*members)(const struct event *, struct jsonw *))
+static void payload(const struct event *e, struct jsonw *w,
+                    void (*members)(const struct event *, struct jsonw *))
 {
 	jsonw_key(w, STR("payload"));
 	jsonw_obj(w);
@@ -94,7 +97,8 @@ static const struct protocol protocol = {
 	INCOMING(in), OUTGOING(out), .enveloped = true, .unknown_type = STR("type: unknown message type"),
 };
 
-static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command, struct decode_error *err)
+static bool decode(struct json *msg, struct decode_scratch *scratch, struct command *command,
+                   struct decode_error *err)
 {
 	return protocol_decode(&protocol, msg, scratch, command, err);
 }

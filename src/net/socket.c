@@ -41,9 +41,10 @@ static ptrdiff_t transport_read(void *ctx, int fd, void *buf, size_t bytes)
 
 static ptrdiff_t transport_writev(void *ctx, int fd, const struct iovec *slices, uint32_t n)
 {
-	struct msghdr msg = { .msg_iov = (struct iovec *)slices, .msg_iovlen = (int)n };
+	struct msghdr msg = { .msg_iov = (struct iovec *)slices };
 
 	(void)ctx;
+	msg.msg_iovlen = (__typeof__(msg.msg_iovlen))n; /* int in musl, size_t in glibc */
 	if (n == 1)
 		return outcome(send(fd, slices[0].iov_base, slices[0].iov_len, MSG_NOSIGNAL));
 	return outcome(sendmsg(fd, &msg, MSG_NOSIGNAL));

@@ -76,8 +76,9 @@ struct event {
 
 	struct presence_view user;      /* the one it is about; from whom */
 	enum presence_change change;
+	bool unchanged;                 /* EV_ACK of CMD_PRESENCE: no EV_PRESENCE for it reaches this connection, now or when the
+	                                 * rate allows, since all know the state: a dialect that answers by broadcast answers now */
 	bool status_changed;            /* EV_PRESENCE: false when only custom status or metadata did */
-	bool unchanged;                 /* EV_ACK of CMD_PRESENCE: no broadcast to the sender follows */
 	struct presence_list *list;
 
 	struct str connection_id;       /* EV_CONNECTED */

@@ -80,6 +80,7 @@ bool frame_open(struct frames *fs, struct frame_writer *fw, uint16_t headroom)
 	f->inline_end = headroom;
 	f->conflation = CONFLATE_NEVER;
 	f->close_after = 0;
+	f->is_message = 0;
 	jsonw_init_chunks(&fw->json, f->data + headroom, FRAME_INLINE_BYTES - headroom, more, fw);
 	return true;
 }

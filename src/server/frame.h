@@ -36,7 +36,8 @@ struct frame {
 	uint16_t inline_end;
 	uint8_t conflation;   /* enum conflation */
 	uint8_t close_after;  /* a Close frame, or the end of a response that ends the connection */
-	uint8_t reserved[10];
+	uint8_t is_message;   /* a WebSocket data message: counted when it has been written */
+	uint8_t reserved[9];
 	char data[FRAME_INLINE_BYTES];
 };
 

@@ -58,7 +58,16 @@ void metrics_message_size(struct metrics *, uint64_t bytes);
 void metrics_latency(struct metrics *, int64_t us, uint64_t n);
 
 struct server;
-/* The whole /metrics document, Prometheus text format 0.0.4. */
+
+/* A bounded table: how much of it is in use. */
+struct metrics_pool {
+	struct str name;
+	uint64_t used, size;
+};
+/* Table number `i`, from 0 on; false behind the last. */
+bool metrics_pool(const struct server *, uint32_t i, struct metrics_pool *out);
+
+/* The whole /metrics document, Prometheus text format 0.0.4. Touches nothing of `out` but its bytes: it is no JSON. */
 void metrics_write(const struct server *, struct jsonw *out);
 
 #endif

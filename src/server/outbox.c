@@ -5,6 +5,7 @@
  */
 #include "server/outbox.h"
 
+#include "base/hex.h"
 #include "server/session.h"
 #include "server/state.h"
 #include "wire/ws_frame.h"
@@ -29,6 +30,8 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 {
 	const struct dialect *d = dialect_at(id);
 	struct frame_writer fw;
+	struct event named;
+	char name[16];
 	uint32_t f;
 
 	if (d == NULL)
@@ -36,6 +39,12 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 	if (!frame_open(&s->frames, &fw, FRAME_HEADROOM_BYTES)) {
 		server_refused(s, REFUSED_POOL, NULL);
 		return FRAME_NONE;
+	}
+	if (id == DIALECT_DOTTED) { /* the one whose messages are numbered */
+		named = *ev;
+		hex_put_u64(name, server_random(s));
+		named.id = str_of(name, sizeof(name));
+		ev = &named;
 	}
 	if (!d->encode(ev, &fw.json)) {
 		frame_abandon(&fw);
@@ -48,6 +57,7 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 		server_refused(s, REFUSED_POOL, NULL);
 		return FRAME_NONE;
 	}
+	frame_at(&s->frames, f)->is_message = 1;
 	frame_at(&s->frames, f)->conflation = (uint8_t)ev->conflation;
 	frame_at(&s->frames, f)->subject = ev->subject;
 	s->metrics.encodings++;
@@ -222,7 +232,7 @@ bool outbox_message(struct server *s, struct conn *c, unsigned opcode, const voi
 	}
 	if (opcode == WS_PONG)
 		frame_at(&s->frames, f)->conflation = CONFLATE_PONG;
-	frame_at(&s->frames, f)->close_after = opcode == WS_CLOSE;
+	frame_at(&s->frames, f)->is_message = opcode <= WS_BINARY;
 	return outbox_frame(s, c, f);
 }
 
@@ -370,7 +380,7 @@ static void advance(struct server *s, struct conn *c, size_t bytes)
 		bytes -= left;
 		if (f->close_after)
 			c->flags |= CONN_CLOSE_SENT;
-		s->metrics.messages_sent += c->state != CONN_HTTP;
+		s->metrics.messages_sent += f->is_message;
 		pop(s, c);
 	}
 }

@@ -209,6 +209,8 @@ void request_written(struct server *s, struct conn *c)
 		if (c->intake != POOL_NONE)
 			conn_list_add(&s->resume, c, conn_index(s, c), CONN_RESUME);
 	}
+	if (!timer_is_set(&c->timer))
+		conn_arm(s, c); /* it waited for nothing but the peer's reading */
 }
 
 /* --- time --- */

@@ -108,13 +108,13 @@ static void tables_init(struct server *s, struct region *r, const struct sizes *
 
 static struct engine *engine_init(struct server *s, struct region *r, struct sizes *z, const struct server_seed *seed, struct now now)
 {
-	const struct engine_sink sink = {
+	s->sink = (struct engine_sink){
 		.ctx = s, .begin = outbox_begin, .skip = outbox_skip, .deliver = outbox_deliver, .end = outbox_end,
 		.close = session_engine_close, .note = session_engine_note,
 	};
 
 	memcpy(z->engine.hash_key, seed->random, sizeof(z->engine.hash_key));
-	return engine_new(&z->engine, r, &s->wheel, &sink, now);
+	return engine_new(&z->engine, r, &s->wheel, &s->sink, now);
 }
 
 /* Takes everything from `r`, into *s, which is zeroed; *b says what went where. */

@@ -79,6 +79,7 @@ struct server {
 	uint64_t random_state[4];       /* xoshiro256**, seeded by the caller: connection keys, jitter */
 
 	struct engine *engine;
+	struct engine_sink sink;        /* what the engine calls: outbox and session */
 	struct wheel wheel;
 
 	struct conn *conns;

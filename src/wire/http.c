@@ -410,6 +410,21 @@ static enum http_error step_field(struct http_parser *p, const char *buf, char c
 	return c == '\n' ? end_head(p) : HTTP_ERR_LINE_END;
 }
 
+/* Most bytes of a head only continue what they are in: passes over them without a step each. */
+static void pass_run(struct http_parser *p, const char *buf, size_t end)
+{
+	unsigned class = p->state == S_VALUE    ? C_VALUE
+			 : p->state == S_NAME   ? C_TOKEN
+			 : p->state == S_TARGET ? C_TARGET
+						: 0;
+	size_t i = p->scanned;
+
+	assert(i <= end);
+	while (i < end && is(buf[i], class))
+		i++;
+	p->scanned = (uint16_t)i;
+}
+
 /* Looks at the bytes not yet looked at, up to the end of the head. */
 static void scan(struct http_parser *p, const char *buf, size_t bytes, struct http_request *req)
 {
@@ -429,6 +444,8 @@ static void scan(struct http_parser *p, const char *buf, size_t bytes, struct ht
 			error = step_method(p, buf, c);
 		p->error = (uint8_t)error;
 		p->scanned++;
+		if (error == HTTP_ERR_NONE)
+			pass_run(p, buf, end);
 	}
 	if (p->scanned == HTTP_HEAD_BYTES_MAX && p->state != S_DONE && p->error == HTTP_ERR_NONE)
 		p->error = HTTP_ERR_HEAD_SIZE;

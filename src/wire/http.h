@@ -36,7 +36,7 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_O
 #define HTTP_ERRORS(X) \
 	X(METHOD_BYTES, 400, "method_bytes")           /* not a token, or not followed by one space */ \
 	X(METHOD_UNKNOWN, 501, "method_unknown")       /* RFC 9110 9.1; also longer than any we know */ \
-	X(TARGET, 400, "target")                       /* not origin-, absolute- or OPTIONS' asterisk-form */ \
+	X(TARGET, 400, "target")                       /* no origin-, absolute- or OPTIONS' asterisk-form */ \
 	X(VERSION_BYTES, 400, "version_bytes")         /* not HTTP/digit.digit */ \
 	X(VERSION, 505, "version")                     /* not 1.0 or 1.1; the HTTP/2 preface too */ \
 	X(LINE_END, 400, "line_end")                   /* CR without LF */ \
@@ -44,7 +44,7 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_O
 	X(HEADER_VALUE, 400, "header_value")           /* a control character other than tab */ \
 	X(HOST, 400, "host")                           /* missing in 1.1, twice, or not host[:port] */ \
 	X(CONTENT_LENGTH, 400, "content_length")       /* twice, or not 1 to 19 digits under 2^63 */ \
-	X(FRAMING, 400, "framing")                     /* Transfer-Encoding and 1.0, a length or an upgrade */ \
+	X(FRAMING, 400, "framing")                     /* Transfer-Encoding and 1.0, length or upgrade */ \
 	X(TRANSFER_ENCODING, 411, "transfer_encoding") /* any: bodies have a Content-Length here */ \
 	X(EXPECT, 417, "expect")                       /* anything but 100-continue */ \
 	X(BODY_SIZE, 413, "body_size")                 /* Content-Length over HTTP_BODY_BYTES_MAX */ \

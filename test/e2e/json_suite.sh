@@ -1,6 +1,6 @@
 #!/bin/sh
-# test/e2e/json_suite.sh: RELIABILITY J1: every file of JSONTestSuite through our reader. test_json knows what each must give: no n_
-# file is accepted, all y_ files but three that CONTRACT 3 forbids, of the i_ files the numbers. Prints TAP.
+# test/e2e/json_suite.sh: RELIABILITY J1: every file of JSONTestSuite through our reader. test_json knows what each must
+# give: no n_ file is accepted, all y_ files but three that CONTRACT 3 forbids, of the i_ files the numbers. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.."
 dir=build/suites/yyjson/test/data/json/test_parsing

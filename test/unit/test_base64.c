@@ -30,6 +30,7 @@ static const struct row {
 	{ "4648 3.2 padding in the URL form", BASE64_URL, S("Zg=="), NULL, 0 },
 	{ "4648 3.3 padding alone", BASE64_STD, S("===="), NULL, 0 },
 	{ "4648 3.3 three pads", BASE64_STD, S("Z==="), NULL, 0 },
+	{ "4648 3.3 three pads, no stray bit", BASE64_STD, S("A==="), NULL, 0 },
 	{ "4648 3.3 padding inside", BASE64_STD, S("Zg==Zg=="), NULL, 0 },
 	{ "4648 3.3 one digit", BASE64_URL, S("Z"), NULL, 0 },
 	{ "4648 3.3 five digits", BASE64_URL, S("Zm9vY"), NULL, 0 },

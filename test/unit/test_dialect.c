@@ -75,6 +75,35 @@ static bool decode_here(const struct dialect *d, char *text, size_t n, struct co
 	return json_parse(&j, text, n) == JSON_OK && d->decode(&j, &case_scratch, c, &err);
 }
 
+/* What is known of a message that is refused (dialect.h): the session answers in its name. */
+static void test_refused(void)
+{
+	static const struct {
+		const char *in;
+		enum command_type type;
+		const char *reply_to;
+	} rows[] = {
+		{ "7", CMD_COUNT, NULL },
+		{ "{\"id\":1}", CMD_COUNT, "1" },
+		{ "{\"id\":1,\"type\":\"?\"}", CMD_COUNT, "1" },
+		{ "{\"id\":true,\"type\":\"ping\"}", CMD_COUNT, NULL },
+		{ "{\"type\":\"ping\",\"payload\":0}", CMD_PING, NULL },
+		{ "{\"id\":\"a\",\"type\":\"presence.update\"}", CMD_PRESENCE, "\"a\"" },
+		{ "{\"id\":\"a\",\"type\":\"mark.read\",\"payload\":{\"conversation_id\":\"c\"}}", CMD_RECEIPT, "\"a\"" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct str id = rows[i].reply_to == NULL ? STR_NONE : str_of(rows[i].reply_to, strlen(rows[i].reply_to));
+		char text[200];
+		struct command c;
+
+		memset(&c, 0xa5, sizeof(c));
+		memcpy(text, rows[i].in, strlen(rows[i].in));
+		tap_ok(!decode_here(dialect_at(DIALECT_DOTTED), text, strlen(rows[i].in), &c) && c.type == rows[i].type &&
+			str_eq(c.reply_to, id) && str_absent(c.reply_to) == str_absent(id), "refused: %s", rows[i].in);
+	}
+}
+
 /* Limit minus one, limit, limit plus one: bytes of the text as it is, not as it was escaped. */
 static void test_bounds(void)
 {
@@ -217,6 +246,7 @@ int main(void)
 {
 	test_list_of_dialects();
 	test_words();
+	test_refused();
 	test_bounds();
 	test_hostile_text();
 	test_hostile_ids();

@@ -1,12 +1,15 @@
 /*
- * base/json against RFC 8259, in rows that cover every category of JSONTestSuite (RELIABILITY J1: n_ refused, y_ accepted,
- * i_ pinned) and J2 to J10. Each row runs flush against a guard page; of each accepted one every true prefix must be refused,
- * and writing it anew must give the same tree.
+ * base/json against RFC 8259, in rows that cover every category of JSONTestSuite (RELIABILITY J1: n_
+ * refused, y_ accepted, i_ pinned) and J2 to J10. Each row runs flush against a guard page; of each
+ * accepted one every true prefix must be refused, and writing it anew must give the same tree.
  *
- * `test_json FILE...` judges files named as JSONTestSuite names its own; test/e2e/json_suite.sh fetches them.
+ * `test_json FILE...` judges files named as JSONTestSuite names its own; test/e2e/json_suite.sh fetches
+ * them.
  */
 #include <stdlib.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -464,6 +467,35 @@ static void test_absent(void)
 	       str_eq(json_raw(&j, 2), STR("\"\"")), "raw of a string has its quotes and escapes");
 }
 
+/* Whether taking the string in {"a":["x"]} and its raw text in that order stops the program. */
+static bool stops(bool raw_first)
+{
+	struct str s;
+	struct json j;
+	int status = 0;
+	pid_t pid;
+
+	parse_into(&j, "{\"a\":[\"x\"]}");
+	pid = fork();
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		fclose(stderr);
+		if (raw_first)
+			json_raw(&j, json_get(&j, 0, STR("a")));
+		json_str(&j, 3, &s);
+		json_raw(&j, json_get(&j, 0, STR("a")));
+		_exit(0);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
+}
+
+static void test_misuse(void)
+{
+	fflush(stdout);
+	tap_ok(stops(false), "raw text around a string already taken: asserts, escapes or not");
+	tap_ok(stops(true), "a string inside raw text handed out: asserts");
+}
+
 static void test_ids(void)
 {
 	static const struct { const char *name, *text; bool ok; } ids[] = {
@@ -580,6 +612,35 @@ static void test_limits(void)
 	limit("J7: 1000 keys of escapes, the last is the first", DUPLICATE, text, object_of(text, 1000, esc, true));
 }
 
+/*
+ * Among many keys a hash deals them out: two spellings of one key of every length, any of its characters escaped, must meet
+ * there too. `other` replaces that character in the second spelling.
+ */
+static enum json_err parse_twice(size_t key_bytes, size_t escaped, char other)
+{
+	static const char key[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	char text[512];
+	size_t n = (size_t)sprintf(text, "{\"%.*s\":0,", (int)key_bytes, key);
+
+	for (unsigned i = 0; i < 20; i++)
+		n += (size_t)sprintf(text + n, "\"filler %u\":%u,", i, i);
+	n += (size_t)sprintf(text + n, "\"%.*s\\u%04x%.*s\":1}", (int)escaped, key,
+	                     (unsigned)(other != 0 ? other : key[escaped]), (int)(key_bytes - escaped - 1), key + escaped + 1);
+	return parse_into(&(struct json){ 0 }, text);
+}
+
+static void test_many_keys(void)
+{
+	uint32_t bad = 0;
+
+	for (size_t n = 1; n <= 30; n++)
+		for (size_t at = 0; at < n; at++) {
+			bad += parse_twice(n, at, 0) != JSON_ERR_DUPLICATE_KEY;
+			bad += parse_twice(n, at, '~') != JSON_OK;
+		}
+	tap_is_u64(bad, 0, "J7: among many keys, every length, any character escaped");
+}
+
 /* ---- J10 ---- */
 
 /* Whether `x` comes back from our writer as a value and as a key. */
@@ -685,9 +746,11 @@ int main(int argc, char **argv)
 	test_rows();
 	test_getters();
 	test_absent();
+	test_misuse();
 	test_ids();
 	test_numbers();
 	test_limits();
+	test_many_keys();
 	test_code_points();
 	return tap_done();
 }

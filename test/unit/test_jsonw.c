@@ -1,4 +1,7 @@
-/* base/jsonw: what each call writes; the same bytes whatever the chunks; sticky failure at every size too small. */
+/*
+ * base/jsonw: what each call writes; the same bytes whatever the chunks; sticky failure at every size too
+ * small.
+ */
 #include <stdlib.h>
 #include <time.h>
 
@@ -111,7 +114,10 @@ static const struct row { const char *name; void (*write)(struct jsonw *w); cons
 	{ "lonely value", w_lonely, "\"x\"" },
 };
 
-/* Chunks of `chunk_bytes` each out of one allocation of exactly bytes_max, so that ASan sees the first byte too many. */
+/*
+ * Chunks of `chunk_bytes` each out of one allocation of exactly bytes_max, so that ASan sees the first
+ * byte too many.
+ */
 struct chunks {
 	char *mem;
 	size_t chunk_bytes, used, bytes_max;
@@ -240,7 +246,8 @@ static void time_event(void)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	tap_ok(!w.failed, "an event of %zu bytes", jsonw_bytes(&w));
-	printf("# %.0f ns each\n", ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / ROUNDS);
+	printf("# %.0f ns each\n",
+	       ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / ROUNDS);
 }
 
 int main(void)

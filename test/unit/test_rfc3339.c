@@ -1,4 +1,7 @@
-/* base/rfc3339: RFC 3339 5.6 and 5.7, row by row, against a guard page; then every day of 9999 years, there and back. */
+/*
+ * base/rfc3339: RFC 3339 5.6 and 5.7, row by row, against a guard page; then every day of 9999 years,
+ * there and back.
+ */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -128,7 +131,10 @@ static void test_format(void)
 	}
 }
 
-/* Every day of the calendar, at a different time of the day each: strictly rising text, and the same time back. */
+/*
+ * Every day of the calendar, at a different time of the day each: strictly rising text, and the same time
+ * back.
+ */
 static void test_days(void)
 {
 	char last[RFC3339_BYTES] = "";

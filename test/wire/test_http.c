@@ -507,6 +507,7 @@ static void test_heads(void)
 	static const struct http_header extra[] = { { { "X-A", 3 }, { "1", 1 } },
 						    { { "X-B", 3 }, { "", 0 } } };
 	static const struct http_header split = { { "X-A", 3 }, { "1\r\nX-B: 2", 9 } };
+	static const struct http_header escape = { { "X-A", 3 }, { "1\x1b[", 3 } };
 	static const struct http_header nul = { { "X-A", 3 }, { "1\0", 2 } };
 	const struct write_row write_rows[] = {
 		{ "200 with a length",
@@ -534,6 +535,9 @@ static void test_heads(void)
 		  "HTTP/1.1 299 Unknown\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" },
 		{ "H22 CRLF in a value",
 		  { .status = 200, .content_length = 0, .extra = &split, .extra_count = 1 },
+		  "" },
+		{ "H22 ESC in a value",
+		  { .status = 200, .content_length = 0, .extra = &escape, .extra_count = 1 },
 		  "" },
 		{ "H22 NUL in a value",
 		  { .status = 200, .content_length = 0, .extra = &nul, .extra_count = 1 },

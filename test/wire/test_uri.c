@@ -191,6 +191,13 @@ static void test_path(void)
 			feed_say(&t, " %.*s", (int)path.segments[s].n, path.segments[s].p);
 		tap_is_str(t.text, r->want, r->name);
 	}
+	{
+		struct uri_path path;
+		char buf[4];
+
+		tap_ok(uri_path_split(STR("/%41b/%43d"), buf, 4, &path) == URI_OK, "two segments share the room");
+		tap_ok(uri_path_split(STR("/%41b/%43d"), buf, 3, &path) == URI_BAD, "and have no more than that");
+	}
 }
 
 static const struct authority_row {

@@ -1,0 +1,365 @@
+/* Each kind has a reader, which fills `why` and gives false, and a writer; `place` is the option's address in struct options. */
+#include "option_value.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "base/units.h"
+#include "base/utf8.h"
+#include "listener.h"
+#include "wire/origin.h"
+
+enum { QUOTED_BYTES_MAX = 64, PATH_BYTES_MAX = 4095 };
+
+static void *place(struct options *o, const struct option *row)
+{
+	return (char *)o + row->at;
+}
+
+static const void *place_of(const struct options *o, const struct option *row)
+{
+	return (const char *)o + row->at;
+}
+
+const char *option_value_quote(struct str s, char out[OPTION_QUOTE_BYTES])
+{
+	struct str shown = s.n > QUOTED_BYTES_MAX ? str_of(s.p, QUOTED_BYTES_MAX) : s;
+	bool text = utf8_valid(s);
+	size_t n = 0;
+
+	if (text && shown.n < s.n)
+		shown = utf8_prefix(s, QUOTED_BYTES_MAX);
+	out[n++] = '"';
+	for (size_t i = 0; i < shown.n; i++) {
+		unsigned char c = (unsigned char)shown.p[i];
+		/* C1 controls are 0xc2 0x80 to 0xc2 0x9f. */
+		bool c1 = c == 0xc2 && i + 1 < shown.n && (unsigned char)shown.p[i + 1] < 0xa0;
+
+		out[n++] = c < 0x20 || c == 0x7f || c1 || (c >= 0x80 && !text) ? '?' : (char)c;
+		i += c1;
+	}
+	n += (size_t)snprintf(out + n, OPTION_QUOTE_BYTES - n, "%s\"", shown.n < s.n ? "..." : "");
+	assert(n < OPTION_QUOTE_BYTES);
+	return out;
+}
+
+void option_value_wanted(const struct option *row, char out[OPTION_WHY_BYTES])
+{
+	static const char *const words[] = {
+		[OPTION_DURATION] = "a duration (500ms, 5s, 1m30s, 1h or seconds)",
+		[OPTION_SIZE] = "a size (bytes, 64k or 10m)",
+		[OPTION_COUNT] = "a whole number",
+		[OPTION_TEXT] = "text of 1 to 64 bytes without control characters and double quotes",
+		[OPTION_PATH] = "the path of a file, without control characters and double quotes",
+		[OPTION_LISTENERS] = "an address to listen on (ADDR:PORT or unix:PATH)",
+		[OPTION_ORIGINS] = "an origin (https://example.org, or *)",
+		[OPTION_MESSAGE_SIZE] = "a size (bytes, 64k or 10m)",
+		[OPTION_NOTE] = "a size (bytes, 64k or 10m)",
+	};
+	char names[128];
+
+	if (row->kind != OPTION_CHOICE) {
+		snprintf(out, OPTION_WHY_BYTES, "%s", words[row->kind]);
+		return;
+	}
+	option_value_name(row, names, sizeof(names));
+	snprintf(out, OPTION_WHY_BYTES, "%s%s", row->choices[1].name == NULL ? "" : "one of ", names);
+}
+
+static bool malformed(const struct option *row, struct str value, char why[OPTION_WHY_BYTES])
+{
+	char quoted[OPTION_QUOTE_BYTES], wanted[OPTION_WHY_BYTES - OPTION_QUOTE_BYTES];
+	char all[OPTION_WHY_BYTES];
+
+	option_value_wanted(row, all);
+	snprintf(wanted, sizeof(wanted), "%.*s", (int)sizeof(wanted) - 1, all);
+	snprintf(why, OPTION_WHY_BYTES, "%s is not %.*s", option_value_quote(value, quoted),
+	         OPTION_WHY_BYTES - OPTION_QUOTE_BYTES - 8, wanted);
+	return false;
+}
+
+/* --- numbers --- */
+
+static size_t number_put(enum option_kind kind, char out[UNITS_BYTES_MAX], int64_t n)
+{
+	switch (kind) {
+	case OPTION_DURATION:
+		return units_put_duration(out, n);
+	case OPTION_SIZE:
+	case OPTION_MESSAGE_SIZE:
+	case OPTION_NOTE:
+		return units_put_size(out, (uint64_t)n);
+	default:
+		return units_put_count(out, (uint64_t)n);
+	}
+}
+
+static bool out_of_range(const struct option *row, struct str value, char why[OPTION_WHY_BYTES])
+{
+	char quoted[OPTION_QUOTE_BYTES], min[UNITS_BYTES_MAX], max[UNITS_BYTES_MAX];
+	size_t min_n = number_put(row->kind, min, row->min), max_n = number_put(row->kind, max, row->max);
+
+	snprintf(why, OPTION_WHY_BYTES, "%s is out of range (%.*s to %.*s)", option_value_quote(value, quoted), (int)min_n, min,
+	         (int)max_n, max);
+	return false;
+}
+
+static bool number_read(const struct option *row, struct str value, int64_t *out, char why[OPTION_WHY_BYTES])
+{
+	uint64_t n = 0;
+	bool good;
+
+	if (row->kind == OPTION_DURATION)
+		good = units_duration(value, out);
+	else
+		good = row->kind == OPTION_COUNT ? units_count(value, &n) : units_size(value, &n);
+	if (!good)
+		return malformed(row, value, why);
+	if (row->kind != OPTION_DURATION)
+		*out = n > INT64_MAX ? INT64_MAX : (int64_t)n;
+	if (*out < row->min || *out > row->max)
+		return out_of_range(row, value, why);
+	return true;
+}
+
+static bool number_set(struct options *o, uint32_t row_number, struct str value, char why[OPTION_WHY_BYTES])
+{
+	const struct option *row = option_at(row_number);
+	int64_t n = 0;
+
+	if (!number_read(row, value, &n, why))
+		return false;
+	switch (row->kind) {
+	case OPTION_DURATION:
+		*(int64_t *)place(o, row) = n;
+		break;
+	case OPTION_MESSAGE_SIZE:
+		for (int d = 0; d < DIALECT_COUNT; d++)
+			o->config.message_bytes_max[d] = (uint64_t)n;
+		break;
+	case OPTION_NOTE:
+		o->notes[row_number] = value;
+		break;
+	default:
+		assert(row->max <= UINT32_MAX);
+		*(uint32_t *)place(o, row) = (uint32_t)n;
+	}
+	return true;
+}
+
+/* --- words --- */
+
+static bool choice_set(struct options *o, const struct option *row, struct str value, char why[OPTION_WHY_BYTES])
+{
+	for (const struct option_choice *c = row->choices; c->name != NULL; c++)
+		if (str_eq_nocase(value, str_of(c->name, strlen(c->name)))) {
+			*(int *)place(o, row) = c->value;
+			return true;
+		}
+	return malformed(row, value, why);
+}
+
+static bool text_set(struct options *o, const struct option *row, struct str value, char why[OPTION_WHY_BYTES])
+{
+	size_t max = row->kind == OPTION_PATH ? PATH_BYTES_MAX : OPTIONS_TEXT_BYTES_MAX;
+	bool good = value.n > 0 && value.n <= max && utf8_valid(value);
+
+	for (size_t i = 0; good && i < value.n; i++)
+		good = (unsigned char)value.p[i] >= 0x20 && value.p[i] != 0x7f && value.p[i] != '"' &&
+		       !((unsigned char)value.p[i] == 0xc2 && (unsigned char)value.p[i + 1] < 0xa0);
+	if (!good)
+		return malformed(row, value, why);
+	*(struct str *)place(o, row) = value;
+	return true;
+}
+
+/* --- lists --- */
+
+/* Takes the next item off a list; false at its end. */
+static bool item_take(struct str *rest, bool commas, struct str *item)
+{
+	size_t n = 0;
+
+	while (rest->n > 0 && (rest->p[0] == ' ' || rest->p[0] == '\t' || (commas && rest->p[0] == ',')))
+		*rest = str_of(rest->p + 1, rest->n - 1);
+	while (n < rest->n && rest->p[n] != ' ' && rest->p[n] != '\t' && !(commas && rest->p[n] == ','))
+		n++;
+	*item = str_of(rest->p, n);
+	*rest = str_of(rest->p + n, rest->n - n);
+	return n > 0;
+}
+
+static bool listener_add(struct options *o, const struct option *row, struct str item, char why[OPTION_WHY_BYTES])
+{
+	struct server_config *c = &o->config;
+	struct listener_config l;
+	char quoted[OPTION_QUOTE_BYTES], reason[LISTENER_WHY_BYTES];
+
+	/* What listener_put() writes must read back, and errors must stay one line. */
+	for (size_t i = 0; i < item.n; i++)
+		if ((unsigned char)item.p[i] < 0x20 || item.p[i] == 0x7f || item.p[i] == '"' || item.p[i] == '\'' || item.p[i] == '#')
+			return malformed(row, item, why);
+	option_value_quote(item, quoted);
+	if (!listener_parse(item, &l, reason)) {
+		snprintf(why, OPTION_WHY_BYTES, "%s %s", quoted, reason);
+		return false;
+	}
+	for (uint32_t i = 0; i < c->listener_count; i++)
+		if (listener_same(&c->listeners[i], &l)) {
+			snprintf(why, OPTION_WHY_BYTES, "%s is there twice", quoted);
+			return false;
+		}
+	if (c->listener_count == LISTENERS_MAX) {
+		snprintf(why, OPTION_WHY_BYTES, "%s is one too many: there may be %d", quoted, LISTENERS_MAX);
+		return false;
+	}
+	c->listeners[c->listener_count++] = l;
+	return true;
+}
+
+static bool origin_add(struct options *o, const struct option *row, struct str item, char why[OPTION_WHY_BYTES])
+{
+	struct server_config *c = &o->config;
+	char quoted[OPTION_QUOTE_BYTES];
+	struct origin parsed;
+
+	c->origins_given = true;
+	if (str_eq(item, STR("*"))) {
+		c->origins_any = true;
+		return true;
+	}
+	for (size_t i = 0; i < item.n; i++)
+		if ((unsigned char)item.p[i] <= 0x20 || item.p[i] == '"' || item.p[i] == '\'' || item.p[i] == '#')
+			return malformed(row, item, why);
+	if (!origin_parse(item, &parsed))
+		return malformed(row, item, why);
+	if (c->origin_count == ORIGINS_MAX) {
+		snprintf(why, OPTION_WHY_BYTES, "%s is one too many: there may be %d", option_value_quote(item, quoted), ORIGINS_MAX);
+		return false;
+	}
+	c->origins[c->origin_count++] = item;
+	return true;
+}
+
+static bool list_set(struct options *o, const struct option *row, struct str value, bool anew, char why[OPTION_WHY_BYTES])
+{
+	bool listeners = row->kind == OPTION_LISTENERS;
+	struct str rest = value, item;
+	uint32_t items = 0;
+
+	if (anew && listeners) {
+		o->config.listener_count = 0;
+	} else if (anew) {
+		o->config.origin_count = 0;
+		o->config.origins_any = false;
+	}
+	for (; item_take(&rest, !listeners, &item); items++)
+		if (listeners ? !listener_add(o, row, item, why) : !origin_add(o, row, item, why))
+			return false;
+	return items > 0 || malformed(row, value, why);
+}
+
+bool option_value_set(struct options *o, uint32_t row_number, struct str value, bool anew, char why[OPTION_WHY_BYTES])
+{
+	const struct option *row = option_at(row_number);
+
+	switch (row->kind) {
+	case OPTION_DURATION:
+	case OPTION_SIZE:
+	case OPTION_COUNT:
+	case OPTION_MESSAGE_SIZE:
+	case OPTION_NOTE:
+		return number_set(o, row_number, value, why);
+	case OPTION_TEXT:
+	case OPTION_PATH:
+		return text_set(o, row, value, why);
+	case OPTION_CHOICE:
+		return choice_set(o, row, value, why);
+	case OPTION_LISTENERS:
+	case OPTION_ORIGINS:
+		return list_set(o, row, value, anew, why);
+	}
+	assert(0);
+	return false;
+}
+
+/* --- back to text --- */
+
+/* A text as a file takes it: quoted when a comment or a quote seems to begin in it, or blanks surround it. */
+static void text_put(struct str s, char out[OPTION_VALUE_BYTES_MAX])
+{
+	bool quote = s.n == 0 || s.p[0] == '\'' || s.p[0] == '#' || s.p[0] == ' ' || s.p[s.n - 1] == ' ';
+
+	for (size_t i = 1; i < s.n; i++)
+		quote |= s.p[i] == '#' && s.p[i - 1] == ' ';
+	snprintf(out, OPTION_VALUE_BYTES_MAX, quote ? "\"%.*s\"" : "%.*s", (int)s.n, s.p);
+}
+
+static bool number_out(const struct option *row, int64_t n, char out[OPTION_VALUE_BYTES_MAX])
+{
+	size_t bytes = number_put(row->kind, out, n);
+
+	out[bytes] = '\0';
+	return true;
+}
+
+static bool choice_put(const struct options *o, const struct option *row, char out[OPTION_VALUE_BYTES_MAX])
+{
+	const struct option_choice *c = row->choices;
+	int value = *(const int *)place_of(o, row);
+
+	while (c->name != NULL && c->value != value)
+		c++;
+	assert(c->name != NULL);
+	snprintf(out, OPTION_VALUE_BYTES_MAX, "%s", c->name);
+	return true;
+}
+
+static bool list_put(const struct options *o, const struct option *row, uint32_t i, char out[OPTION_VALUE_BYTES_MAX])
+{
+	const struct server_config *c = &o->config;
+
+	if (row->kind == OPTION_LISTENERS) {
+		if (i < c->listener_count)
+			listener_put(&c->listeners[i], out);
+		return i < c->listener_count;
+	}
+	if (i < c->origin_count)
+		text_put(c->origins[i], out);
+	else if (i == c->origin_count && c->origins_any)
+		text_put(STR("*"), out);
+	else
+		return false;
+	return true;
+}
+
+bool option_value_put(const struct options *o, uint32_t row_number, uint32_t i, char out[OPTION_VALUE_BYTES_MAX])
+{
+	const struct option *row = option_at(row_number);
+	struct str text;
+
+	if (row->kind == OPTION_LISTENERS || row->kind == OPTION_ORIGINS)
+		return list_put(o, row, i, out);
+	if (i > 0)
+		return false;
+	switch (row->kind) {
+	case OPTION_DURATION:
+		return number_out(row, *(const int64_t *)place_of(o, row), out);
+	case OPTION_SIZE:
+	case OPTION_COUNT:
+		return number_out(row, *(const uint32_t *)place_of(o, row), out);
+	case OPTION_MESSAGE_SIZE:
+		return o->state[row_number].source != OPTION_DEFAULT &&
+		       number_out(row, (int64_t)o->config.message_bytes_max[0], out);
+	case OPTION_CHOICE:
+		return choice_put(o, row, out);
+	case OPTION_NOTE:
+		text = o->notes[row_number];
+		break;
+	default:
+		text = *(const struct str *)place_of(o, row);
+	}
+	if (!str_absent(text))
+		text_put(text, out);
+	return !str_absent(text);
+}

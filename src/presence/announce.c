@@ -1,0 +1,353 @@
+/*
+ * presence/announce.c: see announce.h.
+ *
+ * Invariants: `told` alternates between offline and a visible status with every CHANGE_ONLINE and CHANGE_OFFLINE, for each user;
+ * USER_PENDING is set exactly while a difference waits for the rate window, and then the user's timer is set.
+ */
+#include "presence/announce.h"
+
+#include "presence/query.h"
+#include "presence/tell.h"
+
+enum {
+	ROSTER_GAP_MS = 1000,         /* CONTRACT 3: at most once a second */
+	EXPIRY_RECHECK_MS = 60000,    /* the wall clock may step: an expiry date is looked at again this often */
+	ROSTER_LEAD = 3,              /* tells the roster's hash from others */
+};
+
+struct announce_state announce_state_of(const struct engine *e, uint32_t user)
+{
+	const struct user *u = users_at(&e->users, user);
+
+	return (struct announce_state){ users_status_own(u), users_texts_own(&e->users, u), users_texts_shown(&e->users, u) };
+}
+
+static void forget_seen(struct engine *e, struct user *u)
+{
+	struct receivers_walk walk = { 0 };
+	struct receivers_chunk *c;
+	uint32_t n;
+
+	if ((u->flags & USER_SEEN) == 0)
+		return;
+	while ((c = receivers_next(&e->chunks, &u->watchers, &walk, &n)) != NULL)
+		for (uint32_t i = 0; i < n; i++)
+			c->mask[i] &= (uint8_t)~WATCH_SEEN;
+	u->flags &= (uint8_t)~USER_SEEN;
+}
+
+void announce_changed(struct engine *e, uint32_t user, const struct announce_state *before)
+{
+	struct user *u = users_at(&e->users, user);
+	struct announce_state after = announce_state_of(e, user);
+
+	if (users_list(&e->users, user)) {
+		e->roster_hash ^= siphash13_lead(e->users.by_id.key, ROSTER_LEAD, users_id(&e->users, user));
+		e->roster_changed = e->snapshots;
+	}
+	if (after.status == before->status && after.texts == before->texts && after.shown_texts == before->shown_texts)
+		return;
+	u->changed = e->snapshots;
+	forget_seen(e, u);
+}
+
+/* --- what differs from what was told --- */
+
+static bool others_differ(const struct engine *e, const struct user *u)
+{
+	const struct profile *p = users_profile(&e->users, u);
+
+	return u->told != users_status_shown(u) || (p != NULL && p->told_texts != users_texts_shown(&e->users, u));
+}
+
+static bool own_differ(const struct engine *e, const struct user *u)
+{
+	const struct profile *p = users_profile(&e->users, u);
+
+	return u->links > 0 && (u->told_own != users_status_own(u) || (p != NULL && p->told_own_texts != users_texts_own(&e->users, u)));
+}
+
+/* Being invisible, or ceasing to be: the user's own connections are told something else than others. */
+static bool own_apart(const struct user *u)
+{
+	return users_status_own(u) == STATUS_INVISIBLE || u->told_own == STATUS_INVISIBLE;
+}
+
+bool announce_due(const struct engine *e, uint32_t user)
+{
+	const struct user *u = users_at(&e->users, user);
+
+	return others_differ(e, u) || (own_apart(u) && own_differ(e, u));
+}
+
+static void set_told(const struct engine *e, struct user *u)
+{
+	struct profile *p = users_profile(&e->users, u);
+
+	u->told = (uint8_t)users_status_shown(u);
+	u->told_own = (uint8_t)users_status_own(u);
+	if (p != NULL) {
+		p->told_texts = users_texts_shown(&e->users, u);
+		p->told_own_texts = users_texts_own(&e->users, u);
+	}
+}
+
+/* --- who hears it --- */
+
+/* a > b, of two numbers that count snapshots and may wrap. */
+static bool snapshot_after(uint32_t a, uint32_t b)
+{
+	return a != 0 && (int32_t)(a - b) > 0;
+}
+
+/* Links that were shown the state that is told now. Only a broadcast that waited can meet any but the user's own. */
+static void skip_informed(const struct engine *e, const struct user *u)
+{
+	struct receivers_walk walk = { 0 };
+	const struct receivers_chunk *c;
+	uint32_t n;
+
+	for (uint32_t conn = links_first(u->link_plus1); conn != LINK_NONE; conn = links_next(&e->links, conn))
+		if (snapshot_after(links_at(&e->links, conn)->snapshot, u->changed))
+			tell_skip(e, conn);
+	if ((u->flags & USER_PENDING) == 0 || u->changed == e->snapshots)
+		return;
+	while ((c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
+		for (uint32_t i = 0; i < n; i++)
+			if ((c->mask[i] & TOPIC_PRESENCE) != 0 && snapshot_after(links_at(&e->links, c->conn[i])->snapshot, u->changed))
+				tell_skip(e, c->conn[i]);
+	walk = (struct receivers_walk){ 0 };
+	while ((u->flags & USER_SEEN) != 0 && (c = receivers_next(&e->chunks, &u->watchers, &walk, &n)) != NULL)
+		for (uint32_t i = 0; i < n; i++)
+			if ((c->mask[i] & WATCH_SEEN) != 0)
+				tell_skip(e, c->conn[i]);
+}
+
+static void tell_room_mates(const struct engine *e, const struct list *interests)
+{
+	const struct pool *cells = &e->interests.cells;
+
+	for (uint32_t i = list_first(interests); i != POOL_NONE; i = list_next(cells, INTERESTS_OF_LINK, i)) {
+		const struct interest *it = interests_at(&e->interests, i);
+
+		if (it->kind != INTEREST_USER)
+			tell_receivers(e, &rooms_at(&e->rooms, it->target)->members, TOPIC_ROOM_PRESENCE);
+	}
+}
+
+static void tell_audience(const struct engine *e, uint32_t user)
+{
+	const struct user *u = users_at(&e->users, user);
+	const struct profile *p = users_profile(&e->users, u);
+
+	tell_receivers(e, &e->all, TOPIC_PRESENCE);
+	tell_receivers(e, &u->watchers, TOPIC_PRESENCE);
+	if (!e->config.audience_rooms)
+		return;
+	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c)) {
+		const struct link *l = links_at(&e->links, c);
+
+		tell_room_mates(e, &l->interests);
+		if ((l->flags & LINK_HEARS) != 0)
+			tell_link(e, c);
+	}
+	if (p != NULL)
+		tell_room_mates(e, &p->haunts);
+}
+
+bool announce_reaches_own(const struct engine *e, uint32_t conn)
+{
+	const struct link *l = links_at(&e->links, conn);
+	const struct user *u = users_at(&e->users, l->user);
+	uint32_t watch = interests_find(e, conn, INTEREST_USER, l->user);
+
+	if (own_apart(u) || (l->flags & LINK_HEARS) != 0 || (*receivers_mask(&e->chunks, l->all_pos) & TOPIC_PRESENCE) != 0)
+		return true;
+	return watch != MAP_NONE && (*interests_mask(e, watch) & TOPIC_PRESENCE) != 0;
+}
+
+/* --- telling --- */
+
+static struct event event_of(const struct engine *e, uint32_t user, bool own, struct now now)
+{
+	struct event ev = { .type = EV_PRESENCE, .conflation = CONFLATE_PRESENCE };
+
+	users_view(&e->users, user, own, now, &ev.user);
+	ev.subject = tell_subject(e, ev.user.user_id, STR_NONE);
+	return ev;
+}
+
+static void tell_others(const struct engine *e, uint32_t user, struct now now)
+{
+	const struct user *u = users_at(&e->users, user);
+	struct event ev = event_of(e, user, false, now);
+
+	ev.status_changed = u->told != ev.user.status;
+	if (ev.status_changed && u->told == STATUS_OFFLINE)
+		ev.change = CHANGE_ONLINE;
+	else if (ev.status_changed && ev.user.status == STATUS_OFFLINE)
+		ev.change = CHANGE_OFFLINE;
+	tell_begin(e, &ev, now);
+	if (own_apart(u))
+		tell_skip_links_of(e, user);
+	skip_informed(e, u);
+	tell_audience(e, user);
+	tell_end(e);
+}
+
+static void tell_own(const struct engine *e, uint32_t user, struct now now)
+{
+	const struct user *u = users_at(&e->users, user);
+	struct event ev = event_of(e, user, true, now);
+
+	ev.status_changed = u->told_own != ev.user.status;
+	tell_begin(e, &ev, now);
+	skip_informed(e, u);
+	tell_links_of(e, user);
+	tell_end(e);
+}
+
+static bool rate_allows(struct engine *e, uint32_t user, struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+
+	if (e->config.presence_rate == 0 || now.mono.ms >= u->quiet_until_ms) {
+		u->quiet_until_ms = now.mono.ms + (e->config.presence_rate == 0 ? 0 : (999 + e->config.presence_rate) / e->config.presence_rate);
+		return true;
+	}
+	if ((u->flags & USER_PENDING) == 0)
+		tell_note(e, NOTE_RATE_LIMITED, user, POOL_NONE, u->quiet_until_ms - now.mono.ms, now);
+	u->flags |= USER_PENDING;
+	return false;
+}
+
+void announce(struct engine *e, uint32_t user, struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+	bool due = announce_due(e, user);
+
+	if (!due || rate_allows(e, user, now)) {
+		if (due && others_differ(e, u))
+			tell_others(e, user, now);
+		if (due && own_apart(u) && own_differ(e, u))
+			tell_own(e, user, now);
+		set_told(e, u);
+		u->flags &= (uint8_t)~USER_PENDING;
+		forget_seen(e, u);
+		if ((u->flags & USER_PRESENT) == 0)
+			interests_end_haunts(e, user, MAP_NONE);
+	}
+	announce_arm(e, user, now);
+	announce_roster(e, now);
+	users_settle(&e->users, user);
+}
+
+/* --- snapshots --- */
+
+void announce_snapshot(struct engine *e, uint32_t conn)
+{
+	e->snapshots++;
+	if (e->snapshots == 0) /* 0 means none */
+		e->snapshots++;
+	links_at(&e->links, conn)->snapshot = e->snapshots;
+}
+
+void announce_seen(struct engine *e, uint32_t interest)
+{
+	struct user *u = users_at(&e->users, interests_at(&e->interests, interest)->target);
+
+	assert(interests_at(&e->interests, interest)->kind == INTEREST_USER);
+	if ((u->flags & USER_PENDING) == 0)
+		return;
+	e->snapshots++;
+	u->flags |= USER_SEEN;
+	*interests_mask(e, interest) |= WATCH_SEEN;
+}
+
+/* --- the roster --- */
+
+static struct event roster_event(struct presence_list *list)
+{
+	return (struct event){ .type = EV_ROSTER, .conflation = CONFLATE_ROSTER, .list = list };
+}
+
+void announce_roster_to(struct engine *e, uint32_t conn, struct now now)
+{
+	struct query_list q;
+	struct event ev = roster_event(query_online(&q, e, now));
+
+	announce_snapshot(e, conn);
+	tell_only(e, conn, &ev, now);
+}
+
+static void tell_roster(const struct engine *e, struct now now)
+{
+	struct query_list q;
+	struct event ev = roster_event(query_online(&q, e, now));
+	struct receivers_walk walk = { 0 };
+	const struct receivers_chunk *c;
+	uint32_t n;
+
+	tell_begin(e, &ev, now);
+	while ((c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
+		for (uint32_t i = 0; i < n; i++)
+			if ((c->mask[i] & TOPIC_ROSTER) != 0 && !snapshot_after(links_at(&e->links, c->conn[i])->snapshot, e->roster_changed))
+				tell_link(e, c->conn[i]);
+	tell_end(e);
+}
+
+void announce_roster(struct engine *e, struct now now)
+{
+	if (e->roster_hash == e->roster_told_hash) {
+		wheel_unset(e->wheel, &e->roster_timer);
+	} else if (now.mono.ms < e->roster_quiet_until_ms) {
+		if (!timer_is_set(&e->roster_timer))
+			wheel_set(e->wheel, &e->roster_timer, (mono_t){ e->roster_quiet_until_ms });
+	} else {
+		wheel_unset(e->wheel, &e->roster_timer);
+		e->roster_told_hash = e->roster_hash;
+		e->roster_quiet_until_ms = now.mono.ms + ROSTER_GAP_MS;
+		tell_note(e, NOTE_ROSTER_CHANGED, POOL_NONE, POOL_NONE, e->users.roster_count, now);
+		tell_roster(e, now);
+	}
+}
+
+/* --- the user's timer --- */
+
+static int64_t expiry_ms(wall_t expires, struct now now)
+{
+	int64_t left = expires.ms - now.wall.ms; /* dates are those of RFC 3339: no overflow */
+
+	if (left < 1)
+		left = 1;
+	return now.mono.ms + (left < EXPIRY_RECHECK_MS ? left : EXPIRY_RECHECK_MS);
+}
+
+static int64_t min_ms(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+void announce_arm(struct engine *e, uint32_t user, struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+	const struct profile *p = users_profile(&e->users, u);
+	int64_t at = INT64_MAX;
+
+	if ((u->flags & USER_PRESENT) != 0 && u->device_count == 0)
+		at = u->offline_ms;
+	if ((u->flags & USER_PENDING) != 0)
+		at = min_ms(at, u->quiet_until_ms);
+	if (p != NULL && !wall_absent(p->custom_expires))
+		at = min_ms(at, expiry_ms(p->custom_expires, now));
+	if (p != NULL && !wall_absent(p->shown_expires))
+		at = min_ms(at, expiry_ms(p->shown_expires, now));
+	for (uint32_t d = u->pins == 0 ? POOL_NONE : list_first(&u->devices); d != POOL_NONE;
+	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
+		if (devices_at(&e->devices, d)->expires_ms != 0)
+			at = min_ms(at, devices_at(&e->devices, d)->expires_ms);
+	if (at == INT64_MAX)
+		wheel_unset(e->wheel, &u->timer);
+	else
+		wheel_set(e->wheel, &u->timer, (mono_t){ at > now.mono.ms ? at : now.mono.ms + 1 });
+}

@@ -1,0 +1,70 @@
+/*
+ * presence/devices.h: what a user is online with. Connections with one device id share a device; a device of REST has none.
+ *
+ * A generated device id is not stored: it is the 16 hex digits of the key of the connection it was generated for.
+ */
+#ifndef PRESENCE_DEVICES_H
+#define PRESENCE_DEVICES_H
+
+#include "base/hex.h"
+#include "base/list.h"
+#include "base/strpool.h"
+
+#include <stdint.h>
+
+struct device {
+	uint64_t key;             /* of the connection it was generated for; counts when id is absent */
+	int64_t expires_ms;       /* mono; it was told of by REST and stays until then; 0: it lives by its links alone */
+	strref id;                /* STRREF_NONE: generated */
+	struct list_link of_user;
+	uint32_t links_away;      /* links << 1 | away */
+};
+
+static_assert(sizeof(struct device) <= 32, "one per connection");
+#define DEVICES_OF_USER offsetof(struct device, of_user)
+
+struct devices {
+	struct pool cells;
+	struct strpool *ids;
+	uint32_t socketless; /* devices with expires_ms != 0 */
+	uint32_t socketless_max;
+};
+
+/* Room for `connections_max` connections of one device each, and as many devices of REST. */
+void devices_init(struct devices *ds, struct region *r, uint32_t connections_max, struct strpool *ids);
+
+static inline struct device *devices_at(const struct devices *ds, uint32_t i)
+{
+	return (struct device *)pool_at(&ds->cells, i);
+}
+
+static inline uint32_t device_links(const struct device *d)
+{
+	return d->links_away >> 1;
+}
+
+static inline bool device_away(const struct device *d)
+{
+	return (d->links_away & 1) != 0;
+}
+
+/* The device of that id in a user's list; POOL_NONE when there is none. O(devices of the user). */
+uint32_t devices_find(const struct devices *ds, const struct list *of_user, struct str id);
+
+/* A new device without links at the end of the list; POOL_NONE when full. Absent id: generated from key. */
+uint32_t devices_make(struct devices *ds, struct list *of_user, struct str id, uint64_t key);
+
+/* Its id; generated ones are written to `buf`, which then lends it. */
+struct str devices_id(const struct devices *ds, uint32_t i, char buf[HEX_U64_BYTES]);
+
+/* A generated id that a second connection claimed outlives the first: from now on it is stored. */
+void devices_keep_id(struct devices *ds, uint32_t i);
+
+/* Told of by REST until expires_ms (mono, > 0). False when there is no room for one more such device; nothing changed. */
+bool devices_pin(struct devices *ds, uint32_t i, int64_t expires_ms);
+void devices_unpin(struct devices *ds, uint32_t i);
+
+/* The device, without links and unpinned, leaves its list. */
+void devices_free(struct devices *ds, struct list *of_user, uint32_t i);
+
+#endif

@@ -1,0 +1,229 @@
+/*
+ * presence/interests.c: see interests.h.
+ *
+ * Invariants: every interest but a haunt is in the map, in its link's list, and the receiver at `pos` of its target names it.
+ * A user has at most one haunt per room, and no more than a link may have interests.
+ */
+#include "presence/state.h"
+
+struct sought {
+	const struct interests *is;
+	uint32_t conn, target;
+	uint8_t kind;
+};
+
+static bool is_sought(const void *ctx, uint32_t i)
+{
+	const struct sought *s = ctx;
+	const struct interest *it = interests_at(s->is, i);
+
+	return it->conn == s->conn && it->target == s->target && it->kind == s->kind;
+}
+
+static uint32_t hash_of(const struct interests *is, uint32_t conn, uint8_t kind, uint32_t target)
+{
+	return map_hash_lead(&is->by_link_and_target, (uint64_t)conn << 32 | target, kind == INTEREST_ROOM ? STR("room") : STR("user"));
+}
+
+void interests_init(struct interests *is, struct region *r, uint32_t interests_max, struct siphash_key key)
+{
+	is->haunts = 0;
+	pool_init(&is->cells, r, sizeof(struct interest), interests_max);
+	map_init(&is->by_link_and_target, r, interests_max, key, NULL, NULL);
+}
+
+uint32_t interests_find(const struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target)
+{
+	const struct interests *is = &e->interests;
+	struct sought s = { is, conn, target, (uint8_t)kind };
+
+	return map_find_hash(&is->by_link_and_target, hash_of(is, conn, (uint8_t)kind, target), is_sought, &s);
+}
+
+static struct receivers *receivers_of(const struct engine *e, const struct interest *it)
+{
+	assert(it->kind != INTEREST_HAUNT);
+	return it->kind == INTEREST_ROOM ? &rooms_at(&e->rooms, it->target)->members : &users_at(&e->users, it->target)->watchers;
+}
+
+enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target)
+{
+	struct interests *is = &e->interests;
+	struct link *l = links_at(&e->links, conn);
+	struct interest *it;
+	uint32_t i;
+
+	assert(kind != INTEREST_HAUNT);
+	if (interests_find(e, conn, kind, target) != MAP_NONE)
+		return INTEREST_OK;
+	if (l->interest_count >= e->config.subscriptions_per_connection_max)
+		return INTEREST_TOO_MANY;
+	i = pool_take(&is->cells);
+	if (i == POOL_NONE)
+		return INTEREST_FULL;
+	it = interests_at(is, i);
+	*it = (struct interest){ .target = target, .conn = conn, .kind = (uint8_t)kind };
+	it->pos = receivers_add(&e->chunks, receivers_of(e, it), conn, i, 0);
+	list_push(&l->interests, &is->cells, INTERESTS_OF_LINK, i);
+	l->interest_count++;
+	map_insert_hash(&is->by_link_and_target, hash_of(is, conn, (uint8_t)kind, target), i);
+	if (kind == INTEREST_ROOM)
+		rooms_at(&e->rooms, target)->refs++;
+	else
+		users_settle(&e->users, target);
+	return INTEREST_OK;
+}
+
+uint8_t *interests_mask(const struct engine *e, uint32_t i)
+{
+	return receivers_mask(&e->chunks, interests_at(&e->interests, i)->pos);
+}
+
+/* Takes it out of everything but its cell and its target's count. */
+static void unlink_live(struct engine *e, uint32_t i)
+{
+	struct interests *is = &e->interests;
+	struct interest *it = interests_at(is, i);
+	struct link *l = links_at(&e->links, it->conn);
+	uint32_t moved;
+	bool removed;
+
+	if (receivers_remove(&e->chunks, receivers_of(e, it), it->pos, &moved))
+		interests_at(is, moved)->pos = it->pos;
+	list_remove(&l->interests, &is->cells, INTERESTS_OF_LINK, i);
+	l->interest_count--;
+	removed = map_remove_hash(&is->by_link_and_target, hash_of(is, it->conn, it->kind, it->target), i);
+	assert(removed);
+	(void)removed;
+}
+
+/* Frees the cell, and lets go of the target. */
+static void let_go(struct engine *e, uint32_t i)
+{
+	struct interest it = *interests_at(&e->interests, i);
+
+	pool_give(&e->interests.cells, i);
+	if (it.kind == INTEREST_USER) {
+		users_settle(&e->users, it.target);
+	} else {
+		rooms_at(&e->rooms, it.target)->refs--;
+		rooms_settle(&e->rooms, it.target);
+	}
+}
+
+void interests_remove(struct engine *e, uint32_t i)
+{
+	unlink_live(e, i);
+	let_go(e, i);
+}
+
+static bool haunts_room(const struct engine *e, const struct profile *p, uint32_t room, uint32_t *count)
+{
+	const struct pool *cells = &e->interests.cells;
+
+	*count = 0;
+	for (uint32_t i = list_first(&p->haunts); i != POOL_NONE; i = list_next(cells, INTERESTS_OF_LINK, i)) {
+		if (interests_at(&e->interests, i)->target == room)
+			return true;
+		++*count;
+	}
+	return false;
+}
+
+static void end_haunt(struct engine *e, struct profile *p, uint32_t i)
+{
+	list_remove(&p->haunts, &e->interests.cells, INTERESTS_OF_LINK, i);
+	e->interests.haunts--;
+	let_go(e, i);
+}
+
+/* Turns a dying link's interest in a room into a haunt of its user; false when there is one already. */
+static bool to_haunt(struct engine *e, uint32_t i)
+{
+	struct interest *it = interests_at(&e->interests, i);
+	uint32_t user = links_at(&e->links, it->conn)->user, count;
+	struct profile *p = users_need_profile(&e->users, user);
+
+	if (haunts_room(e, p, it->target, &count))
+		return false;
+	if (count >= e->config.subscriptions_per_connection_max)
+		end_haunt(e, p, list_first(&p->haunts));
+	unlink_live(e, i);
+	it->kind = INTEREST_HAUNT;
+	it->conn = user;
+	list_push(&p->haunts, &e->interests.cells, INTERESTS_OF_LINK, i);
+	e->interests.haunts++;
+	return true;
+}
+
+void interests_end_link(struct engine *e, uint32_t conn)
+{
+	struct link *l = links_at(&e->links, conn);
+	uint32_t i = list_first(&l->interests);
+
+	while (i != POOL_NONE) {
+		bool room = interests_at(&e->interests, i)->kind == INTEREST_ROOM;
+
+		if (!e->config.audience_rooms || !room || !to_haunt(e, i))
+			interests_remove(e, i);
+		i = list_first(&l->interests);
+	}
+	assert(l->interest_count == 0);
+}
+
+void interests_end_haunts(struct engine *e, uint32_t user, uint32_t room)
+{
+	struct profile *p = users_profile(&e->users, users_at(&e->users, user));
+	uint32_t i, next;
+
+	if (p == NULL)
+		return;
+	for (i = list_first(&p->haunts); i != POOL_NONE; i = next) {
+		next = list_next(&e->interests.cells, INTERESTS_OF_LINK, i);
+		if (room == MAP_NONE || interests_at(&e->interests, i)->target == room)
+			end_haunt(e, p, i);
+	}
+}
+
+/* --- validity --- */
+
+static bool link_valid(const struct engine *e, uint32_t conn, uint32_t *seen)
+{
+	const struct link *l = links_at(&e->links, conn);
+	uint32_t n = 0;
+
+	for (uint32_t i = list_first(&l->interests); i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
+		const struct interest *it = interests_at(&e->interests, i);
+
+		if (++n > l->interest_count || it->conn != conn || interests_find(e, conn, (enum interest_kind)it->kind, it->target) != i)
+			return false;
+		if (receivers_conn(&e->chunks, it->pos) != conn || receivers_back(&e->chunks, it->pos) != i)
+			return false;
+	}
+	*seen += n;
+	return n == l->interest_count;
+}
+
+bool interests_valid(const struct engine *e)
+{
+	uint32_t seen = 0, refs = 0, cursor = 0;
+
+	for (uint32_t conn = 0; conn < e->links.max; conn++)
+		if (links_live(&e->links, conn) ? !link_valid(e, conn, &seen) : e->links.v[conn].interest_count != 0)
+			return false;
+	for (uint32_t i = map_next(&e->rooms.by_id, &cursor); i != MAP_NONE; i = map_next(&e->rooms.by_id, &cursor)) {
+		const struct room *room = rooms_at(&e->rooms, i);
+
+		if (room->refs == 0 || room->members.count > room->refs || !receivers_valid(&e->chunks, &room->members))
+			return false;
+		refs += room->refs;
+	}
+	cursor = 0;
+	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE; i = map_next(&e->users.by_id, &cursor)) {
+		if (!receivers_valid(&e->chunks, &users_at(&e->users, i)->watchers))
+			return false;
+		refs += users_at(&e->users, i)->watchers.count;
+	}
+	return seen == map_count(&e->interests.by_link_and_target) && seen + e->interests.haunts == pool_used(&e->interests.cells) &&
+	       refs == pool_used(&e->interests.cells) && pool_used(&e->rooms.cells) == map_count(&e->rooms.by_id);
+}

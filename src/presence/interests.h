@@ -1,0 +1,70 @@
+/*
+ * presence/interests.h: the relation between links and what they listen to: a room, or the presence of one user.
+ *
+ * An interest is in two lists: the link's own (to end them all when the link goes) and, as a receiver, in the room's members or
+ * the user's watchers. A haunt is what is left of an interest in a room when its link dies while presence is told among room
+ * mates only (audience_rooms): it hears nothing, but those in the room still hear when the user goes offline.
+ */
+#ifndef PRESENCE_INTERESTS_H
+#define PRESENCE_INTERESTS_H
+
+#include "base/list.h"
+#include "base/map.h"
+
+#include <stdint.h>
+
+struct engine;
+
+enum interest_kind { INTEREST_ROOM, INTEREST_USER, INTEREST_HAUNT };
+
+enum {
+	WATCH_SEEN = 1 << 7, /* in the mask of a watcher: was shown the user's pending state already (announce.h) */
+};
+
+struct interest {
+	uint32_t target;          /* room or user */
+	uint32_t conn;            /* whose; with INTEREST_HAUNT: the user */
+	uint32_t pos;             /* in the target's receivers; not with INTEREST_HAUNT */
+	struct list_link of_link; /* in the link's interests, or the user's haunts */
+	uint8_t kind;
+};
+
+static_assert(sizeof(struct interest) <= 24, "there may be over a hundred per connection");
+#define INTERESTS_OF_LINK offsetof(struct interest, of_link)
+
+struct interests {
+	struct pool cells;
+	struct map by_link_and_target;
+	uint32_t haunts;
+};
+
+enum interest_outcome { INTEREST_OK, INTEREST_FULL, INTEREST_TOO_MANY };
+
+void interests_init(struct interests *is, struct region *r, uint32_t interests_max, struct siphash_key key);
+
+static inline struct interest *interests_at(const struct interests *is, uint32_t i)
+{
+	return (struct interest *)pool_at(&is->cells, i);
+}
+
+/* MAP_NONE when the link has no such interest. Not for haunts. */
+uint32_t interests_find(const struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target);
+
+/* Makes an interest with an empty mask if there is none. FULL and TOO_MANY (for this link): nothing changed. */
+enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target);
+
+/* What it wants to hear; not for haunts. */
+uint8_t *interests_mask(const struct engine *e, uint32_t i);
+
+/* Ends it: a room may go with it, and a user's record may become idle. */
+void interests_remove(struct engine *e, uint32_t i);
+
+/* The link dies: ends all its interests; those in rooms become haunts where the audience is room mates. */
+void interests_end_link(struct engine *e, uint32_t conn);
+
+/* Ends the haunts of a user: all, or (room not MAP_NONE) the one in that room. */
+void interests_end_haunts(struct engine *e, uint32_t user, uint32_t room);
+
+bool interests_valid(const struct engine *e);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * presence/state.h: everything an engine holds. For presence/'s own .c files; the outside sees engine.h.
+ *
+ * Layers, lowest first: receivers, devices, links, rooms, users | interests | tell | query | announce | typing, calls | stay,
+ * status | subscribe, receipts, broadcast | engine. A file includes this header and calls only files to its left.
+ */
+#ifndef PRESENCE_STATE_H
+#define PRESENCE_STATE_H
+
+#include "presence/calls.h"
+#include "presence/devices.h"
+#include "presence/engine.h"
+#include "presence/interests.h"
+#include "presence/links.h"
+#include "presence/receivers.h"
+#include "presence/rooms.h"
+#include "presence/typing.h"
+#include "presence/users.h"
+
+enum timer_kind { TIMER_USER, TIMER_TYPING, TIMER_CALL, TIMER_SWEEP, TIMER_ROSTER, TIMER_KINDS };
+
+static_assert((int)TIMER_KINDS <= (int)ENGINE_TIMER_KINDS, "the engine's kinds fit its share");
+
+struct engine {
+	struct engine_config config;
+	const struct engine_sink *sink;
+	struct wheel *wheel;
+
+	struct strpool ids;     /* of users, names, devices, rooms, typing, calls */
+	struct pool chunks;     /* of all receivers */
+	struct links links;
+	struct devices devices;
+	struct users users;
+	struct rooms rooms;
+	struct interests interests;
+	struct typings typings;
+	struct calls calls;
+
+	struct receivers all;   /* every link; mask: what it hears that is not of a room */
+	uint32_t snapshots;     /* lists of presence shown so far; see announce.h */
+
+	struct timer sweep_timer, roster_timer;
+	int64_t roster_quiet_until_ms; /* mono; no roster before */
+	uint64_t roster_hash;          /* of the set of users in the roster */
+	uint64_t roster_told_hash;
+	uint32_t roster_changed;       /* engine's count of snapshots when the roster last changed */
+};
+
+#endif

@@ -1,0 +1,349 @@
+/*
+ * presence/stay.c: see stay.h.
+ *
+ *	            first device                        last device gone
+ *	  OFFLINE -----------------> PRESENT, devices ------------------> PRESENT, debounce
+ *	     ^                             ^         a device again              |
+ *	     |                             +-------------------------------------+
+ *	     +-------------------------------------- offline_ms passed ----------+
+ *
+ * Invariants: a user with a device is present; USER_PRESENT is set in arrive() and cleared in leave() alone; a closed link is
+ * detached before the sink hears that it is to be closed, so its connection may linger in the server but not here.
+ */
+#include "presence/stay.h"
+
+#include "presence/announce.h"
+#include "presence/calls.h"
+#include "presence/status.h"
+#include "presence/tell.h"
+#include "presence/typing.h"
+
+enum {
+	SWEEP_BATCH = 64, /* silent links closed per walk over all links */
+	PINNED_PER_USER_MAX = 64, /* devices of REST; more: ENGINE_FULL */
+};
+
+/* --- devices --- */
+
+/* The user's device of that id, made if there was none; POOL_NONE when full. Returning in the debounce changes nothing: still away. */
+static uint32_t need_device(struct engine *e, uint32_t user, struct str id, uint64_t key)
+{
+	struct user *u = users_at(&e->users, user);
+	uint32_t d = str_absent(id) ? POOL_NONE : devices_find(&e->devices, &u->devices, id);
+	bool away = u->device_count == 0 && (u->flags & USER_PRESENT) != 0 && (u->flags & USER_BASE_AWAY) != 0;
+
+	if (d != POOL_NONE)
+		return d;
+	d = devices_make(&e->devices, &u->devices, id, key);
+	if (d == POOL_NONE)
+		return POOL_NONE;
+	devices_at(&e->devices, d)->links_away = away;
+	u->device_count++;
+	u->devices_away += away;
+	return d;
+}
+
+static void free_device_if_unused(struct engine *e, uint32_t user, uint32_t d)
+{
+	struct user *u = users_at(&e->users, user);
+	const struct device *device = devices_at(&e->devices, d);
+
+	if (device_links(device) > 0 || device->expires_ms != 0)
+		return;
+	u->device_count--;
+	u->devices_away -= device_away(device);
+	devices_free(&e->devices, &u->devices, d);
+}
+
+static void unpin_device(struct engine *e, uint32_t user, uint32_t d)
+{
+	devices_unpin(&e->devices, d);
+	users_at(&e->users, user)->pins--;
+	free_device_if_unused(e, user, d);
+}
+
+/* --- coming and going --- */
+
+static void see(struct user *u, struct now now)
+{
+	if (u->last_seen.ms < now.wall.ms)
+		u->last_seen = now.wall;
+}
+
+/* The user has a device: online from now on. True when they were not, and the debounce did not run either. */
+static bool arrive(struct engine *e, uint32_t user)
+{
+	struct user *u = users_at(&e->users, user);
+	bool came = (u->flags & USER_PRESENT) == 0;
+
+	assert(u->device_count > 0);
+	if (came) {
+		u->flags |= USER_PRESENT;
+		e->users.present++;
+	}
+	users_weigh_devices(u);
+	return came;
+}
+
+/* Offline, if nothing keeps the user any more. */
+static void leave_if_over(struct engine *e, uint32_t user, struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+
+	if ((u->flags & USER_PRESENT) == 0 || u->device_count > 0 || now.mono.ms < u->offline_ms)
+		return;
+	u->flags &= (uint8_t) ~(USER_PRESENT | USER_BASE_AWAY);
+	assert(e->users.present > 0);
+	e->users.present--;
+	u->offline_ms = now.mono.ms;
+	tell_note(e, NOTE_WENT_OFFLINE, user, POOL_NONE, 0, now);
+}
+
+static void note_arrival(struct engine *e, uint32_t user, uint32_t device, bool came, bool returned, struct now now)
+{
+	const struct user *u = users_at(&e->users, user);
+
+	if (u->links > 0)
+		tell_note(e, NOTE_CONNECTED, user, device, u->links, now);
+	if (came)
+		tell_note(e, NOTE_CAME_ONLINE, user, device, u->links, now);
+	else if (returned)
+		tell_note(e, NOTE_RECONNECTED, user, device, u->links, now);
+}
+
+static void link_up(struct engine *e, uint32_t conn, uint32_t user, uint32_t device, const struct attachment *a, struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+	uint8_t mask = a->topics;
+
+	if (e->config.audience_rooms)
+		mask &= (uint8_t)~TOPIC_PRESENCE;
+	*links_at(&e->links, conn) = (struct link){
+		.key = a->key, .touched_ms = now.mono.ms, .connected_at = now.wall, .user = user, .device = device, .dialect = a->dialect,
+		.flags = (uint8_t)(LINK_ATTACHED | ((a->topics & TOPIC_PRESENCE) != 0 ? LINK_HEARS : 0) |
+		                   (a->hears_own_arrival ? LINK_GREETED : 0)),
+	};
+	links_push(&e->links, &u->link_plus1, conn);
+	u->links++;
+	devices_at(&e->devices, device)->links_away += 2;
+	links_at(&e->links, conn)->all_pos = receivers_add(&e->chunks, &e->all, conn, conn, mask);
+}
+
+static void link_down(struct engine *e, uint32_t conn)
+{
+	struct link *l = links_at(&e->links, conn);
+	struct user *u = users_at(&e->users, l->user);
+	uint32_t moved;
+
+	if (receivers_remove(&e->chunks, &e->all, l->all_pos, &moved))
+		links_at(&e->links, moved)->all_pos = l->all_pos;
+	links_remove(&e->links, &u->link_plus1, conn);
+	u->links--;
+	devices_at(&e->devices, l->device)->links_away -= 2;
+	l->flags = 0;
+}
+
+/* The longest-silent of the user's links but `conn` makes room for it. */
+static void replace_one(struct engine *e, uint32_t conn, struct now now)
+{
+	const struct user *u = users_at(&e->users, links_at(&e->links, conn)->user);
+	uint32_t silent = LINK_NONE;
+
+	if (e->config.connections_per_user_max == 0 || u->links <= e->config.connections_per_user_max)
+		return;
+	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
+		if (c != conn && (silent == LINK_NONE || links_at(&e->links, c)->touched_ms <= links_at(&e->links, silent)->touched_ms))
+			silent = c;
+	if (silent == LINK_NONE)
+		return;
+	stay_detach(e, silent, now);
+	e->sink->close(e->sink->ctx, silent, ENGINE_CLOSE_REPLACED);
+}
+
+enum engine_status stay_attach(struct engine *e, uint32_t conn, const struct attachment *a, struct now now)
+{
+	uint32_t user = users_make(&e->users, a->user_id), device;
+	struct announce_state before;
+	struct user *u;
+	bool came, returned;
+
+	assert(conn < e->links.max && !links_live(&e->links, conn));
+	if (user == MAP_NONE)
+		return ENGINE_FULL;
+	u = users_at(&e->users, user);
+	users_blank_if_old(&e->users, user, now.mono);
+	before = announce_state_of(e, user);
+	returned = (u->flags & USER_PRESENT) != 0 && u->device_count == 0;
+	device = need_device(e, user, a->device_id, a->key);
+	if (device == POOL_NONE || !users_rename(&e->users, user, a->username)) {
+		if (device != POOL_NONE)
+			free_device_if_unused(e, user, device);
+		users_settle(&e->users, user);
+		return ENGINE_FULL;
+	}
+	if (device_links(devices_at(&e->devices, device)) > 0)
+		devices_keep_id(&e->devices, device);
+	link_up(e, conn, user, device, a, now);
+	came = arrive(e, user);
+	see(u, now);
+	announce_changed(e, user, &before);
+	if (!a->hears_own_arrival)
+		announce_snapshot(e, conn);
+	note_arrival(e, user, device, came, returned, now);
+	if ((a->topics & TOPIC_ROSTER) != 0)
+		announce_roster_to(e, conn, now);
+	announce(e, user, now);
+	replace_one(e, conn, now);
+	return ENGINE_OK;
+}
+
+void stay_detach(struct engine *e, uint32_t conn, struct now now)
+{
+	struct link *l = links_at(&e->links, conn);
+	uint32_t user = l->user, device = l->device;
+	struct user *u = users_at(&e->users, user);
+	struct announce_state before = announce_state_of(e, user);
+
+	typing_end(e, user, conn, now);
+	calls_end_link(e, conn, now);
+	interests_end_link(e, conn);
+	link_down(e, conn);
+	tell_note(e, NOTE_DISCONNECTED, user, device, u->links, now);
+	free_device_if_unused(e, user, device);
+	users_weigh_devices(u);
+	if (u->links == 0)
+		u->offline_ms = mono_add_ms(now.mono, e->config.offline_debounce_ms).ms;
+	if (u->device_count == 0 && e->config.offline_debounce_ms > 0)
+		tell_note(e, NOTE_OFFLINE_SCHEDULED, user, POOL_NONE, e->config.offline_debounce_ms, now);
+	leave_if_over(e, user, now);
+	announce_changed(e, user, &before);
+	announce(e, user, now);
+}
+
+void stay_touch(struct engine *e, uint32_t conn, struct now now)
+{
+	struct link *l = links_at(&e->links, conn);
+
+	l->touched_ms = now.mono.ms;
+	see(users_at(&e->users, l->user), now);
+}
+
+/* --- devices of REST --- */
+
+static bool pin_device(struct engine *e, uint32_t user, uint32_t device, struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+	bool fresh = devices_at(&e->devices, device)->expires_ms == 0;
+	int64_t expires_ms = mono_add_ms(now.mono, e->config.presence_ttl_ms > 0 ? e->config.presence_ttl_ms : 1).ms;
+
+	if (fresh && u->pins >= PINNED_PER_USER_MAX)
+		return false;
+	if (!devices_pin(&e->devices, device, expires_ms))
+		return false;
+	u->pins += fresh;
+	return true;
+}
+
+enum engine_status stay_heartbeat(struct engine *e, struct str user_id, struct str device_id, struct now now)
+{
+	uint32_t user = users_make(&e->users, user_id), device;
+	struct announce_state before;
+	struct user *u;
+	bool came, returned;
+
+	if (user == MAP_NONE)
+		return ENGINE_FULL;
+	u = users_at(&e->users, user);
+	users_blank_if_old(&e->users, user, now.mono);
+	before = announce_state_of(e, user);
+	returned = (u->flags & USER_PRESENT) != 0 && u->device_count == 0;
+	device = need_device(e, user, device_id, 0);
+	if (device == POOL_NONE || !pin_device(e, user, device, now)) {
+		if (device != POOL_NONE)
+			free_device_if_unused(e, user, device);
+		users_settle(&e->users, user);
+		return ENGINE_FULL;
+	}
+	came = arrive(e, user);
+	see(u, now);
+	announce_changed(e, user, &before);
+	note_arrival(e, user, device, came, returned, now);
+	announce(e, user, now);
+	return ENGINE_OK;
+}
+
+static void expire_devices(struct engine *e, uint32_t user, struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+	uint32_t d = u->pins == 0 ? POOL_NONE : list_first(&u->devices);
+
+	while (d != POOL_NONE) {
+		uint32_t next = list_next(&e->devices.cells, DEVICES_OF_USER, d);
+		int64_t expires_ms = devices_at(&e->devices, d)->expires_ms;
+
+		if (expires_ms != 0 && expires_ms <= now.mono.ms)
+			unpin_device(e, user, d);
+		d = next;
+	}
+	users_weigh_devices(u);
+}
+
+/* --- time --- */
+
+void stay_expire(struct engine *e, const struct user *u, struct now now)
+{
+	uint32_t user = pool_index(&e->users.cells, u);
+	struct announce_state before = announce_state_of(e, user);
+
+	expire_devices(e, user, now);
+	status_expire(e, user, now);
+	leave_if_over(e, user, now);
+	announce_changed(e, user, &before);
+	announce(e, user, now);
+}
+
+/* At most `max` links that were silent for too long. */
+static uint32_t find_stale(struct engine *e, uint32_t *conns, uint32_t max, struct now now)
+{
+	struct receivers_walk walk = { 0 };
+	const struct receivers_chunk *c;
+	uint32_t n, found = 0;
+
+	while (found < max && (c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
+		for (uint32_t i = 0; i < n && found < max; i++)
+			if (now.mono.ms - links_at(&e->links, c->conn[i])->touched_ms > e->config.stale_timeout_ms)
+				conns[found++] = c->conn[i];
+	return found;
+}
+
+/* Snapshots matter for one rate window, so that their numbers can wrap: those that are older than a sweep are forgotten. */
+static void forget_snapshots(struct engine *e)
+{
+	struct receivers_walk walk = { 0 };
+	const struct receivers_chunk *c;
+	uint32_t n;
+
+	while ((c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
+		for (uint32_t i = 0; i < n; i++)
+			if (links_at(&e->links, c->conn[i])->snapshot != 0)
+				links_at(&e->links, c->conn[i])->snapshot = 0;
+}
+
+void stay_sweep(struct engine *e, struct now now)
+{
+	uint32_t conns[SWEEP_BATCH], n = SWEEP_BATCH;
+
+	while (e->config.stale_timeout_ms > 0 && n == SWEEP_BATCH) {
+		n = find_stale(e, conns, SWEEP_BATCH, now);
+		for (uint32_t i = 0; i < n; i++) {
+			stay_detach(e, conns[i], now);
+			e->sink->close(e->sink->ctx, conns[i], ENGINE_CLOSE_STALE);
+		}
+	}
+	if (e->snapshots > UINT32_MAX / 4) {
+		forget_snapshots(e);
+		e->snapshots = 0;
+	}
+	users_forget_old(&e->users, now.mono);
+	wheel_set(e->wheel, &e->sweep_timer, mono_add_ms(now.mono, e->config.cleanup_interval_ms));
+}

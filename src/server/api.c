@@ -1,0 +1,244 @@
+/*
+ * Invariant: a handler changes the engine only after the whole request was found good; views are asked for anew after a change.
+ */
+#include "server/api.h"
+
+#include "base/utf8.h"
+#include "dialect/topic.h"
+#include "server/respond.h"
+#include "server/state.h"
+
+enum { USERS_AT_ONCE_MAX = 200 }; /* GET /presence: more are streamed, RELIABILITY H26 */
+
+/* --- reads --- */
+
+static void write_all_online(const struct server *s, struct jsonw *w)
+{
+	struct str after = STR_NONE;
+	struct presence_view v;
+	uint32_t users = 0;
+
+	jsonw_obj(w);
+	jsonw_key(w, STR("users"));
+	jsonw_arr(w);
+	while (engine_online_after(s->engine, after, &v, s->now)) {
+		rest_write_seed_user(w, &v);
+		after = v.user_id;
+		users++;
+	}
+	jsonw_end_arr(w);
+	jsonw_key(w, STR("count"));
+	jsonw_u64(w, users);
+	jsonw_end_obj(w);
+}
+
+void api_all_presence(struct server *s, struct conn *c, struct rest_call *call)
+{
+	struct engine_stats stats;
+	struct response r;
+
+	(void)call;
+	engine_stats(s->engine, &stats);
+	if (stats.users_online > USERS_AT_ONCE_MAX) {
+		respond_stream_presence(s, c);
+		return;
+	}
+	respond_open(s, c, &r);
+	write_all_online(s, r.json);
+	respond_close(s, c, &r, 200, RESPOND_JSON);
+}
+
+/* One user in one of the two forms. */
+static void answer_user(struct server *s, struct conn *c, struct str id, void (*write)(struct jsonw *, const struct presence_view *))
+{
+	struct presence_view v;
+	struct response r;
+
+	engine_view(s->engine, id, &v, s->now);
+	respond_open(s, c, &r);
+	write(r.json, &v);
+	respond_close(s, c, &r, 200, RESPOND_JSON);
+}
+
+void api_seed_presence(struct server *s, struct conn *c, struct rest_call *call)
+{
+	answer_user(s, c, call->id, rest_write_seed_user);
+}
+
+void api_presence(struct server *s, struct conn *c, struct rest_call *call)
+{
+	answer_user(s, c, call->id, rest_write_user);
+}
+
+void api_devices(struct server *s, struct conn *c, struct rest_call *call)
+{
+	struct device_view d;
+	struct response r;
+	uint32_t cursor = 0;
+
+	respond_open(s, c, &r);
+	jsonw_obj(r.json);
+	jsonw_key(r.json, STR("devices"));
+	jsonw_arr(r.json);
+	while (engine_devices_next(s->engine, call->id, &cursor, &d, s->now))
+		rest_write_device(r.json, &d);
+	jsonw_end_arr(r.json);
+	jsonw_end_obj(r.json);
+	respond_close(s, c, &r, 200, RESPOND_JSON);
+}
+
+void api_bulk(struct server *s, struct conn *c, struct rest_call *call)
+{
+	static const struct field rows[] = { FIELD("", "user_ids", IDS, query) };
+	struct command cmd = { .type = CMD_QUERY };
+	struct presence_view v;
+	struct response r;
+
+	body_fields(&call->body, rows, 1, &cmd);
+	if (!rest_body_ok(s, c, &call->body))
+		return;
+	respond_open(s, c, &r);
+	jsonw_obj(r.json);
+	jsonw_key(r.json, STR("presences"));
+	jsonw_arr(r.json);
+	for (uint32_t i = 0; i < cmd.query.n; i++) {
+		engine_view(s->engine, cmd.query.v[i], &v, s->now);
+		rest_write_user(r.json, &v);
+	}
+	jsonw_end_arr(r.json);
+	jsonw_end_obj(r.json);
+	respond_close(s, c, &r, 200, RESPOND_JSON);
+}
+
+/* --- writes --- */
+
+/* False: the engine has no room, and 503 was the answer. An unknown user is no error to a write: nobody hears of it. */
+static bool accepted(struct server *s, struct conn *c, enum engine_status status)
+{
+	if (status != ENGINE_FULL)
+		return true;
+	rest_refuse(s, c, 503, STR("no room for another user"), REFUSED_ENGINE);
+	return false;
+}
+
+void api_set_presence(struct server *s, struct conn *c, struct rest_call *call)
+{
+	static const struct field rows[] = {
+		FIELD("", "online_status", STATUS, presence),
+		FIELD("", "custom_status", CUSTOM, presence),
+		FIELD("", "custom_status_expires_at", EXPIRES, presence),
+		FIELD("", "metadata", METADATA, presence),
+	};
+	struct command cmd = { .type = CMD_PRESENCE };
+
+	body_fields(&call->body, rows, sizeof(rows) / sizeof(rows[0]), &cmd);
+	if (!rest_body_ok(s, c, &call->body))
+		return;
+	if (accepted(s, c, engine_put_presence(s->engine, call->id, &cmd.presence, s->now)))
+		answer_user(s, c, call->id, rest_write_user);
+}
+
+/* The body's device_id or client_id, or X-Device-ID, or one name for all of REST. */
+static struct str device_of(struct rest_call *call)
+{
+	struct body *b = &call->body;
+	struct str device = body_id_optional(b, STR("device_id"), STR("device_id: " FIELD_WANT_ID_OPTIONAL));
+
+	if (str_absent(device))
+		device = body_id_optional(b, STR("client_id"), STR("client_id: " FIELD_WANT_ID_OPTIONAL));
+	if (str_absent(device)) {
+		device = http_header(call->request, STR("x-device-id"));
+		if (device.n == 0)
+			device = STR("rest");
+		else if (!utf8_is_id(device))
+			body_refuse(b, STR("X-Device-ID: " FIELD_WANT_ID_OPTIONAL));
+	}
+	return device;
+}
+
+void api_heartbeat(struct server *s, struct conn *c, struct rest_call *call)
+{
+	struct str device = device_of(call);
+
+	if (!rest_body_ok(s, c, &call->body))
+		return;
+	if (accepted(s, c, engine_heartbeat(s->engine, call->id, device, s->now)))
+		respond_empty(s, c, 204);
+}
+
+void api_typing(struct server *s, struct conn *c, struct rest_call *call)
+{
+	struct body *b = &call->body;
+	struct str room = body_id(b, STR("conversation_id"), STR("conversation_id: " FIELD_WANT_ID));
+	struct str user = body_id(b, STR("user_id"), STR("user_id: " FIELD_WANT_ID));
+	bool is_typing = body_bool(b, STR("is_typing"), STR("is_typing: " FIELD_WANT_BOOL));
+
+	if (!rest_body_ok(s, c, b))
+		return;
+	if (accepted(s, c, engine_typing(s->engine, room, user, is_typing, s->now)))
+		respond_empty(s, c, 202);
+}
+
+/* --- broadcast --- */
+
+static uint8_t topic_of(struct body *b)
+{
+	struct str word = body_id_optional(b, STR("topic"), STR("topic: one of " TOPIC_WORDS));
+	enum topic topic;
+
+	if (str_absent(word))
+		return 0;
+	if (topic_of_word(word, &topic))
+		return (uint8_t)topic;
+	body_refuse(b, STR("topic: one of " TOPIC_WORDS));
+	return 0;
+}
+
+/* A word of its own; one that a dialect says itself would be a forgery. */
+static struct str type_of(struct body *b)
+{
+	struct str type = body_id_optional(b, STR("type"), STR("type: a string of 1 to 128 bytes without control characters"));
+
+	for (int d = 0; d < DIALECT_COUNT && !str_absent(type); d++) {
+		const struct dialect *dialect = dialect_at((enum dialect_id)d);
+
+		if (dialect != NULL && dialect->is_own_type(type))
+			body_refuse(b, STR("type: this one is the protocol's own"));
+	}
+	return type;
+}
+
+static void read_broadcast(struct body *b, struct broadcast *out)
+{
+	bool unused;
+
+	*out = (struct broadcast){
+		.all = body_bool_optional(b, STR("all"), STR("all: true or false")),
+		.room = body_id_optional(b, STR("room"), STR("room: " FIELD_WANT_ID_OPTIONAL)),
+		.topic = topic_of(b),
+		.type = type_of(b),
+		.data = body_raw(b, STR("data"), STR("data: " FIELD_WANT_JSON)),
+	};
+	out->users = body_ids_optional(b, STR("users"), STR("users: " FIELD_WANT_IDS_APPEND), &out->users_given);
+	out->exclude = body_ids_optional(b, STR("exclude"), STR("exclude: " FIELD_WANT_IDS_APPEND), &unused);
+	if (!out->all && !out->users_given && str_absent(out->room) && out->topic == 0)
+		body_refuse(b, STR("to whom? one of users, room, topic, or all: true is required"));
+}
+
+void api_broadcast(struct server *s, struct conn *c, struct rest_call *call)
+{
+	struct broadcast out;
+	struct response r;
+	uint32_t delivered;
+
+	read_broadcast(&call->body, &out);
+	if (!rest_body_ok(s, c, &call->body))
+		return;
+	delivered = engine_broadcast(s->engine, &out, s->now);
+	respond_open(s, c, &r);
+	jsonw_obj(r.json);
+	jsonw_key(r.json, STR("delivered"));
+	jsonw_u64(r.json, delivered);
+	jsonw_end_obj(r.json);
+	respond_close(s, c, &r, 202, RESPOND_JSON);
+}

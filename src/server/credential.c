@@ -1,0 +1,107 @@
+/*
+ * Invariant: nothing here tells by its time how much of a wrong key was right (RELIABILITY H23).
+ */
+#include "server/credential.h"
+
+#include "server/admission.h"
+#include "server/state.h"
+#include "wire/jwt.h"
+#include "wire/origin.h"
+
+enum presented { PRESENTED_NOTHING, PRESENTED_KEY, PRESENTED_TOKEN, PRESENTED_BAD };
+
+/* Takes time by the length of what was presented alone. */
+static bool is_secret(struct str presented, struct str secret)
+{
+	size_t diff = presented.n ^ secret.n;
+
+	assert(secret.n > 0);
+	for (size_t i = 0; i < presented.n; i++)
+		diff |= (size_t)(unsigned char)(presented.p[i] ^ secret.p[i % secret.n]);
+	return diff == 0;
+}
+
+static bool is_token(struct server *s, struct str text)
+{
+	size_t n;
+
+	return jwt_claims(text, s->claim.claims_text, sizeof(s->claim.claims_text), &n) &&
+	       json_parse(&s->json, (char *)s->claim.claims_text, n) == JSON_OK &&
+	       json_type(&s->json, json_root(&s->json)) == JSON_OBJECT;
+}
+
+static enum presented presented(struct server *s, const struct http_request *req)
+{
+	struct str value = http_header(req, STR("authorization")), scheme = STR("bearer ");
+
+	if (str_absent(value))
+		return PRESENTED_NOTHING;
+	if (http_header_count(req, STR("authorization")) > 1 || value.n <= scheme.n ||
+	    !str_eq_nocase(str_of(value.p, scheme.n), scheme))
+		return PRESENTED_BAD;
+	value = str_of(value.p + scheme.n, value.n - scheme.n);
+	if (s->cfg->api_key.n > 0 && is_secret(value, s->cfg->api_key))
+		return PRESENTED_KEY;
+	return is_token(s, value) ? PRESENTED_TOKEN : PRESENTED_BAD;
+}
+
+static bool is_local(const struct server *s, const struct conn *c)
+{
+	static const uint8_t ipv6[16] = { [15] = 1 }, ipv4[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
+
+	return s->cfg->listeners[c->listener].is_unix || memcmp(c->peer.address, ipv6, sizeof(ipv6)) == 0 ||
+	       memcmp(c->peer.address, ipv4, sizeof(ipv4)) == 0;
+}
+
+/* Somebody else asks through whoever connected. */
+static bool is_forwarded(const struct http_request *req)
+{
+	static const struct str names[] = { STR("forwarded"), STR("via"), STR("x-real-ip") }, prefix = STR("x-forwarded-");
+
+	for (size_t i = 0; i < req->header_count; i++) {
+		struct str name = req->headers[i].name;
+
+		if (name.n > prefix.n && str_eq_nocase(str_of(name.p, prefix.n), prefix))
+			return true;
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+			if (str_eq_nocase(name, names[k]))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * No page, a page of this machine, or one that the operator named. Not enough: `*`, and being of the same host as the request:
+ * a page whose name was pointed at us (DNS rebinding) is that.
+ */
+static bool is_own_page(const struct server *s, const struct conn *c, const struct http_request *req)
+{
+	struct origin o;
+
+	switch (origin_of(req, &o)) {
+	case ORIGIN_ABSENT:
+		return true;
+	case ORIGIN_BAD:
+		return false;
+	case ORIGIN_OK:
+		break;
+	}
+	return admission_origin_allowed(s, c, req) && (origin_is_loopback(&o) || (s->cfg->origins_given && !s->cfg->origins_any));
+}
+
+enum verdict credential_check(struct server *s, const struct conn *c, const struct http_request *req, enum access access)
+{
+	enum presented p = presented(s, req);
+
+	if (p == PRESENTED_BAD)
+		return VERDICT_BAD;
+	if (access == ACCESS_FREE || p == PRESENTED_KEY)
+		return VERDICT_ALLOWED;
+	if (!is_own_page(s, c, req))
+		return VERDICT_ORIGIN;
+	if (access == ACCESS_ADMIN)
+		return s->cfg->listeners[c->listener].admin ? VERDICT_ALLOWED : VERDICT_FORBIDDEN;
+	if (is_local(s, c) && !is_forwarded(req))
+		return VERDICT_ALLOWED;
+	return p == PRESENTED_NOTHING ? VERDICT_MISSING : VERDICT_FORBIDDEN;
+}

@@ -1,0 +1,31 @@
+/*
+ * server/credential.h: what a REST request may do (CONTRACT 4): who presents the API key, and who is trusted without.
+ *
+ * With auth=trust a JWT proves nothing: one that is well-formed is passed over, and anything else that is presented and not the
+ * key is refused, so that a mistyped key is never mistaken for none.
+ */
+#ifndef SERVER_CREDENTIAL_H
+#define SERVER_CREDENTIAL_H
+
+#include "server/conn.h"
+
+struct server;
+
+enum access {
+	ACCESS_FREE,   /* health, metrics and reads */
+	ACCESS_WRITE,  /* the API key, or from this machine, not through a proxy, and not from another site's page */
+	ACCESS_ADMIN,  /* the API key, or an admin listener, and not from another site's page */
+};
+
+enum verdict {
+	VERDICT_ALLOWED,
+	VERDICT_BAD,      /* a credential was presented and is none: 401, whatever is asked */
+	VERDICT_MISSING,  /* 401 */
+	VERDICT_ORIGIN,   /* a page of another origin: 403 */
+	VERDICT_FORBIDDEN /* 403 */
+};
+
+/* Uses the server's JSON and its claim as scratch. */
+enum verdict credential_check(struct server *, const struct conn *, const struct http_request *, enum access);
+
+#endif

@@ -1,0 +1,95 @@
+#include "tool/help.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "option.h"
+
+enum { COLUMNS = 92, INDENT = 6, VALUE_NAME_BYTES = 128 };
+
+/* The words of `text` in lines of COLUMNS at most; *column is where the line stands. */
+static void print_words(const char *text, int *column)
+{
+	while (*text != '\0') {
+		int n = (int)strcspn(text, " ");
+
+		if (*column + 1 + n > COLUMNS) {
+			printf("\n%*s", INDENT, "");
+			*column = INDENT;
+		} else if (*column > INDENT) {
+			putchar(' ');
+			(*column)++;
+		}
+		printf("%.*s", n, text);
+		*column += n;
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+static void print_row(const struct option *row)
+{
+	char text[256];
+	int column = INDENT;
+
+	option_value_name(row, text, sizeof(text));
+	printf("\n  --%s %s\n%*s", row->name, text, INDENT, "");
+	print_words(row->help, &column);
+	print_words(".", &column);
+	snprintf(text, sizeof(text), "Default: %s.", row->fallback != NULL ? row->fallback : row->unset);
+	print_words(text, &column);
+	if (row->kind == OPTION_DURATION || row->kind == OPTION_COUNT)
+		print_words(row->min == 0 ? "0 disables." : "", &column);
+	if (row->env != NULL) {
+		snprintf(text, sizeof(text), "Also read from %s.", row->env);
+		print_words(text, &column);
+	}
+	putchar('\n');
+}
+
+void help_print(void)
+{
+	fputs("presenced " PRESENCED_VERSION ", a WebSocket presence server\n"
+	      "\n"
+	      "  presenced [serve] [options]   runs the server\n"
+	      "  presenced check [options]     validates the options and prints what they come to\n"
+	      "  presenced healthcheck [URL]   exits 0 when URL (the first listener of the environment, else\n"
+	      "                                http://127.0.0.1:8080; its path, if it has none, is /ready) answers 200\n"
+	      "  presenced --version, --help\n"
+	      "\n"
+	      "A flag `--some-option V` or `--some-option=V` is the environment's PRESENCED_SOME_OPTION=V and\n"
+	      "the file's `some-option = V`. Flags win over environment, environment over file. A DURATION is\n"
+	      "500ms, 5s, 1m30s, 1h or bare seconds, a SIZE bytes, 64k or 10m. Exit codes: 0 done, 1 failed,\n"
+	      "2 wrong options or an address that cannot be listened on.\n",
+	      stdout);
+	for (uint32_t i = 0; i < option_rows(); i++)
+		if (option_at(i)->kind != OPTION_NOTE)
+			print_row(option_at(i));
+}
+
+/* `|` ends a cell. */
+static void print_cell(const char *text)
+{
+	for (; *text != '\0'; text++)
+		printf(*text == '|' ? "\\|" : "%c", *text);
+}
+
+void help_print_markdown(void)
+{
+	char value[VALUE_NAME_BYTES];
+
+	puts("| option | default | also read from | what it does |\n|---|---|---|---|");
+	for (uint32_t i = 0; i < option_rows(); i++) {
+		const struct option *row = option_at(i);
+
+		if (row->kind == OPTION_NOTE)
+			continue;
+		option_value_name(row, value, sizeof(value));
+		printf("| `%s` `", row->name);
+		print_cell(value);
+		printf(row->fallback != NULL ? "` | `%s` | " : "` | %s | ", row->fallback != NULL ? row->fallback : row->unset);
+		printf(row->env != NULL ? "`%s` | " : "%s| ", row->env != NULL ? row->env : "");
+		print_cell(row->help);
+		puts(" |");
+	}
+}

@@ -1,0 +1,500 @@
+/*
+ * Invariants: a link is served by the server exactly while accepted && !server_closed; its number is the transport's handle. Every
+ * call of the server on a handle that it has closed is a fault, and so is a byte written after its shutdown.
+ */
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/state.h"
+
+enum {
+	TURNS_WITHOUT_REST_MAX = 400000, /* of one instant: beyond, the server spins */
+	FORGET_MS = 3600000,             /* all that a client leaves behind is gone by then */
+};
+
+static const int64_t wall_start_ms = INT64_C(1768392000000); /* 2026-01-14T12:00:00Z */
+
+const char *const sim_cut_names[SIM_CUTS] = { "whole", "bytes", "random", "tiny" };
+
+/* --- bytes --- */
+
+void sim_bytes_put(struct sim_bytes *b, const void *bytes, size_t n)
+{
+	if (n == 0)
+		return;
+	if (b->off + b->n + n > b->cap) {
+		if (b->n > 0)
+			memmove(b->v, b->v + b->off, b->n);
+		b->off = 0;
+	}
+	if (b->n + n > b->cap) {
+		b->cap = 2 * (b->n + n) + 64;
+		b->v = realloc(b->v, b->cap);
+		if (b->v == NULL)
+			abort();
+	}
+	memcpy(b->v + b->off + b->n, bytes, n);
+	b->n += n;
+}
+
+void sim_bytes_take(struct sim_bytes *b, size_t n)
+{
+	assert(n <= b->n);
+	b->off += n;
+	b->n -= n;
+	if (b->n == 0)
+		b->off = 0;
+}
+
+void sim_bytes_free(struct sim_bytes *b)
+{
+	free(b->v);
+	*b = (struct sim_bytes){ 0 };
+}
+
+/* --- small things --- */
+
+uint64_t sim_random(struct sim *sim)
+{
+	sim->random ^= sim->random >> 12;
+	sim->random ^= sim->random << 25;
+	sim->random ^= sim->random >> 27;
+	return sim->random * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+void sim_fault(struct sim *sim, const char *what)
+{
+	if (sim->fault[0] == '\0')
+		snprintf(sim->fault, sizeof(sim->fault), "at %lld ms: %s", (long long)sim->now.mono.ms, what);
+}
+
+static void hash(struct sim *sim, const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		sim->hash = (sim->hash ^ p[i]) * UINT64_C(0x100000001b3);
+}
+
+static struct sim_link *link_at(const struct sim *sim, int link)
+{
+	assert(link >= 0 && (uint32_t)link < sim->links_high);
+	return &sim->links[link];
+}
+
+/* --- the transport --- */
+
+static struct sim_link *served(struct sim *sim, int handle)
+{
+	struct sim_link *l = link_at(sim, handle);
+
+	if (!l->used || !l->accepted || l->server_closed)
+		sim_fault(sim, "the server used a handle that it had closed");
+	return l;
+}
+
+/* How much of `n` moves at once. */
+static size_t portion(struct sim *sim, size_t n)
+{
+	if (sim->cut == SIM_BYTES)
+		return n > 0;
+	if (sim->cut == SIM_RANDOM && n > 1 && sim_random(sim) % 4 > 0)
+		return 1 + (size_t)(sim_random(sim) % (n < 40 ? n : 40));
+	return n;
+}
+
+static ptrdiff_t transport_read(void *ctx, int handle, void *buf, size_t bytes)
+{
+	struct sim *sim = ctx;
+	struct sim_link *l = served(sim, handle);
+	size_t n = l->up.n < bytes ? l->up.n : bytes;
+
+	if (l->client_gone)
+		return TRANSPORT_GONE;
+	if (l->up.n == 0)
+		return l->client_ended ? 0 : TRANSPORT_AGAIN;
+	n = portion(sim, n);
+	memcpy(buf, sim_bytes_at(&l->up), n);
+	sim_bytes_take(&l->up, n);
+	return (ptrdiff_t)n;
+}
+
+static ptrdiff_t transport_writev(void *ctx, int handle, const struct iovec *slices, uint32_t n)
+{
+	struct sim *sim = ctx;
+	struct sim_link *l = served(sim, handle);
+	size_t room = sim->pipe_bytes > l->down.n ? sim->pipe_bytes - l->down.n : 0, done = 0;
+
+	if (l->server_shut)
+		sim_fault(sim, "bytes were written after the shutdown");
+	if (l->client_gone)
+		return TRANSPORT_GONE;
+	if (sim->cut == SIM_RANDOM)
+		room = sim_random(sim) % 4 == 0 ? 0 : portion(sim, room);
+	if (room == 0)
+		return TRANSPORT_AGAIN;
+	for (uint32_t i = 0; i < n && done < room; i++) {
+		size_t k = slices[i].iov_len < room - done ? slices[i].iov_len : room - done;
+
+		sim_bytes_put(&l->down, slices[i].iov_base, k);
+		done += k;
+	}
+	return (ptrdiff_t)done;
+}
+
+static void transport_want(void *ctx, int handle, uint32_t conn, uint32_t generation, bool readable, bool writable)
+{
+	struct sim *sim = ctx;
+	struct sim_link *l = served(sim, handle);
+
+	if (l->generation != 0 && (l->conn != conn || l->generation != generation))
+		sim_fault(sim, "interest in another connection's handle");
+	l->wants_input = readable;
+	l->wants_output = writable;
+}
+
+static void transport_shutdown(void *ctx, int handle)
+{
+	served(ctx, handle)->server_shut = true;
+}
+
+static void transport_close(void *ctx, int handle)
+{
+	struct sim_link *l = served(ctx, handle);
+
+	l->server_closed = true;
+	l->wants_input = l->wants_output = false;
+}
+
+static bool log_sink(void *ctx, const char *line, size_t n)
+{
+	const struct sim *sim = ctx;
+
+	if (sim->print_log)
+		printf("# %8lld %.*s", (long long)sim->now.mono.ms, (int)n, line);
+	return true;
+}
+
+/* --- building --- */
+
+void sim_config(struct server_config *cfg)
+{
+	static const struct listener_config listeners[] = {
+		{ .address = STR("127.0.0.1"), .port = 8080, .is_loopback = true },
+		{ .address = STR("127.0.0.1"), .port = 8081, .is_loopback = true, .admin = true },
+		{ .address = STR("127.0.0.1"), .port = 8082, .is_loopback = true, .has_dialect = true, .dialect = DIALECT_ECHO },
+		{ .address = STR("127.0.0.1"), .port = 8083, .is_loopback = true, .has_dialect = true, .dialect = DIALECT_UPPER },
+		{ .address = STR("10.0.0.1"), .port = 8080 },
+	};
+
+	*cfg = (struct server_config){
+		.offline_debounce_ms = 5000, .stale_timeout_ms = 90000, .cleanup_interval_ms = 30000, .heartbeat_interval_ms = 30000,
+		.ping_period_ms = 54000, .pong_wait_ms = 60000, .write_wait_ms = 10000, .presence_ttl_ms = 300000, .typing_ttl_ms = 5000,
+		.drain_timeout_ms = 10000, .presence_rate = 1, .message_rate = 50, .message_burst = 100, .connections_max = 48,
+		.connections_per_user_max = 16, .subscriptions_per_connection_max = 128, .fragments_max = 1024, .client_buffer_messages = 256,
+		.client_buffer_bytes = 1u << 20, .slow_consumer = SLOW_DROP, .audience = AUDIENCE_ALL, .service_name = STR("presence"),
+		.node_id = STR("sim"), .log_level = LOG_DEBUG,
+		.listener_count = sizeof(listeners) / sizeof(listeners[0]),
+	};
+	memcpy(cfg->listeners, listeners, sizeof(listeners));
+	for (int d = 0; d < DIALECT_COUNT; d++)
+		cfg->message_bytes_max[d] = 65536;
+	cfg->message_bytes_max[DIALECT_DOTTED] = 262144;
+}
+
+static size_t measure(const struct sim *sim)
+{
+	void *scratch = calloc(1, server_scratch_bytes());
+	size_t total;
+
+	if (scratch == NULL)
+		return 0;
+	total = server_measure(&sim->cfg, scratch).total;
+	free(scratch);
+	return total;
+}
+
+bool sim_start(struct sim *sim, uint64_t seed)
+{
+	const struct transport transport = {
+		.ctx = sim, .read = transport_read, .writev = transport_writev, .want = transport_want, .shutdown = transport_shutdown,
+		.close = transport_close,
+	};
+	struct server_seed random = { { 0 } };
+	struct region r;
+
+	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	for (int i = 0; i < 4; i++)
+		random.random[i] = sim_random(sim);
+	sim->hash = UINT64_C(0xcbf29ce484222325);
+	sim->now = (struct now){ { 0 }, { wall_start_ms } };
+	if (sim->pipe_bytes == 0)
+		sim->pipe_bytes = sim->cut == SIM_TINY ? SIM_TINY_BYTES : SIM_PIPE_BYTES;
+	sim->links = calloc(SIM_LINKS_MAX, sizeof(*sim->links));
+	sim->mem_bytes = measure(sim);
+	sim->unaligned = calloc(1, sim->mem_bytes + REGION_ALIGN);
+	if (sim->links == NULL || sim->mem_bytes == 0 || sim->unaligned == NULL)
+		return false;
+	sim->mem = sim->unaligned + (REGION_ALIGN - (uintptr_t)sim->unaligned % REGION_ALIGN) % REGION_ALIGN;
+	region_init(&r, sim->mem, sim->mem_bytes);
+	sim->server = server_new(&sim->cfg, &r, &transport, log_sink, sim, &random, sim->now);
+	if (sim->server == NULL)
+		return false;
+	if (region_used(&r) != sim->mem_bytes)
+		sim_fault(sim, "server_measure() and server_new() disagree");
+	return true;
+}
+
+void sim_stop(struct sim *sim)
+{
+	struct region r;
+
+	for (uint32_t i = 0; i < sim->links_high; i++) {
+		sim_bytes_free(&sim->links[i].up);
+		sim_bytes_free(&sim->links[i].down);
+	}
+	if (sim->unaligned != NULL) {
+		region_init(&r, sim->mem, sim->mem_bytes);
+		region_end(&r);
+	}
+	free(sim->unaligned);
+	free(sim->links);
+	*sim = (struct sim){ .drink = NULL };
+}
+
+/* --- the client's end of a link --- */
+
+int sim_connect(struct sim *sim, uint32_t listener, const struct peer *peer)
+{
+	static const struct peer loopback = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1 }, 4000 };
+	uint32_t i = 0;
+
+	while (i < sim->links_high && sim->links[i].used)
+		i++;
+	if (i == SIM_LINKS_MAX)
+		return -1;
+	if (i == sim->links_high)
+		sim->links_high++;
+	sim->links[i] = (struct sim_link){
+		.used = true, .wants_input = true, .listener = listener, .peer = peer == NULL ? loopback : *peer,
+		.up = sim->links[i].up, .down = sim->links[i].down,
+	};
+	return (int)i;
+}
+
+void sim_send(struct sim *sim, int link, const void *bytes, size_t n)
+{
+	struct sim_link *l = link_at(sim, link);
+
+	if (!l->server_closed && !l->client_ended && !l->client_gone)
+		sim_bytes_put(&l->up, bytes, n);
+}
+
+void sim_end(struct sim *sim, int link)
+{
+	link_at(sim, link)->client_ended = true;
+}
+
+void sim_drop(struct sim *sim, int link)
+{
+	struct sim_link *l = link_at(sim, link);
+
+	l->client_ended = l->client_gone = true;
+	sim_bytes_take(&l->up, l->up.n);
+	sim_bytes_take(&l->down, l->down.n);
+}
+
+size_t sim_receive(struct sim *sim, int link, void *buf, size_t n)
+{
+	struct sim_link *l = link_at(sim, link);
+	struct {
+		int64_t at_ms;
+		int64_t link;
+	} where = { sim->now.mono.ms, link };
+
+	if (n > l->down.n)
+		n = l->down.n;
+	if (n == 0)
+		return 0;
+	memcpy(buf, sim_bytes_at(&l->down), n);
+	sim_bytes_take(&l->down, n);
+	hash(sim, &where, sizeof(where));
+	hash(sim, buf, n);
+	return n;
+}
+
+bool sim_at_end(const struct sim *sim, int link)
+{
+	const struct sim_link *l = link_at(sim, link);
+
+	return l->down.n == 0 && (l->server_shut || l->server_closed);
+}
+
+/* --- the loop --- */
+
+static bool accept_pending(struct sim *sim)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < sim->links_high; i++) {
+		struct sim_link *l = &sim->links[i];
+
+		if (!l->used || l->accepted || !server_can_accept(sim->server))
+			continue;
+		l->accepted = any = true;
+		l->conn = server_accept(sim->server, (int)i, l->listener, &l->peer, &l->generation);
+		if (l->conn == CONN_NONE)
+			l->server_closed = true;
+	}
+	return any;
+}
+
+/* What epoll would tell of the link, level-triggered. */
+static bool serve(struct sim *sim, struct sim_link *l)
+{
+	bool readable, hangup, any = false;
+
+	if (!l->used || !l->accepted || l->server_closed)
+		return false;
+	if (l->wants_output && (l->client_gone || l->down.n < sim->pipe_bytes)) {
+		server_output(sim->server, l->conn, l->generation);
+		any = true;
+	}
+	if (l->server_closed)
+		return any;
+	readable = l->up.n > 0 || l->client_ended;
+	hangup = l->client_gone || (l->client_ended && l->server_shut);
+	if (l->wants_input && readable)
+		server_input(sim->server, l->conn, l->generation);
+	else if (hangup)
+		server_hangup(sim->server, l->conn, l->generation);
+	else
+		return any;
+	return true;
+}
+
+static void check(struct sim *sim)
+{
+	if (!server_valid(sim->server))
+		sim_fault(sim, "server_valid() says no");
+	for (uint32_t i = 0; i < sim->links_high; i++) {
+		struct sim_link *l = &sim->links[i];
+
+		if (l->used && l->accepted && l->server_closed && (l->client_gone || (l->client_ended && l->down.n == 0))) {
+			l->used = false;
+			sim_bytes_take(&l->up, l->up.n);
+			sim_bytes_take(&l->down, l->down.n);
+		}
+	}
+}
+
+/* One turn as in net/loop.c. True: there is, or may be, more to do at once. */
+static bool turn(struct sim *sim)
+{
+	uint32_t first = sim->cut == SIM_RANDOM && sim->links_high > 0 ? (uint32_t)(sim_random(sim) % sim->links_high) : 0;
+	bool any, more;
+
+	sim->turns++;
+	server_begin_turn(sim->server, sim->now);
+	any = accept_pending(sim);
+	for (uint32_t i = 0; i < sim->links_high; i++)
+		any |= serve(sim, &sim->links[(first + i) % sim->links_high]);
+	more = server_end_turn(sim->server, true);
+	server_turn_took(sim->server, 1);
+	if (sim->check_turns)
+		check(sim);
+	return any || more;
+}
+
+void sim_settle(struct sim *sim)
+{
+	bool any = true;
+
+	if (sim->frozen)
+		return;
+	for (int turns = 0; any && sim->fault[0] == '\0'; turns++) {
+		any = turn(sim);
+		if (sim->drink != NULL)
+			any |= sim->drink(sim->drink_ctx);
+		any |= server_deadline(sim->server).ms <= sim->now.mono.ms;
+		if (turns == TURNS_WITHOUT_REST_MAX)
+			sim_fault(sim, "the server does not come to rest");
+	}
+	check(sim);
+}
+
+static void clocks_to(struct sim *sim, int64_t mono_ms)
+{
+	assert(mono_ms >= sim->now.mono.ms);
+	sim->now.wall.ms += mono_ms - sim->now.mono.ms;
+	sim->now.mono.ms = mono_ms;
+}
+
+void sim_advance(struct sim *sim, int64_t ms)
+{
+	while (!sim->frozen && sim->fault[0] == '\0') {
+		int64_t next = server_deadline(sim->server).ms;
+
+		if (next > ms)
+			break;
+		clocks_to(sim, next > sim->now.mono.ms ? next : sim->now.mono.ms + 1);
+		sim_settle(sim);
+	}
+	if (ms > sim->now.mono.ms)
+		clocks_to(sim, ms);
+	sim_settle(sim);
+}
+
+void sim_step_wall(struct sim *sim, int64_t ms)
+{
+	sim->now.wall.ms += ms;
+}
+
+/* --- leaks --- */
+
+struct sim_levels sim_levels(const struct sim *sim)
+{
+	const struct server *s = sim->server;
+	struct engine_stats e;
+	struct sim_levels l = {
+		.cells = pool_used(&s->frames.cells), .blocks = pool_used(&s->frames.blocks), .nodes = pool_used(&s->nodes),
+		.loans = pool_used(&s->intake.loans), .addresses = pool_used(&s->address_cells), .connections = s->metrics.connections,
+	};
+
+	for (int i = 0; i < INTAKE_CLASSES; i++)
+		l.intake[i] = pool_used(&s->intake.pools[i]);
+	engine_stats(s->engine, &e);
+	l.links = e.links;
+	l.users_online = e.users_online;
+	l.users_known = e.users_known;
+	l.devices = e.devices;
+	l.rooms = e.rooms;
+	l.subscriptions = e.subscriptions;
+	l.watches = e.watches;
+	l.typing = e.typing;
+	l.calls = e.calls;
+	return l;
+}
+
+void sim_leave_all(struct sim *sim)
+{
+	static const struct sim_levels nothing;
+	struct sim_levels left;
+
+	sim->frozen = false;
+	for (uint32_t i = 0; i < sim->links_high; i++)
+		if (sim->links[i].used && sim->links[i].accepted)
+			sim_drop(sim, (int)i);
+	sim_settle(sim);
+	sim_advance(sim, sim->now.mono.ms + FORGET_MS);
+	left = sim_levels(sim);
+	left.users_known = 0; /* remembered until their place is needed */
+	if (memcmp(&left, &nothing, sizeof(left)) != 0)
+		sim_fault(sim, "everybody left, and something was not given back");
+	for (uint32_t i = 0; i < sim->links_high; i++)
+		if (sim->links[i].used && sim->links[i].accepted)
+			sim_fault(sim, "everybody left, and a handle was not closed");
+}

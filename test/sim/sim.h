@@ -1,0 +1,129 @@
+/*
+ * test/sim/sim.h: a world of one server: its transport is memory pipes, its clocks are two numbers, its randomness is a seed. No
+ * thread, no socket, no sleep: the whole server runs in here as in net/loop.c, and the same seed gives the same bytes at the same
+ * milliseconds.
+ *
+ * A link is one TCP connection, seen from the client: bytes up, bytes down, an end, a reset. What speaks on it is in client.h.
+ *
+ *	sim_config(&sim.cfg); ...change options...; sim_start(&sim, seed);
+ *	int a = sim_connect(&sim, 0, NULL);
+ *	sim_send(&sim, a, request, n);
+ *	sim_settle(&sim);               now everything that had to happen at this instant has
+ *	sim_advance(&sim, 5000);        and now everything until 5 s after the start
+ */
+#ifndef TEST_SIM_SIM_H
+#define TEST_SIM_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/server.h"
+
+enum {
+	SIM_LINKS_MAX = 4096,
+	SIM_PIPE_BYTES = 65536, /* what the kernel would hold for a client that does not read */
+	SIM_TINY_BYTES = 7,
+};
+
+/* How bytes travel. Whatever it is, clients must hear the same. */
+enum sim_cut {
+	SIM_WHOLE,  /* a read gives all there is */
+	SIM_BYTES,  /* a read gives one byte */
+	SIM_RANDOM, /* reads and writes take some, or none for now; turns serve the links in any order */
+	SIM_TINY,   /* the pipe to a client holds SIM_TINY_BYTES */
+	SIM_CUTS
+};
+
+extern const char *const sim_cut_names[SIM_CUTS];
+
+struct sim_bytes {
+	uint8_t *v;
+	size_t n, off, cap; /* v[off, off + n) */
+};
+
+void sim_bytes_put(struct sim_bytes *, const void *bytes, size_t n);
+void sim_bytes_take(struct sim_bytes *, size_t n);
+void sim_bytes_free(struct sim_bytes *);
+
+static inline uint8_t *sim_bytes_at(const struct sim_bytes *b)
+{
+	return b->v + b->off;
+}
+
+struct sim_link {
+	bool used, accepted;
+	struct sim_bytes up, down;
+	bool client_ended;  /* no more comes up: FIN */
+	bool client_gone;   /* reset */
+	bool server_shut, server_closed;
+	bool wants_input, wants_output;
+	uint32_t listener, conn, generation;
+	struct peer peer;
+};
+
+/* What the server holds of each pool. */
+struct sim_levels {
+	uint32_t cells, blocks, nodes, intake[3], loans, addresses, connections;
+	uint32_t links, users_online, users_known, devices, rooms, subscriptions, watches, typing, calls;
+};
+
+struct sim {
+	struct server_config cfg;
+	struct server *server;
+	char *mem, *unaligned;
+	size_t mem_bytes;
+	struct now now;
+	uint64_t random;
+	enum sim_cut cut;
+	size_t pipe_bytes;
+	bool frozen;            /* the process is stopped: nothing is read, no timer runs */
+	bool check_turns;       /* server_valid() after every turn, not only when all is quiet */
+	struct sim_link *links; /* [SIM_LINKS_MAX] */
+	uint32_t links_high;
+	uint64_t turns, hash;   /* of all that went down, where and when */
+	char fault[160];        /* the first broken promise; "" */
+	/* The clients read what came, and answer. True: something was done. */
+	bool (*drink)(void *ctx);
+	void *drink_ctx;
+	bool print_log;
+};
+
+/* Small tables and the contract's defaults. Listeners: 0 plain on loopback, 1 admin, 2 echo, 3 upper, 4 plain on another address. */
+void sim_config(struct server_config *);
+
+/* Builds the server from sim->cfg at mono 0, wall 2026-01-14T12:00:00Z. False: it does not fit or does not build. */
+bool sim_start(struct sim *, uint64_t seed);
+
+/* Frees everything; the struct may be started again after sim_config(). */
+void sim_stop(struct sim *);
+
+uint64_t sim_random(struct sim *);
+void sim_fault(struct sim *, const char *what);
+
+/* A new connection: the number of its link, -1 when there are too many. It is accepted in the next turn. `peer` NULL: 127.0.0.1. */
+int sim_connect(struct sim *, uint32_t listener, const struct peer *peer);
+void sim_send(struct sim *, int link, const void *bytes, size_t n);
+void sim_end(struct sim *, int link);  /* half-close */
+void sim_drop(struct sim *, int link); /* reset: what was under way is lost */
+
+/* Up to n bytes that came down; 0: none. */
+size_t sim_receive(struct sim *, int link, void *buf, size_t n);
+/* All that came was read, and no more will come. */
+bool sim_at_end(const struct sim *, int link);
+
+/* Turns until nothing is left to do at this instant. */
+void sim_settle(struct sim *);
+
+/* Lets time pass up to `ms` after the start, from deadline to deadline, and settles at each. */
+void sim_advance(struct sim *, int64_t ms);
+
+/* Steps the wall clock alone. */
+void sim_step_wall(struct sim *, int64_t ms);
+
+struct sim_levels sim_levels(const struct sim *);
+
+/* All links dropped and time passed: sim->fault says what was not given back. */
+void sim_leave_all(struct sim *);
+
+#endif
