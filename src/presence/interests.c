@@ -240,9 +240,27 @@ static bool link_valid(const struct engine *e, uint32_t conn, uint32_t *seen, ui
 	return n == l->interest_count;
 }
 
+/* No room twice, no more than a link may have. */
+static bool haunts_valid(const struct engine *e, uint32_t user, uint32_t *haunts)
+{
+	const struct profile *p = users_profile(&e->users, users_at(&e->users, user));
+	uint32_t n = 0, before;
+
+	if (p == NULL)
+		return true;
+	for (uint32_t i = list_first(&p->haunts); i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
+		const struct interest *it = interests_at(&e->interests, i);
+
+		if (it->kind != INTEREST_HAUNT || it->conn != user || !haunts_room(e, p, it->target, &before) || before != n++)
+			return false;
+	}
+	*haunts += n;
+	return n <= e->config.subscriptions_per_connection_max;
+}
+
 bool interests_valid(const struct engine *e)
 {
-	uint32_t seen = 0, indexed = 0, refs = 0, cursor = 0;
+	uint32_t seen = 0, indexed = 0, refs = 0, cursor = 0, haunts = 0;
 
 	for (uint32_t conn = 0; conn < e->links.max; conn++)
 		if (links_live(&e->links, conn) ? !link_valid(e, conn, &seen, &indexed) : e->links.v[conn].interest_count != 0)
@@ -256,10 +274,11 @@ bool interests_valid(const struct engine *e)
 	}
 	cursor = 0;
 	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE; i = map_next(&e->users.by_id, &cursor)) {
-		if (!receivers_valid(&e->chunks, &users_at(&e->users, i)->watchers))
+		if (!receivers_valid(&e->chunks, &users_at(&e->users, i)->watchers) || !haunts_valid(e, i, &haunts))
 			return false;
 		refs += users_at(&e->users, i)->watchers.count;
 	}
-	return indexed == map_count(&e->interests.by_link_and_target) && seen + e->interests.haunts == pool_used(&e->interests.cells) &&
+	return haunts == e->interests.haunts && indexed == map_count(&e->interests.by_link_and_target) &&
+	       seen + haunts == pool_used(&e->interests.cells) &&
 	       refs == pool_used(&e->interests.cells) && pool_used(&e->rooms.cells) == map_count(&e->rooms.by_id);
 }

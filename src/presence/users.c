@@ -380,15 +380,26 @@ static bool user_valid(const struct users *us, uint32_t i)
 	return u->override == STATUS_INVISIBLE || (p->custom == p->shown_custom && p->metadata == p->shown_metadata);
 }
 
+/* Cells of texts that a profile holds. */
+static uint32_t texts_held(const struct profile *p)
+{
+	uint32_t n = p->custom != STRREF_NONE;
+
+	n += p->metadata != STRREF_NONE;
+	n += p->shown_custom != STRREF_NONE && p->shown_custom != p->custom;
+	return n + (p->shown_metadata != STRREF_NONE && p->shown_metadata != p->metadata);
+}
+
 bool users_valid(const struct users *us)
 {
-	uint32_t cursor = 0, listed = 0, idle = 0, present = 0;
+	uint32_t cursor = 0, listed = 0, idle = 0, present = 0, texts = 0;
 
 	for (uint32_t i = map_next(&us->by_id, &cursor); i != MAP_NONE; i = map_next(&us->by_id, &cursor)) {
 		if (!user_valid(us, i))
 			return false;
 		listed += (users_at(us, i)->flags & USER_LISTED) != 0;
 		present += (users_at(us, i)->flags & USER_PRESENT) != 0;
+		texts += users_profile(us, users_at(us, i)) != NULL ? texts_held(users_profile(us, users_at(us, i))) : 0;
 	}
 	for (uint32_t i = list_first(&us->idle); i != POOL_NONE; i = list_next(&us->cells, USERS_OF_IDLE, i))
 		if ((users_at(us, i)->flags & USER_IDLE) == 0 || ++idle > pool_used(&us->cells))
@@ -396,6 +407,6 @@ bool users_valid(const struct users *us)
 	for (uint32_t at = 1; at < us->roster_count; at++)
 		if (str_cmp(users_id(us, us->roster[at - 1]), users_id(us, us->roster[at])) >= 0)
 			return false;
-	return listed == us->roster_count && present == us->present && pool_used(&us->cells) == map_count(&us->by_id) &&
+	return listed == us->roster_count && texts == strpool_used(&us->texts) && present == us->present && pool_used(&us->cells) == map_count(&us->by_id) &&
 	       pool_valid(&us->cells) && pool_valid(&us->profiles) && map_valid(&us->by_id);
 }
