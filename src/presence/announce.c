@@ -112,9 +112,9 @@ static void skip_informed(const struct engine *e, const struct user *u)
 			tell_skip(e, conn);
 	if ((u->flags & USER_PENDING) == 0 || u->changed == e->snapshots)
 		return;
-	while ((c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
+	while ((c = receivers_next(&e->chunks, &e->hearers, &walk, &n)) != NULL)
 		for (uint32_t i = 0; i < n; i++)
-			if ((c->mask[i] & TOPIC_PRESENCE) != 0 && snapshot_after(links_at(&e->links, c->conn[i])->snapshot, u->changed))
+			if (snapshot_after(links_at(&e->links, c->conn[i])->snapshot, u->changed))
 				tell_skip(e, c->conn[i]);
 	walk = (struct receivers_walk){ 0 };
 	while ((u->flags & USER_SEEN) != 0 && (c = receivers_next(&e->chunks, &u->watchers, &walk, &n)) != NULL)
@@ -140,7 +140,7 @@ static void tell_audience(const struct engine *e, uint32_t user)
 	const struct user *u = users_at(&e->users, user);
 	const struct profile *p = users_profile(&e->users, u);
 
-	tell_receivers(e, &e->all, TOPIC_PRESENCE);
+	tell_receivers(e, &e->hearers, TOPIC_PRESENCE);
 	tell_receivers(e, &u->watchers, TOPIC_PRESENCE);
 	if (!e->config.audience_rooms)
 		return;
@@ -161,7 +161,7 @@ bool announce_reaches_own(const struct engine *e, uint32_t conn)
 	const struct user *u = users_at(&e->users, l->user);
 	uint32_t watch = interests_find(e, conn, INTEREST_USER, l->user);
 
-	if (own_apart(u) || (l->flags & LINK_HEARS) != 0 || (*receivers_mask(&e->chunks, l->all_pos) & TOPIC_PRESENCE) != 0)
+	if (own_apart(u) || (l->flags & LINK_HEARS) != 0 || (interests_topics(e, conn) & TOPIC_PRESENCE) != 0)
 		return true;
 	return watch != MAP_NONE && (*interests_mask(e, watch) & TOPIC_PRESENCE) != 0;
 }

@@ -36,7 +36,8 @@ static void init_chunks(struct engine *e, struct region *r)
 {
 	const struct engine_config *c = &e->config;
 	uint64_t lists = (uint64_t)c->rooms_max + c->users_max;
-	uint64_t chunks = receivers_chunks_max(c->connections_max, 1) + receivers_chunks_max(c->subscriptions_max, lists);
+	uint64_t chunks = 2 * receivers_chunks_max(c->connections_max, 1) +
+	                  receivers_chunks_max(c->subscriptions_max, lists);
 
 	pool_init(&e->chunks, r, sizeof(struct receivers_chunk), (uint32_t)chunks);
 }
@@ -380,7 +381,7 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
 
 static bool links_valid(const struct engine *e)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, hearers = 0;
 
 	for (uint32_t conn = 0; conn < e->links.max; conn++) {
 		const struct link *l = links_at(&e->links, conn);
@@ -390,8 +391,14 @@ static bool links_valid(const struct engine *e)
 		count++;
 		if (receivers_conn(&e->chunks, l->all_pos) != conn || receivers_back(&e->chunks, l->all_pos) != conn)
 			return false;
+		if ((interests_topics(e, conn) & TOPIC_PRESENCE) == 0)
+			continue;
+		hearers++;
+		if (receivers_conn(&e->chunks, l->hearer_pos) != conn || receivers_back(&e->chunks, l->hearer_pos) != conn)
+			return false;
 	}
-	return count == e->links.count && count == e->all.count && receivers_valid(&e->chunks, &e->all);
+	return count == e->links.count && count == e->all.count && hearers == e->hearers.count &&
+	       receivers_valid(&e->chunks, &e->all) && receivers_valid(&e->chunks, &e->hearers);
 }
 
 /* A user's links and devices, counted one by one, are what the record says; and what waits has its timer. */

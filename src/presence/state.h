@@ -36,7 +36,8 @@ struct engine {
 	struct typings typings;
 	struct calls calls;
 
-	struct receivers all;   /* every link; mask: what it hears that is not of a room */
+	struct receivers all;     /* every link; mask: what it hears that is not of a room */
+	struct receivers hearers; /* those of them with TOPIC_PRESENCE: a change costs nothing where nobody listens */
 	uint32_t snapshots;     /* lists of presence shown so far; see announce.h */
 
 	struct timer sweep_timer, roster_timer;

@@ -126,7 +126,8 @@ static void link_up(struct engine *e, uint32_t conn, uint32_t user, uint32_t dev
 	links_push(&e->links, &u->link_plus1, conn);
 	u->links++;
 	devices_at(&e->devices, device)->links_away += 2;
-	links_at(&e->links, conn)->all_pos = receivers_add(&e->chunks, &e->all, conn, conn, mask);
+	links_at(&e->links, conn)->all_pos = receivers_add(&e->chunks, &e->all, conn, conn, 0);
+	interests_set_topics(e, conn, mask);
 }
 
 static void link_down(struct engine *e, uint32_t conn)
@@ -135,6 +136,7 @@ static void link_down(struct engine *e, uint32_t conn)
 	struct user *u = users_at(&e->users, l->user);
 	uint32_t moved;
 
+	interests_set_topics(e, conn, 0);
 	if (receivers_remove(&e->chunks, &e->all, l->all_pos, &moved))
 		links_at(&e->links, moved)->all_pos = l->all_pos;
 	links_remove(&e->links, &u->link_plus1, conn);

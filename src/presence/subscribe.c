@@ -83,7 +83,7 @@ static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd
 		of_room |= TOPIC_ROOM_PRESENCE;
 	if (wants_users(cmd))
 		of_link &= (uint8_t)~TOPIC_PRESENCE;
-	*receivers_mask(&e->chunks, l->all_pos) |= of_link;
+	interests_set_topics(e, conn, interests_topics(e, conn) | of_link);
 	for (uint32_t i = 0; wants_room(cmd) && i < cmd->subscription.rooms.n; i++) {
 		uint32_t room = rooms_find(&e->rooms, cmd->subscription.rooms.v[i]);
 
@@ -215,6 +215,6 @@ void subscribe_undo_command(struct engine *e, uint32_t conn, const struct comman
 		leave_all_users(e, conn);
 	if (wants_users(cmd))
 		of_link &= (uint8_t)~TOPIC_PRESENCE;
-	*receivers_mask(&e->chunks, links_at(&e->links, conn)->all_pos) &= (uint8_t)~of_link;
+	interests_set_topics(e, conn, interests_topics(e, conn) & (uint8_t)~of_link);
 	tell_done(e, conn, cmd, EV_UNSUBSCRIBED, now);
 }
