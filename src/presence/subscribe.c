@@ -1,8 +1,8 @@
 /*
  * presence/subscribe.c: see subscribe.h.
  *
- * A subscription is made in two passes: the first makes what interests are missing, with empty masks, and can be undone by
- * removing the newest ones of the link; the second sets masks and cannot fail.
+ * A subscription is made in two passes: the first makes what interests are missing, with empty masks, and can
+ * be undone by removing the newest ones of the link; the second sets masks and cannot fail.
  */
 #include "presence/subscribe.h"
 
@@ -90,7 +90,8 @@ static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd
 		*interests_mask(e, interests_find(e, conn, INTEREST_ROOM, room)) |= of_room;
 	}
 	for (uint32_t i = 0; wants_users(cmd) && i < cmd->subscription.users.n; i++) {
-		uint32_t watch = interests_find(e, conn, INTEREST_USER, users_find(&e->users, cmd->subscription.users.v[i]));
+		uint32_t watch = interests_find(e, conn, INTEREST_USER,
+						users_find(&e->users, cmd->subscription.users.v[i]));
 
 		*interests_mask(e, watch) |= TOPIC_PRESENCE;
 		announce_seen(e, watch);
@@ -99,11 +100,14 @@ static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd
 
 /* --- answers --- */
 
-static void tell_done(const struct engine *e, uint32_t conn, const struct command *cmd, enum event_type type, struct now now)
+static void tell_done(const struct engine *e, uint32_t conn, const struct command *cmd, enum event_type type,
+		      struct now now)
 {
 	struct event ev = {
-		.type = type, .command = cmd->type, .reply_to = cmd->reply_to, .topics = cmd->subscription.topics,
-		.rooms = cmd->subscription.rooms, .users = cmd->subscription.users, .users_given = cmd->subscription.users_given,
+		.type = type, .command = cmd->type, .reply_to = cmd->reply_to,
+		.topics = cmd->subscription.topics,
+		.rooms = cmd->subscription.rooms, .users = cmd->subscription.users,
+		.users_given = cmd->subscription.users_given,
 		.kind = cmd->subscription.kind, .rooms_listed = cmd->subscription.rooms_listed,
 	};
 
