@@ -458,6 +458,47 @@ static bool fit_connections(struct options *o, uint64_t descriptors_max)
 	return fail_at(o, row, why);
 }
 
+/* The most connections, below what `config` says, whose memory fits; 0: not even one's does. Memory grows with connections. */
+static uint32_t connections_fitting(struct server_config *config, const struct options_world *world)
+{
+	uint32_t written = config->connections_max, fits = 0, too_many = written;
+
+	while (too_many - fits > 1) {
+		config->connections_max = fits + (too_many - fits) / 2;
+		if (world->memory_of(world->ctx, config) <= world->memory_max)
+			fits = config->connections_max;
+		else
+			too_many = config->connections_max;
+	}
+	config->connections_max = written;
+	return fits;
+}
+
+static bool fit_memory(struct options *o, const struct options_world *world)
+{
+	uint32_t row = option_by_flag(STR("max-connections")), fits;
+	uint64_t needed;
+	char why[OPTION_WHY_BYTES];
+
+	if (world->memory_max == UINT64_MAX)
+		return true;
+	needed = world->memory_of(world->ctx, &o->config);
+	if (needed <= world->memory_max)
+		return true;
+	fits = o->state[row].source == OPTION_DEFAULT ? connections_fitting(&o->config, world) : 0;
+	if (fits > 0) {
+		warn(o, "max-connections is %" PRIu32 ", not %" PRIu32 ": more could need more than the %" PRIu64 " MiB of memory that "
+		     "this process may use", fits, o->config.connections_max, world->memory_max >> 20);
+		o->config.connections_max = fits;
+		o->connections_lowered = true;
+		return true;
+	}
+	snprintf(why, sizeof(why), "%" PRIu32 " could need %" PRIu64 " MiB of memory, and this process may use %" PRIu64 " MiB; a smaller "
+	         "max-message-size or client-buffer needs less", o->config.connections_max, (needed + 1048575) >> 20,
+	         world->memory_max >> 20);
+	return fail_at(o, row, why);
+}
+
 static void draw_node_id(struct options *o, uint64_t random)
 {
 	o->node_id_drawn = str_eq(o->config.node_id, STR("random"));
@@ -487,7 +528,8 @@ static bool finish(struct options *o, const struct options_world *world)
 		o->config.command_rate_any |= o->config.command_rate[i] > 0;
 	draw_node_id(o, world->random);
 	check_pings(o);
-	return read_api_key(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max);
+	return read_api_key(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max) &&
+	       fit_memory(o, world);
 }
 
 bool options_load(struct options *o, const struct options_world *world, char *const *args, char *const *env)

@@ -37,7 +37,7 @@ struct options {
 	enum auth auth;
 	struct str user, api_key_path, config_path; /* absent: not given; user always is */
 	bool node_id_drawn;             /* node-id is `random` */
-	bool connections_lowered;       /* max-connections: by the descriptor limit */
+	bool connections_lowered;       /* max-connections: to what the machine's limits allow */
 	struct str notes[OPTIONS_ROWS_MAX]; /* values that are accepted and correspond to nothing, by row */
 	struct option_state state[OPTIONS_ROWS_MAX];
 	uint32_t warning_bytes;
@@ -53,6 +53,8 @@ struct options_world {
 	const char *(*read_file)(void *ctx, struct str path, char *out, size_t cap, size_t *n);
 	void *ctx;
 	uint64_t descriptors_max;       /* RLIMIT_NOFILE */
+	uint64_t memory_max;            /* bytes that this process may use (a control group's limit); UINT64_MAX: as many as there are */
+	uint64_t (*memory_of)(void *ctx, const struct server_config *); /* bytes that a server so configured may come to use */
 	uint64_t random;                /* for a node-id */
 };
 

@@ -21,7 +21,7 @@ static void print_row(const struct options *o, uint32_t row)
 	if (option->kind == OPTION_NOTE)
 		note = option->help;
 	else if (option->kind == OPTION_COUNT && option->at == offsetof(struct options, config.connections_max) && o->connections_lowered)
-		note = "lowered to the descriptor limit";
+		note = "lowered to what this process may use";
 	else if (option->at == offsetof(struct options, api_key_path) && !str_absent(o->api_key_path))
 		note = "the key is not shown";
 	if (option->at == offsetof(struct options, config.node_id) && o->node_id_drawn) {

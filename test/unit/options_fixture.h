@@ -7,7 +7,7 @@
 
 struct fixture {
 	struct str config, key; /* absent: no such file */
-	uint64_t descriptors_max;
+	uint64_t descriptors_max, memory_max; /* memory_max 0: no limit */
 };
 
 static inline const char *fixture_read(void *ctx, struct str path, char *out, size_t cap, size_t *n)
@@ -24,9 +24,19 @@ static inline const char *fixture_read(void *ctx, struct str path, char *out, si
 	return NULL;
 }
 
+/* 1 MiB, and 1 KiB a connection. */
+static inline uint64_t fixture_memory_of(void *ctx, const struct server_config *c)
+{
+	(void)ctx;
+	return 1048576 + 1024 * (uint64_t)c->connections_max;
+}
+
 static inline bool fixture_load(struct options *o, struct fixture *f, char *const *args, char *const *env)
 {
-	struct options_world w = { .read_file = fixture_read, .ctx = f, .descriptors_max = f->descriptors_max, .random = 0xabcdef };
+	struct options_world w = {
+		.read_file = fixture_read, .ctx = f, .descriptors_max = f->descriptors_max, .memory_of = fixture_memory_of,
+		.memory_max = f->memory_max == 0 ? UINT64_MAX : f->memory_max, .random = 0xabcdef,
+	};
 
 	memset(o, 0, sizeof(*o));
 	return options_load(o, &w, args, env);
