@@ -78,13 +78,15 @@ static uint64_t limit_in(const char *directory, const char *file)
 	size_t n = 0;
 	int bytes = snprintf(path, sizeof(path), "%s/%s", directory, file);
 
-	if (bytes <= 0 || (size_t)bytes >= sizeof(path) || read_file(NULL, str_of(path, (size_t)bytes), text, sizeof(text), &n) != NULL)
+	if (bytes <= 0 || (size_t)bytes >= sizeof(path) ||
+	    read_file(NULL, str_of(path, (size_t)bytes), text, sizeof(text), &n) != NULL)
 		return UINT64_MAX;
 	n -= n > 0 && text[n - 1] == '\n';
 	return units_count(str_of(text, n), &limit) ? limit : UINT64_MAX;
 }
 
-/* Where this process's control group (version 2) is: `0::/PATH` in /proc; without that the container's root has to do. */
+/* Where this process's control group (version 2) is: `0::/PATH` in /proc; without that the container's root
+ * has to do. */
 static void group_directory(char out[GROUP_BYTES_MAX])
 {
 	char text[GROUP_BYTES_MAX - sizeof(GROUPS)], *end;
@@ -133,7 +135,10 @@ static uint64_t memory_of(void *ctx, const struct server_config *config)
 struct options_world world_open(void)
 {
 	struct options_world w = {
-		.read_file = read_file, .descriptors_max = descriptors_max(), .memory_max = memory_max(), .memory_of = memory_of,
+		.read_file = read_file,
+		.descriptors_max = descriptors_max(),
+		.memory_max = memory_max(),
+		.memory_of = memory_of,
 	};
 
 	if (!machine_random(&w.random, sizeof(w.random)))
