@@ -52,8 +52,8 @@ struct options {
 };
 
 struct options_world {
-	/* Reads a whole file into out[0, cap). NULL, or why not ("No such file or directory"); that it has more
-	 * than `cap` bytes is a reason. */
+	/* Reads a whole file into out[0, cap). NULL, or why not ("No such file or directory"); that it has
+	 * more than `cap` bytes is a reason. */
 	const char *(*read_file)(void *ctx, struct str path, char *out, size_t cap, size_t *n);
 	void *ctx;
 	uint64_t descriptors_max;       /* RLIMIT_NOFILE */
