@@ -284,7 +284,7 @@ static void table(void)
 		a = ask(r->listener, r->peer == NULL ? &loopback : r->peer, r->method, r->target, r->headers, r->body);
 		if (!tap_ok(matches(r, &a), "%s %s", r->clause, r->name))
 			printf("# %s# %s\n", a.head, a.body);
-		if (a.status != 0 && !engine_valid(world.s->engine))
+		if (a.status != 0 && !server_valid(world.s))
 			tap_ok(false, "%s: the server is sound", r->name);
 		serving_stop(&world);
 	}
@@ -373,7 +373,7 @@ static void operators(void)
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/ready", NULL, NULL);
 	tap_ok(a.status == 503, "4 not ready while draining");
 	tap_is_str(a.body, "{\"status\":\"unavailable\",\"checks\":{\"draining\":true}}", "4 and why");
-	tap_ok(engine_valid(world.s->engine), "the server is sound");
+	tap_ok(server_valid(world.s), "the server is sound");
 	serving_stop(&world);
 }
 
