@@ -416,6 +416,20 @@ static void many(void)
 	serving_stop(&world);
 }
 
+/* An answer larger than a client's buffer is whole, be it the last on its connection or not. */
+static void large(void)
+{
+	struct answer a;
+
+	begin();
+	world.cfg.client_buffer_bytes = 4096;
+	a = ask(ON_LOOPBACK, &loopback, "GET", "/metrics", NULL, NULL);
+	tap_ok(strstr(a.body, "presenced_log_dropped_total 0\n") != NULL, "4 an answer larger than client-buffer-bytes");
+	a = ask(ON_LOOPBACK, &loopback, "GET", "/metrics", "Connection: close\r\n", NULL);
+	tap_ok(strstr(a.body, "presenced_log_dropped_total 0\n") != NULL && a.ended, "4 and the last one");
+	serving_stop(&world);
+}
+
 /* An allowed Origin as long as a head may be does not break an answer's. */
 static void long_origin(void)
 {
@@ -454,6 +468,7 @@ int main(void)
 	invisible();
 	operators();
 	many();
+	large();
 	long_origin();
 	return tap_done();
 }
