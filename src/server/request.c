@@ -69,6 +69,8 @@ static void await_body(struct server *s, struct conn *c)
 static void hand_over(struct server *s, struct conn *c, uint8_t *rest, size_t n, bool in_intake)
 {
 	if (in_intake) {
+		if (c->intake == POOL_NONE)
+			return; /* the session ended as it began, and gave its input back */
 		assert(n <= INTAKE_MEDIUM_BYTES);
 		memmove(s->input, rest, n);
 		rest = s->input;
