@@ -95,6 +95,8 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 		return;
 	}
 	c->flags |= CONN_ATTACHED;
+	if (c->state != CONN_LIVE || (c->flags & CONN_DOOMED))
+		conn_leave(s, c); /* what it heard of its own arrival was too much */
 }
 
 /* --- messages --- */
