@@ -169,10 +169,7 @@ void request_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 		work(s, c, bytes, n, false);
 		return;
 	}
-	if ((uint64_t)c->intake_bytes + n > INTAKE_MEDIUM_BYTES) {
-		refuse(s, c, 431, STR("request too large"), REFUSED_HTTP_MALFORMED);
-		return;
-	}
+	assert(n <= INTAKE_MEDIUM_BYTES - c->intake_bytes);
 	if (n > 0 && !intake_append(&s->intake, c, bytes, n, 0)) {
 		refuse(s, c, 503, STR("no room for the request"), REFUSED_POOL);
 		return;

@@ -212,6 +212,17 @@ static void input_end(struct server *s, struct conn *c)
 		session_input_end(s, c);
 }
 
+/* What one read takes: of a request, no more than its buffer has room for. */
+static size_t read_max(const struct conn *c)
+{
+	size_t room = INTAKE_MEDIUM_BYTES - c->intake_bytes;
+
+	if (c->state != CONN_HTTP || room > INPUT_BYTES)
+		return INPUT_BYTES;
+	assert(room > 0); /* a head and a body, both of the largest size, leave some */
+	return room;
+}
+
 void server_input(struct server *s, uint32_t ci, uint32_t generation)
 {
 	struct conn *c;
@@ -220,9 +231,9 @@ void server_input(struct server *s, uint32_t ci, uint32_t generation)
 	if (!is_current(s, ci, generation))
 		return;
 	c = conn_at(s, ci);
-	if (c->flags & CONN_PAUSED)
-		return;
-	n = s->transport.read(s->transport.ctx, c->handle, s->input, INPUT_BYTES);
+	if (c->flags & (CONN_PAUSED | CONN_RESUME))
+		return; /* what came before, an end of stream too, is worked off first */
+	n = s->transport.read(s->transport.ctx, c->handle, s->input, read_max(c));
 	if (n == TRANSPORT_AGAIN)
 		return;
 	if (n == TRANSPORT_GONE) {
