@@ -21,7 +21,6 @@ static void malformed(struct server *s, struct conn *c)
 {
 	enum http_error e = (enum http_error)c->http.error;
 
-	c->flags &= ~(uint32_t)CONN_HEAD_ONLY;
 	refuse(s, c, http_error_status(e), http_error_name(e), REFUSED_HTTP_MALFORMED);
 }
 
@@ -101,6 +100,7 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 		return STEP_MORE;
 	}
 	serve(s, c, bytes + s->request.head_bytes, s->request.content_length);
+	c->flags &= ~(uint32_t)CONN_HEAD_ONLY;
 	if (c->state == CONN_LIVE || c->state == CONN_CLOSING)
 		return STEP_UPGRADED;
 	if (!wants_more_requests(c))
@@ -158,6 +158,8 @@ static void work(struct server *s, struct conn *c, uint8_t *bytes, size_t n, boo
 		keep(s, c, bytes + done, n - done, expected);
 	if (waits)
 		wait(s, c);
+	else if (c->flags & CONN_SERVED)
+		conn_arm(s, c); /* it was armed for the time between two requests */
 }
 
 void request_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
