@@ -417,7 +417,8 @@ void outbox_write(struct server *s, struct conn *c)
 		}
 		r = s->transport.writev(s->transport.ctx, c->handle, iov, slices);
 		if (r == TRANSPORT_GONE) {
-			s->metrics.closes_abnormal++;
+			if (c->state == CONN_LIVE)
+				s->metrics.closes_abnormal++;
 			conn_doom(s, c);
 			return;
 		}
