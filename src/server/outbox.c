@@ -197,7 +197,8 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	}
 	if ((c->flags & CONN_BLOCKED) && frame->conflation != CONFLATE_NEVER && s->cfg->slow_consumer == SLOW_DROP)
 		conflate(s, c, f);
-	if (frame->close_after || fits(s, c, f) || make_room(s, c, f)) {
+	/* Answers to requests are bounded by how many are taken on: request.c reads no further while the queue is high. */
+	if (frame->close_after || c->state == CONN_HTTP || fits(s, c, f) || make_room(s, c, f)) {
 		if (push(s, c, f))
 			return true;
 	} else if (frame->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP) {
@@ -417,7 +418,8 @@ void outbox_write(struct server *s, struct conn *c)
 		}
 		r = s->transport.writev(s->transport.ctx, c->handle, iov, slices);
 		if (r == TRANSPORT_GONE) {
-			s->metrics.closes_abnormal++;
+			if (c->state == CONN_LIVE)
+				s->metrics.closes_abnormal++;
 			conn_doom(s, c);
 			return;
 		}
