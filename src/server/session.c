@@ -245,8 +245,6 @@ static void data(struct server *s, struct conn *c, const struct ws_event *ev)
 		message(s, c, ev->opcode, ev->p, ev->n);
 		return;
 	}
-	if (ev->first)
-		c->since = s->now.mono;
 	if (!intake_append(&s->intake, c, ev->p, ev->n, ev->frame_remaining)) {
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return;
@@ -263,8 +261,6 @@ static void data(struct server *s, struct conn *c, const struct ws_event *ev)
 		message(s, c, ev->opcode, p, n);
 		if (held != POOL_NONE)
 			pool_give(&s->intake.pools[class], held);
-	} else if (ev->first) {
-		conn_arm(s, c);
 	}
 }
 
@@ -343,6 +339,15 @@ static bool pause_input(struct server *s, struct conn *c, const uint8_t *bytes, 
 	return true;
 }
 
+/* The deadline of a message counts from its first header, though none of its payload may have come. */
+static void message_began(struct server *s, struct conn *c)
+{
+	if (c->state != CONN_LIVE || !ws_dec_in_message(&c->ws))
+		return;
+	c->since = s->now.mono;
+	conn_arm(s, c);
+}
+
 void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 {
 	struct ws_limits lim = limits_of(s, c);
@@ -353,10 +358,13 @@ void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 	if (c->flags & CONN_ATTACHED)
 		engine_touch(s->engine, conn_index(s, c), s->now);
 	while (n > 0 && (c->state == CONN_LIVE || c->state == CONN_CLOSING) && !(c->flags & CONN_DOOMED)) {
+		bool in_message = ws_dec_in_message(&c->ws);
 		size_t used = ws_dec_feed(&c->ws, &lim, control, bytes, n, &ev);
 
 		bytes += used;
 		n -= used;
+		if (!in_message)
+			message_began(s, c);
 		if (ev.type == WS_EV_NEED_CONTROL) {
 			control = intake_loan(&s->intake, c);
 			if (control == NULL) {
