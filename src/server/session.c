@@ -528,13 +528,25 @@ static bool due(const struct server *s, mono_t at)
 	return !mono_before(s->now.mono, at);
 }
 
+/* A ping that was due before the silence ran out was not sent: it is this process that stood still, so nobody had the chance to answer.
+ * Everybody has one ping more then. */
+static bool excuse_silence(const struct server *s, struct conn *c)
+{
+	int64_t ping_ms = ping_interval_ms(s), silence_ms = silence_max_ms(s);
+
+	if (ping_ms == 0 || !mono_before(mono_add_ms(c->pinged, ping_ms), mono_add_ms(c->heard, silence_ms)))
+		return false;
+	c->heard = mono_add_ms(s->now.mono, ping_ms - silence_ms);
+	return true;
+}
+
 static void live_timer(struct server *s, struct conn *c)
 {
 	if (due(s, message_deadline(s, c))) {
 		session_close(s, c, WS_CODE_POLICY, STR("message took too long"), REFUSED_STALLED);
 		return;
 	}
-	if (silence_max_ms(s) > 0 && due(s, mono_add_ms(c->heard, silence_max_ms(s)))) {
+	if (silence_max_ms(s) > 0 && due(s, mono_add_ms(c->heard, silence_max_ms(s))) && !excuse_silence(s, c)) {
 		session_close(s, c, CLOSE_HEARTBEAT, STR("heartbeat timeout"), REFUSED_SILENT);
 		return;
 	}
