@@ -397,7 +397,7 @@ static void hear_message(struct crowd *c, struct client *cl, const struct ws_eve
 	p = (const char *)sim_bytes_at(&cl->in);
 	n = cl->in.n;
 	if (cl->dialect == DIALECT_ECHO) {
-		snprintf(text, sizeof(text), "%s %.*s", ev->opcode == WS_TEXT ? "text" : "binary", (int)n, n == 0 ? "" : p);
+		snprintf(text, sizeof(text), "%s%s%.*s", ev->opcode == WS_TEXT ? "text" : "binary", n > 0 ? " " : "", (int)n, n > 0 ? p : "");
 		hear(c, cl, text);
 	} else if (ev->opcode != WS_TEXT || n == 0 || !client_reduce(c, cl, text, sizeof(text), p, n)) {
 		hear(c, cl, "not JSON");
