@@ -376,7 +376,7 @@ void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 		event(s, c, &ev);
 		if (ev.type == WS_EV_FAIL)
 			break;
-		if (n > 0 && pause_input(s, c, bytes, n))
+		if (pause_input(s, c, bytes, n))
 			break;
 	}
 	if (c->loan != POOL_NONE && !ws_dec_keeps_control(&c->ws))
