@@ -220,8 +220,8 @@ void server_input(struct server *s, uint32_t ci, uint32_t generation)
 	if (!is_current(s, ci, generation))
 		return;
 	c = conn_at(s, ci);
-	if (c->flags & CONN_PAUSED)
-		return;
+	if (c->flags & (CONN_PAUSED | CONN_RESUME))
+		return; /* what it sent before and is not looked at yet comes first; readiness is told again */
 	n = s->transport.read(s->transport.ctx, c->handle, s->input, INPUT_BYTES);
 	if (n == TRANSPORT_AGAIN)
 		return;
