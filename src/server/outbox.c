@@ -197,7 +197,8 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	}
 	if ((c->flags & CONN_BLOCKED) && frame->conflation != CONFLATE_NEVER && s->cfg->slow_consumer == SLOW_DROP)
 		conflate(s, c, f);
-	if (frame->close_after || fits(s, c, f) || make_room(s, c, f)) {
+	/* An answer to a request is one message in several frames, and the next request waits for it: request.c sees to that. */
+	if (frame->close_after || c->state == CONN_HTTP || fits(s, c, f) || make_room(s, c, f)) {
 		if (push(s, c, f))
 			return true;
 	} else if (frame->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP) {

@@ -10,7 +10,7 @@
 
 #include "server/state.h"
 
-enum { WORD_MAX = 16, ROOMS = 3, HEAL_MS = 120000 };
+enum { WORD_MAX = 16, ROOMS = 3, HEAL_MS = 120000, THROW_MAX = 48 };
 
 struct chaos {
 	struct crowd crowd;
@@ -153,7 +153,7 @@ static void ask(struct chaos *c, unsigned i)
 /* Bytes of the input itself: as they are, or as a frame's payload. */
 static void throw(struct chaos *c, unsigned i, bool framed)
 {
-	unsigned kind = next(c), n = next(c);
+	unsigned kind = next(c), n = next(c) % THROW_MAX;
 	static const enum ws_opcode ops[] = { WS_TEXT, WS_TEXT, WS_CONTINUATION, WS_BINARY, WS_PING, WS_PONG, WS_TEXT, WS_CONTINUATION };
 
 	if (n > (size_t)(c->end - c->p))
