@@ -184,6 +184,12 @@ static bool make_room(struct server *s, struct conn *c, uint32_t f)
 	return conflate(s, c, FRAME_NONE) && fits(s, c, f);
 }
 
+/* A Ping that finds no room is none to close for: the peer is reading, or write-wait ends it. */
+static bool can_do_without(const struct server *s, const struct frame *f)
+{
+	return f->conflation == CONFLATE_PING || (f->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP);
+}
+
 bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 {
 	const struct frame *frame;
@@ -197,12 +203,10 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	}
 	if ((c->flags & CONN_BLOCKED) && frame->conflation != CONFLATE_NEVER && s->cfg->slow_consumer == SLOW_DROP)
 		conflate(s, c, f);
-	/* Answers to requests are bounded by how many are taken on: request.c reads no further while the queue is high. */
-	if (frame->close_after || c->state == CONN_HTTP || fits(s, c, f) || make_room(s, c, f)) {
-		if (push(s, c, f))
-			return true;
-	} else if (frame->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP) {
-		s->metrics.dropped++;
+	if ((frame->close_after || fits(s, c, f) || make_room(s, c, f)) && push(s, c, f))
+		return true;
+	if (can_do_without(s, frame)) {
+		s->metrics.dropped += frame->is_message;
 		frame_drop(&s->frames, f);
 		return false;
 	}
@@ -232,8 +236,8 @@ bool outbox_message(struct server *s, struct conn *c, unsigned opcode, const voi
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return false;
 	}
-	if (opcode == WS_PONG)
-		frame_at(&s->frames, f)->conflation = CONFLATE_PONG;
+	if (opcode == WS_PING || opcode == WS_PONG)
+		frame_at(&s->frames, f)->conflation = opcode == WS_PING ? CONFLATE_PING : CONFLATE_PONG;
 	frame_at(&s->frames, f)->is_message = opcode <= WS_BINARY;
 	return outbox_frame(s, c, f);
 }
@@ -423,8 +427,12 @@ void outbox_write(struct server *s, struct conn *c)
 			conn_doom(s, c);
 			return;
 		}
-		if (r > 0)
+		if (r > 0) {
+			/* It reads what had to wait, so it is there, though our pings may find no room. */
+			if (c->flags & CONN_BLOCKED)
+				c->heard = s->now.mono;
 			advance(s, c, (size_t)r);
+		}
 		if (r < 0 || (size_t)r < bytes) {
 			blocked(s, c, r > 0);
 			return;

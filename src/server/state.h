@@ -28,6 +28,7 @@ enum {
 	HTTP_IDLE_MS = 60000,           /* between two requests of one connection */
 	LINGER_MS = 2000,
 	CONFLATE_PONG = 15,             /* beside enum conflation: only the newest unsent Pong is kept for a slow reader */
+	CONFLATE_PING = 14,             /* and so a Ping of ours, which may be left out as well */
 };
 
 /* Timer kinds of the server; the engine has 0 .. ENGINE_TIMER_KINDS-1. */
