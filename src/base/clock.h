@@ -35,7 +35,7 @@ struct clock {
 
 static inline mono_t mono_add_ms(mono_t t, int64_t ms)
 {
-	if (t.ms == INT64_MAX || ms > INT64_MAX - t.ms)
+	if (t.ms == INT64_MAX || (ms > 0 && t.ms > INT64_MAX - ms))
 		return MONO_NEVER;
 	return (mono_t){ t.ms + ms };
 }

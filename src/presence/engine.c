@@ -63,6 +63,7 @@ static void carve(struct engine *e, const struct engine_config *config, struct r
 		.users_max = e->config.users_max, .large_texts_max = config->metadata_max, .remember_ms = config->presence_ttl_ms,
 		.timer_kind = TIMER_USER, .key = key,
 	};
+
 	init_ids(e, r);
 	init_chunks(e, r);
 	links_init(&e->links, r, e->config.connections_max);
@@ -192,7 +193,9 @@ enum engine_status engine_typing(struct engine *e, struct str room, struct str u
 
 	if (user == MAP_NONE)
 		return ENGINE_FULL;
+	users_at(&e->users, user)->pins++;
 	done = typing_from_outside(e, user, room, is_typing, now);
+	users_at(&e->users, user)->pins--;
 	users_settle(&e->users, user);
 	return done ? ENGINE_OK : ENGINE_FULL;
 }
@@ -419,6 +422,21 @@ static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices
 	return links == u->links && of_devices == links && device_count == u->device_count && away == u->devices_away;
 }
 
+/* Every stored id belongs to a record: none leaks, none is shared. */
+static bool ids_valid(const struct engine *e)
+{
+	uint32_t cursor = 0, ids = pool_used(&e->rooms.cells) + pool_used(&e->typings.cells) + pool_used(&e->calls.cells);
+
+	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE; i = map_next(&e->users.by_id, &cursor)) {
+		const struct user *u = users_at(&e->users, i);
+
+		ids += u->name != STRREF_NONE ? 2 : 1;
+		for (uint32_t d = list_first(&u->devices); d != POOL_NONE; d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
+			ids += devices_at(&e->devices, d)->id != STRREF_NONE;
+	}
+	return ids == strpool_used(&e->ids);
+}
+
 bool engine_valid(const struct engine *e)
 {
 	uint32_t cursor = 0, devices = 0, links = 0;
@@ -429,5 +447,5 @@ bool engine_valid(const struct engine *e)
 		links += users_at(&e->users, i)->links;
 	}
 	return devices == pool_used(&e->devices.cells) && links == e->links.count && links_valid(e) && users_valid(&e->users) &&
-	       interests_valid(e) && typing_valid(e) && calls_valid(e) && pool_valid(&e->chunks) && pool_valid(&e->devices.cells);
+	       interests_valid(e) && typing_valid(e) && calls_valid(e) && ids_valid(e) && pool_valid(&e->chunks) && pool_valid(&e->devices.cells);
 }

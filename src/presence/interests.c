@@ -1,7 +1,9 @@
 /*
  * presence/interests.c: see interests.h.
  *
- * Invariants: every interest but a haunt is in the map, in its link's list, and the receiver at `pos` of its target names it.
+ * Invariants: every interest but a haunt is in its link's list, and the receiver at `pos` of its target names it. It is in the map too
+ * exactly if its link is LINK_INDEXED: few interests are found by walking the list, which spares the many links that have few the
+ * map's scattered pages.
  * A user has at most one haunt per room, and no more than a link may have interests.
  */
 #include "presence/state.h"
@@ -32,11 +34,42 @@ void interests_init(struct interests *is, struct region *r, uint32_t interests_m
 	map_init(&is->by_link_and_target, r, interests_max, key, NULL, NULL);
 }
 
+static void index_add(struct interests *is, uint32_t i)
+{
+	const struct interest *it = interests_at(is, i);
+
+	map_insert_hash(&is->by_link_and_target, hash_of(is, it->conn, it->kind, it->target), i);
+}
+
+static void index_remove(struct interests *is, uint32_t i)
+{
+	const struct interest *it = interests_at(is, i);
+	bool removed = map_remove_hash(&is->by_link_and_target, hash_of(is, it->conn, it->kind, it->target), i);
+
+	assert(removed);
+	(void)removed;
+}
+
+/* From now on the link's interests are found by the map, until it has none. */
+static void index_link(struct interests *is, struct link *l)
+{
+	l->flags |= LINK_INDEXED;
+	for (uint32_t i = list_first(&l->interests); i != POOL_NONE; i = list_next(&is->cells, INTERESTS_OF_LINK, i))
+		index_add(is, i);
+}
+
 uint32_t interests_find(const struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target)
 {
 	const struct interests *is = &e->interests;
+	const struct link *l = links_at(&e->links, conn);
 	struct sought s = { is, conn, target, (uint8_t)kind };
 
+	if (!(l->flags & LINK_INDEXED)) {
+		for (uint32_t i = list_first(&l->interests); i != POOL_NONE; i = list_next(&is->cells, INTERESTS_OF_LINK, i))
+			if (is_sought(&s, i))
+				return i;
+		return MAP_NONE;
+	}
 	return map_find_hash(&is->by_link_and_target, hash_of(is, conn, (uint8_t)kind, target), is_sought, &s);
 }
 
@@ -66,7 +99,10 @@ enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum intere
 	it->pos = receivers_add(&e->chunks, receivers_of(e, it), conn, i, 0);
 	list_push(&l->interests, &is->cells, INTERESTS_OF_LINK, i);
 	l->interest_count++;
-	map_insert_hash(&is->by_link_and_target, hash_of(is, conn, (uint8_t)kind, target), i);
+	if (l->flags & LINK_INDEXED)
+		index_add(is, i);
+	else if (l->interest_count > INTERESTS_WALKED_MAX)
+		index_link(is, l);
 	if (kind == INTEREST_ROOM)
 		rooms_at(&e->rooms, target)->refs++;
 	else
@@ -86,15 +122,14 @@ static void unlink_live(struct engine *e, uint32_t i)
 	struct interest *it = interests_at(is, i);
 	struct link *l = links_at(&e->links, it->conn);
 	uint32_t moved;
-	bool removed;
 
+	if (l->flags & LINK_INDEXED)
+		index_remove(is, i);
 	if (receivers_remove(&e->chunks, receivers_of(e, it), it->pos, &moved))
 		interests_at(is, moved)->pos = it->pos;
 	list_remove(&l->interests, &is->cells, INTERESTS_OF_LINK, i);
-	l->interest_count--;
-	removed = map_remove_hash(&is->by_link_and_target, hash_of(is, it->conn, it->kind, it->target), i);
-	assert(removed);
-	(void)removed;
+	if (--l->interest_count == 0)
+		l->flags &= (uint8_t)~LINK_INDEXED;
 }
 
 /* Frees the cell, and lets go of the target. */
@@ -187,7 +222,7 @@ void interests_end_haunts(struct engine *e, uint32_t user, uint32_t room)
 
 /* --- validity --- */
 
-static bool link_valid(const struct engine *e, uint32_t conn, uint32_t *seen)
+static bool link_valid(const struct engine *e, uint32_t conn, uint32_t *seen, uint32_t *indexed)
 {
 	const struct link *l = links_at(&e->links, conn);
 	uint32_t n = 0;
@@ -201,15 +236,34 @@ static bool link_valid(const struct engine *e, uint32_t conn, uint32_t *seen)
 			return false;
 	}
 	*seen += n;
+	*indexed += l->flags & LINK_INDEXED ? n : 0;
 	return n == l->interest_count;
+}
+
+/* No room twice, no more than a link may have. */
+static bool haunts_valid(const struct engine *e, uint32_t user, uint32_t *haunts)
+{
+	const struct profile *p = users_profile(&e->users, users_at(&e->users, user));
+	uint32_t n = 0, before;
+
+	if (p == NULL)
+		return true;
+	for (uint32_t i = list_first(&p->haunts); i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
+		const struct interest *it = interests_at(&e->interests, i);
+
+		if (it->kind != INTEREST_HAUNT || it->conn != user || !haunts_room(e, p, it->target, &before) || before != n++)
+			return false;
+	}
+	*haunts += n;
+	return n <= e->config.subscriptions_per_connection_max;
 }
 
 bool interests_valid(const struct engine *e)
 {
-	uint32_t seen = 0, refs = 0, cursor = 0;
+	uint32_t seen = 0, indexed = 0, refs = 0, cursor = 0, haunts = 0;
 
 	for (uint32_t conn = 0; conn < e->links.max; conn++)
-		if (links_live(&e->links, conn) ? !link_valid(e, conn, &seen) : e->links.v[conn].interest_count != 0)
+		if (links_live(&e->links, conn) ? !link_valid(e, conn, &seen, &indexed) : e->links.v[conn].interest_count != 0)
 			return false;
 	for (uint32_t i = map_next(&e->rooms.by_id, &cursor); i != MAP_NONE; i = map_next(&e->rooms.by_id, &cursor)) {
 		const struct room *room = rooms_at(&e->rooms, i);
@@ -220,10 +274,11 @@ bool interests_valid(const struct engine *e)
 	}
 	cursor = 0;
 	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE; i = map_next(&e->users.by_id, &cursor)) {
-		if (!receivers_valid(&e->chunks, &users_at(&e->users, i)->watchers))
+		if (!receivers_valid(&e->chunks, &users_at(&e->users, i)->watchers) || !haunts_valid(e, i, &haunts))
 			return false;
 		refs += users_at(&e->users, i)->watchers.count;
 	}
-	return seen == map_count(&e->interests.by_link_and_target) && seen + e->interests.haunts == pool_used(&e->interests.cells) &&
+	return haunts == e->interests.haunts && indexed == map_count(&e->interests.by_link_and_target) &&
+	       seen + haunts == pool_used(&e->interests.cells) &&
 	       refs == pool_used(&e->interests.cells) && pool_used(&e->rooms.cells) == map_count(&e->rooms.by_id);
 }

@@ -15,6 +15,8 @@
 
 struct engine;
 
+enum { INTERESTS_WALKED_MAX = 16 }; /* a link with more has them in the map */
+
 enum interest_kind { INTEREST_ROOM, INTEREST_USER, INTEREST_HAUNT };
 
 enum {
@@ -34,7 +36,7 @@ static_assert(sizeof(struct interest) <= 24, "there may be over a hundred per co
 
 struct interests {
 	struct pool cells;
-	struct map by_link_and_target;
+	struct map by_link_and_target; /* of links with more than INTERESTS_WALKED_MAX */
 	uint32_t haunts;
 };
 

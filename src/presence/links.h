@@ -16,6 +16,7 @@
 enum link_flag {
 	LINK_ATTACHED = 1 << 0,
 	LINK_HEARS = 1 << 1,  /* its dialect hears presence without asking */
+	LINK_INDEXED = 1 << 3, /* its interests are in the map (interests.c) */
 	LINK_GREETED = 1 << 2, /* its dialect has no greeting: it hears its own arrival */
 };
 

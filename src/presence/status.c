@@ -251,10 +251,9 @@ enum engine_status status_put(struct engine *e, struct str user_id, const struct
 	done = apply(e, user, POOL_NONE, patch, now);
 	if (done && (u->flags & USER_PRESENT) == 0)
 		u->offline_ms = now.mono.ms;
+	if (done)
+		announce(e, user, now);
 	u->pins--;
 	users_settle(&e->users, user);
-	if (!done)
-		return ENGINE_FULL;
-	announce(e, user, now);
-	return ENGINE_OK;
+	return done ? ENGINE_OK : ENGINE_FULL;
 }

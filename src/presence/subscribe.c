@@ -104,7 +104,7 @@ static void tell_done(const struct engine *e, uint32_t conn, const struct comman
 	struct event ev = {
 		.type = type, .command = cmd->type, .reply_to = cmd->reply_to, .topics = cmd->subscription.topics,
 		.rooms = cmd->subscription.rooms, .users = cmd->subscription.users, .users_given = cmd->subscription.users_given,
-		.kind = cmd->subscription.kind,
+		.kind = cmd->subscription.kind, .rooms_listed = cmd->subscription.rooms_listed,
 	};
 
 	users_view(&e->users, links_at(&e->links, conn)->user, true, now, &ev.user);

@@ -45,6 +45,12 @@ static bool pinned(const struct user *u)
 	       u->typing_plus1 != 0 || u->call_leg_plus1 != 0 || u->pins != 0;
 }
 
+/* A record that nobody ever filled is of use to nobody. */
+static bool empty(const struct user *u)
+{
+	return wall_absent(u->last_seen) && u->profile == POOL_NONE && u->override == STATUS_OFFLINE;
+}
+
 static void leave_idle(struct users *us, uint32_t i)
 {
 	struct user *u = users_at(us, i);
@@ -144,6 +150,8 @@ void users_settle(struct users *us, uint32_t i)
 
 	if (pinned(u)) {
 		leave_idle(us, i);
+	} else if (empty(u)) {
+		release(us, i);
 	} else if ((u->flags & USER_IDLE) == 0) {
 		list_push(&us->idle, &us->cells, USERS_OF_IDLE, i);
 		u->flags |= USER_IDLE;
@@ -153,12 +161,6 @@ void users_settle(struct users *us, uint32_t i)
 static bool old(const struct users *us, int64_t since_ms, mono_t now)
 {
 	return us->remember_ms > 0 && now.ms - since_ms >= us->remember_ms;
-}
-
-/* A record that nobody ever filled is of use to nobody. */
-static bool empty(const struct user *u)
-{
-	return wall_absent(u->last_seen) && u->profile == POOL_NONE && u->override == STATUS_OFFLINE;
 }
 
 void users_forget_old(struct users *us, mono_t now)
@@ -378,15 +380,26 @@ static bool user_valid(const struct users *us, uint32_t i)
 	return u->override == STATUS_INVISIBLE || (p->custom == p->shown_custom && p->metadata == p->shown_metadata);
 }
 
+/* Cells of texts that a profile holds. */
+static uint32_t texts_held(const struct profile *p)
+{
+	uint32_t n = p->custom != STRREF_NONE;
+
+	n += p->metadata != STRREF_NONE;
+	n += p->shown_custom != STRREF_NONE && p->shown_custom != p->custom;
+	return n + (p->shown_metadata != STRREF_NONE && p->shown_metadata != p->metadata);
+}
+
 bool users_valid(const struct users *us)
 {
-	uint32_t cursor = 0, listed = 0, idle = 0, present = 0;
+	uint32_t cursor = 0, listed = 0, idle = 0, present = 0, texts = 0;
 
 	for (uint32_t i = map_next(&us->by_id, &cursor); i != MAP_NONE; i = map_next(&us->by_id, &cursor)) {
 		if (!user_valid(us, i))
 			return false;
 		listed += (users_at(us, i)->flags & USER_LISTED) != 0;
 		present += (users_at(us, i)->flags & USER_PRESENT) != 0;
+		texts += users_profile(us, users_at(us, i)) != NULL ? texts_held(users_profile(us, users_at(us, i))) : 0;
 	}
 	for (uint32_t i = list_first(&us->idle); i != POOL_NONE; i = list_next(&us->cells, USERS_OF_IDLE, i))
 		if ((users_at(us, i)->flags & USER_IDLE) == 0 || ++idle > pool_used(&us->cells))
@@ -394,6 +407,6 @@ bool users_valid(const struct users *us)
 	for (uint32_t at = 1; at < us->roster_count; at++)
 		if (str_cmp(users_id(us, us->roster[at - 1]), users_id(us, us->roster[at])) >= 0)
 			return false;
-	return listed == us->roster_count && present == us->present && pool_used(&us->cells) == map_count(&us->by_id) &&
+	return listed == us->roster_count && texts == strpool_used(&us->texts) && present == us->present && pool_used(&us->cells) == map_count(&us->by_id) &&
 	       pool_valid(&us->cells) && pool_valid(&us->profiles) && map_valid(&us->by_id);
 }

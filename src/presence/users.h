@@ -111,7 +111,10 @@ uint32_t users_find(const struct users *us, struct str id);
  */
 uint32_t users_make(struct users *us, struct str id);
 
-/* Puts the record into the idle list or takes it out, as its pins say. Call after anything that pinned or unpinned it. */
+/*
+ * Puts the record into the idle list or takes it out, as its pins say; call after anything that pinned or unpinned it. One that is
+ * not pinned and remembers nothing is freed: `i` is dead then.
+ */
 void users_settle(struct users *us, uint32_t i);
 
 /* Forgets idle users whose time is over. Records that stay for a watcher only are blanked. */

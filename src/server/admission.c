@@ -116,7 +116,7 @@ static bool read_claim(struct claim *cl, const struct http_request *req)
 	cl->token = str_absent(in_query) ? in_header : in_query;
 	if (!str_absent(in_query) && !str_absent(in_header) && !str_eq(in_query, in_header))
 		cl->token = str_of("", 0);
-	cl->token_id = cl->token_name = STR_NONE;
+	cl->token_id = cl->token_name = cl->grant = STR_NONE;
 	return !cl->bad && is_id(cl->snake_id) && is_id(cl->dotted_id) && is_id(cl->upper_id) && is_id(cl->username) &&
 	       is_id(cl->device_id);
 }
@@ -137,6 +137,15 @@ static bool believe_token(struct server *s, struct claim *cl)
 	if (!json_str_id(&s->json, json_get(&s->json, root, STR("sub")), &cl->token_id))
 		return false;
 	json_str_id(&s->json, json_get(&s->json, root, STR("preferred_username")), &cl->token_name);
+	switch (grant_read(&s->json, cl->grant_text, &n)) {
+	case GRANT_BAD:
+		return false;
+	case GRANT_SOME:
+		cl->grant = str_of(cl->grant_text, n);
+		break;
+	case GRANT_ALL:
+		break;
+	}
 	if (!s->warned_trust_token) {
 		s->warned_trust_token = true;
 		LOG(&s->log, s->now.wall, LOG_WARN, "Tokens are believed unverified (auth=trust)");
@@ -264,6 +273,8 @@ void admission_forget(struct server *s, struct conn *c)
 	uint32_t i;
 	struct address_count *a;
 
+	strpool_drop(&s->grants, c->grant);
+	c->grant = STRREF_NONE;
 	if (!(c->flags & CONN_SLOT))
 		return;
 	c->flags &= ~(uint32_t)CONN_SLOT;
@@ -317,6 +328,19 @@ static void upgrade(struct server *s, struct conn *c, const struct handshake *hs
 		session_start(s, c, id);
 	else
 		conn_doom(s, c);
+}
+
+/* Keeps the rooms that the token opens with the connection. False: refused, and answered. */
+static bool keep_grant(struct server *s, struct conn *c, const struct claim *cl)
+{
+	strref kept = strpool_put(&s->grants, cl->grant);
+
+	if (kept == STRREF_FULL) {
+		refuse(s, c, 503, STR("no room for the token's rooms"), REFUSED_POOL);
+		return false;
+	}
+	c->grant = kept;
+	return true;
 }
 
 /* Fills *id; false: refused, and answered. */
@@ -373,6 +397,6 @@ void admission_upgrade(struct server *s, struct conn *c, const struct http_reque
 		refuse(s, c, 403, STR("this Origin is not allowed"), REFUSED_ORIGIN);
 		return;
 	}
-	if (identify(s, c, req, cl, &id) && within_caps(s, c))
+	if (identify(s, c, req, cl, &id) && within_caps(s, c) && keep_grant(s, c, cl))
 		upgrade(s, c, hs, &id);
 }

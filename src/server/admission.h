@@ -5,6 +5,7 @@
 #define SERVER_ADMISSION_H
 
 #include "server/conn.h"
+#include "server/grant.h"
 #include "wire/handshake.h"
 
 struct server;
@@ -21,13 +22,15 @@ struct claim {
 	struct str upper_id;      /* userId */
 	struct str username, device_id, dialect, token;
 	struct str token_id, token_name;
+	char grant_text[GRANT_BYTES_MAX];
+	struct str grant;         /* server/grant.h; absent: every room */
 	bool bad;                 /* a parameter does not decode, stands twice, or is no id */
 };
 
 /* Answers a request that asked for an upgrade: 101 and session_start(), or a refusal that ends the connection. */
 void admission_upgrade(struct server *, struct conn *, const struct http_request *, const struct handshake *);
 
-/* The connection goes: its address has one less. */
+/* The connection goes: its address has one less, what its token opened is forgotten. */
 void admission_forget(struct server *, struct conn *);
 
 /* May a page of this Origin use the connection or read REST answers? True without an Origin: that is no browser. */

@@ -12,6 +12,7 @@
 
 #include "base/bucket.h"
 #include "base/clock.h"
+#include "base/strpool.h"
 #include "base/wheel.h"
 #include "wire/http.h"
 #include "wire/websocket.h"
@@ -78,6 +79,7 @@ struct conn {
 	uint32_t intake;           /* buffer of the message or request that came in part; POOL_NONE */
 	uint32_t intake_bytes;     /* held in it */
 	uint32_t loan;             /* LIVE: a control frame that came in part; HTTP: cursor of a streamed response; POOL_NONE */
+	strref grant;              /* rooms that its token opens (server/grant.h); STRREF_NONE: all */
 
 	/* --- the rest --- */
 	alignas(64) struct timer timer; /* one, for the earliest of all that this connection waits for */

@@ -220,7 +220,10 @@ static void text_message(struct server *s, struct conn *c, uint8_t *p, size_t n)
 		return;
 	}
 	c->limited_streak = 0;
-	run(s, c, &cmd);
+	if (c->grant != STRREF_NONE && !grant_allows(strpool_get(&s->grants, c->grant), &cmd))
+		answer_error(s, c, &cmd, 403, STR("your token does not open this room"));
+	else
+		run(s, c, &cmd);
 }
 
 static void message(struct server *s, struct conn *c, unsigned opcode, uint8_t *p, size_t n)

@@ -22,6 +22,7 @@ struct sizes {
 	uint32_t slots, frames, blocks, nodes;
 	uint64_t large_bytes;
 	struct intake_counts intake;
+	uint32_t grants[STRPOOL_CLASSES];
 };
 
 static uint32_t at_most(uint64_t n, uint32_t max)
@@ -47,6 +48,8 @@ static struct sizes sizes_of(const struct server_config *cfg)
 		.small = z.slots, .medium = INTAKE_MEDIUM_COUNT, .large = INTAKE_LARGE_COUNT,
 		.loans = z.slots / 16 * LOANS_PER_16_CONNECTIONS + 64,
 	};
+	for (int class = 0; class < STRPOOL_CLASSES; class++)
+		z.grants[class] = class < STRPOOL_2054 ? z.slots : z.slots / 16 + 16;
 	z.engine = (struct engine_config){
 		.connections_max = z.slots, .users_max = 2 * cfg->connections_max + USERS_SPARE,
 		.rooms_max = cfg->connections_max + ROOMS_MIN,
@@ -86,6 +89,7 @@ static void tables_init(struct server *s, struct region *r, const struct sizes *
 	s->conn_slots = z->slots;
 	s->conns = region_take_array(r, z->slots, sizeof(struct conn), 64);
 	lists_init(s, r, z->slots);
+	strpool_init(&s->grants, r, z->grants);
 	pool_init(&s->address_cells, r, sizeof(struct address_count), s->cfg->connections_per_ip_max > 0 ? z->slots : 1);
 	map_init(&s->addresses, r, s->cfg->connections_per_ip_max > 0 ? z->slots : 1, key, address_key_of, s);
 	if (s->cfg->user_message_rate > 0)

@@ -96,6 +96,7 @@ struct server {
 	struct bucket accept_bucket;
 	struct bucket *user_buckets;    /* unused unless user-message-rate is set */
 	struct bucket *command_buckets; /* [slot][CMD_COUNT]; untouched unless a rate-COMMAND is set */
+	struct strpool grants;          /* what tokens with a `rooms` claim open */
 	struct map addresses;
 	struct pool address_cells;
 

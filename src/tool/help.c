@@ -5,7 +5,7 @@
 
 #include "option.h"
 
-enum { COLUMNS = 92, INDENT = 6, VALUE_NAME_BYTES = 128 };
+enum { COLUMNS = 92, INDENT = 6, VALUE_NAME_BYTES = 128, HELP_BYTES = 640 };
 
 /* The words of `text` in lines of COLUMNS at most; *column is where the line stands. */
 static void print_words(const char *text, int *column)
@@ -29,21 +29,16 @@ static void print_words(const char *text, int *column)
 
 static void print_row(const struct option *row)
 {
-	char text[256];
+	bool zero = row->min == 0;
+	char text[HELP_BYTES];
 	int column = INDENT;
 
 	option_value_name(row, text, sizeof(text));
 	printf("\n  --%s %s\n%*s", row->name, text, INDENT, "");
-	print_words(row->help, &column);
-	print_words(".", &column);
-	snprintf(text, sizeof(text), "Default: %s.", row->fallback != NULL ? row->fallback : row->unset);
+	snprintf(text, sizeof(text), "%s. Default: %s%s.%s%s%s", row->help, row->fallback != NULL ? row->fallback : row->unset,
+	         zero && row->kind == OPTION_DURATION ? "; 0 disables" : zero && row->kind == OPTION_COUNT ? "; 0: no limit" : "",
+	         row->env != NULL ? " Also read from " : "", row->env != NULL ? row->env : "", row->env != NULL ? "." : "");
 	print_words(text, &column);
-	if (row->kind == OPTION_DURATION || row->kind == OPTION_COUNT)
-		print_words(row->min == 0 ? "0 disables." : "", &column);
-	if (row->env != NULL) {
-		snprintf(text, sizeof(text), "Also read from %s.", row->env);
-		print_words(text, &column);
-	}
 	putchar('\n');
 }
 

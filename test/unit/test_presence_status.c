@@ -107,6 +107,8 @@ static const struct {
 	  "devices alice\n"
 	  "= 0000000000000003/0000000000000003 phone/0000000000000002 phone/0000000000000001\n"
 	  "c4 connect alice dev=0000000000000003\n"
+	  "view alice\n"
+	  "= alice online dc=2 seen=0\n"
 	  "c3 gone\n"
 	  "devices alice\n"
 	  "= 0000000000000003/0000000000000004 phone/0000000000000002 phone/0000000000000001\n" },
@@ -398,7 +400,19 @@ static const struct {
 	  "c2 set dnd\n"
 	  "-> c2: ack set alice dnd dc=1\n"
 	  "+1000\n"
-	  "-> c1 c2 c3 c4: update alice dnd dc=1\n" },
+	  "-> c1 c2 c3 c4: update alice dnd dc=1\n"
+	  "c2 set busy\n"
+	  "-> c2: ack set alice busy dc=1\n"
+	  "c4 sub presence users=alice\n"
+	  "-> c4: subscribed users=alice\n"
+	  "-> c4: list alice:busy\n"
+	  "c2 set away\n"
+	  "-> c2: ack set alice away dc=1\n"
+	  "c3 sub presence\n"
+	  "-> c3: subscribed\n"
+	  "-> c3: list alice:away bob:online carol:online dave:online\n"
+	  "+1000\n"
+	  "-> c1 c2 c4: update alice away dc=1\n" },
 	/* --- REST --- */
 	{ "C4 PUT", "makes nobody online, is remembered, told when it shows",
 	  "c1 connect bob\n"

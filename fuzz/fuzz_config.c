@@ -1,0 +1,80 @@
+/*
+ * config_file, options: input up to the first NUL is a configuration file, each piece after it an argument. Reading ends, stays
+ * inside the text, and says one printable line about what is wrong; what loads prints as a file that loads to the same.
+ */
+#include <stdlib.h>
+
+#include "unit/options_fixture.h"
+
+#define REQUIRE(cond) ((cond) ? (void)0 : abort())
+
+enum { ARGS_MAX = 15, INPUT_BYTES_MAX = 8192 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static bool is_inside(struct str s, struct str text)
+{
+	return s.p >= text.p && s.p + s.n <= text.p + text.n;
+}
+
+static void read_lines(struct str text)
+{
+	struct config_file f;
+	struct config_entry entry;
+	enum config_file_result r;
+	uint32_t line = 0;
+
+	config_file_init(&f, text);
+	while ((r = config_file_next(&f, &entry)) <= CONFIG_FILE_EMPTY) {
+		REQUIRE(entry.line > line && entry.key.n > 0 && is_inside(entry.key, text));
+		REQUIRE((r == CONFIG_FILE_EMPTY) == str_absent(entry.value));
+		REQUIRE(str_absent(entry.value) || is_inside(entry.value, text));
+		line = entry.line;
+	}
+	REQUIRE(config_file_next(&f, &entry) == r);
+}
+
+static void check_lines(const char *s, bool one)
+{
+	REQUIRE(!one || s[0] != '\0');
+	for (; *s != '\0'; s++)
+		REQUIRE(((unsigned char)*s >= 0x20 && *s != 0x7f) || (!one && *s == '\n'));
+}
+
+static void round_trip(struct options *o, struct fixture *f)
+{
+	static char first[1 << 17], second[1 << 17];
+	char *args[] = { (char *)"--config=c.conf", NULL }, *env[] = { NULL };
+	size_t bytes = fixture_print(o, first, OPTIONS_FILE_BYTES_MAX);
+
+	f->config = str_of(first, bytes);
+	REQUIRE(fixture_load(o, f, args, env));
+	REQUIRE(fixture_print(o, second, OPTIONS_FILE_BYTES_MAX) == bytes && memcmp(first, second, bytes) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static struct options o;
+	static char text[INPUT_BYTES_MAX + 1];
+	char *args[ARGS_MAX + 2] = { (char *)"--config=c.conf" }, *env[] = { NULL };
+	struct fixture f = { .descriptors_max = 65536, .key = STR("k3y") };
+	size_t at, count = 1;
+
+	if (n > INPUT_BYTES_MAX)
+		return 0;
+	memcpy(text, data, n);
+	text[n] = '\0';
+	at = strlen(text);
+	f.config = str_of(text, at);
+	while (at < n && count <= ARGS_MAX) {
+		args[count++] = text + at + 1;
+		at += 1 + strlen(text + at + 1);
+	}
+	read_lines(f.config);
+	if (fixture_load(&o, &f, args, env))
+		round_trip(&o, &f);
+	else
+		check_lines(o.error, true);
+	check_lines(o.warnings, false);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/*
+ * test/sim/table.h: runs one scenario table, a text that a human can read:
+ *
+ *	option offline-debounce 5s                # options of the server, before the first line
+ *	# at(ms) who does-what         -> everything that anybody hears since the line before, in order
+ *	0      a1 connect snake user=ann -> a1 open | a1 connection_ack ann 30
+ *	20000  a1 status away          -> a1 presence_update_ack ann away | a1 presence_update ann away 1
+ *	30000  .                       -> b1 ping @25000
+ *
+ * Each item is a client and what it hears, in the short form of client.h or, when it begins with `{`, the JSON itself; `*` in either
+ * stands for anything. `x3` before it: three times; `x*`: any number of times; `@25000` behind it: at that time and no other. Order
+ * counts for each client by itself: nobody can compare what two sockets got. What is heard and not said fails the line. A line that
+ * begins with a blank continues the one before.
+ *
+ * Verbs (WHO VERB): connect DIALECT [user= device= name= ip= listener= path= proto= header=], tcp, send JSON, status S [TEXT], ping, beat,
+ * sub ROOM, unsub ROOM, watch [USER...], type ROOM, stop ROOM, frame OP[+] [TEXT], big BYTES, bytes C-ESCAPED, close [CODE], end, drop, stall,
+ * read [BYTES], silent, polite, get PATH, head PATH, delete PATH, put PATH JSON, post PATH JSON; with xN before the verb N times.
+ * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, or nothing: time passes.
+ */
+#ifndef TEST_SIM_TABLE_H
+#define TEST_SIM_TABLE_H
+
+#include "sim/client.h"
+
+struct table_result {
+	unsigned lines, failed;
+	bool skipped;           /* the table says that it depends on how bytes travel */
+	uint64_t hash;          /* of all that was heard, byte for byte and when */
+	uint64_t turns;
+};
+
+/* Runs the text `table` (NUL-terminated; `path` is for diagnostics, printed as `# path:line: ...`). `show`: prints what was heard, and
+ * judges nothing. */
+struct table_result table_run(const char *path, const char *table, enum sim_cut cut, uint64_t seed, bool show);
+
+/* An option's name and value as in CONTRACT 1 into *cfg; false: unknown or malformed. */
+bool table_option(struct server_config *cfg, const char *name, const char *value);
+
+#endif

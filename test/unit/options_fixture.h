@@ -1,0 +1,58 @@
+/* test/unit/options_fixture.h: a world of two files for options_load(): `c.conf` and `key`. */
+#ifndef TEST_OPTIONS_FIXTURE_H
+#define TEST_OPTIONS_FIXTURE_H
+
+#include "option.h"
+#include "option_value.h"
+
+struct fixture {
+	struct str config, key; /* absent: no such file */
+	uint64_t descriptors_max;
+};
+
+static inline const char *fixture_read(void *ctx, struct str path, char *out, size_t cap, size_t *n)
+{
+	const struct fixture *f = ctx;
+	struct str text = str_eq(path, STR("c.conf")) ? f->config : str_eq(path, STR("key")) ? f->key : STR_NONE;
+
+	if (str_absent(text))
+		return "No such file or directory";
+	if (text.n > cap)
+		return "it is too long";
+	memcpy(out, text.p, text.n);
+	*n = text.n;
+	return NULL;
+}
+
+static inline bool fixture_load(struct options *o, struct fixture *f, char *const *args, char *const *env)
+{
+	struct options_world w = { .read_file = fixture_read, .ctx = f, .descriptors_max = f->descriptors_max, .random = 0xabcdef };
+
+	memset(o, 0, sizeof(*o));
+	return options_load(o, &w, args, env);
+}
+
+/* Every option that has a value, as lines of a file: what `check` prints, without its comments. Bytes written, no NUL. */
+static inline size_t fixture_print(const struct options *o, char *out, size_t cap)
+{
+	char value[OPTION_VALUE_BYTES_MAX];
+	size_t n = 0;
+
+	for (uint32_t row = 0; row < option_rows(); row++)
+		for (uint32_t i = 0; option_value_put(o, row, i, value); i++) {
+			size_t name = strlen(option_at(row)->name), bytes = strlen(value);
+
+			if (strcmp(option_at(row)->name, "config") == 0)
+				continue;
+			if (n + name + bytes + 4 > cap)
+				return n;
+			memcpy(out + n, option_at(row)->name, name);
+			memcpy(out + n + name, " = ", 3);
+			memcpy(out + n + name + 3, value, bytes);
+			n += name + 3 + bytes;
+			out[n++] = '\n';
+		}
+	return n;
+}
+
+#endif
