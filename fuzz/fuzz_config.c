@@ -1,6 +1,7 @@
 /*
- * config_file, options: input up to the first NUL is a configuration file, each piece after it an argument. Reading ends, stays
- * inside the text, and says one printable line about what is wrong; what loads prints as a file that loads to the same.
+ * config_file, options: input up to the first NUL is a configuration file, each piece after it an argument.
+ * Reading ends, stays inside the text, and says one printable line about what is wrong; what loads prints as
+ * a file that loads to the same.
  */
 #include <stdlib.h>
 
@@ -49,7 +50,8 @@ static void round_trip(struct options *o, struct fixture *f)
 
 	f->config = str_of(first, bytes);
 	REQUIRE(fixture_load(o, f, args, env));
-	REQUIRE(fixture_print(o, second, OPTIONS_FILE_BYTES_MAX) == bytes && memcmp(first, second, bytes) == 0);
+	REQUIRE(fixture_print(o, second, OPTIONS_FILE_BYTES_MAX) == bytes &&
+		memcmp(first, second, bytes) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

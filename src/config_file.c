@@ -1,4 +1,5 @@
-/* Every call takes at least one line off f->rest, so that reading ends. f->line counts the lines that were taken. */
+/* Every call takes at least one line off f->rest, so that reading ends. f->line counts the lines that were
+ * taken. */
 #include "config_file.h"
 
 #include <assert.h>

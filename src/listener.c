@@ -1,4 +1,5 @@
-/* A listener's text has three parts, each with a function: place (address and port, or path), parameters, dialect. */
+/* A listener's text has three parts, each with a function: place (address and port, or path), parameters,
+ * dialect. */
 #include "listener.h"
 
 #include <arpa/inet.h>
@@ -80,7 +81,8 @@ static bool place_parse(struct str s, struct listener_config *l, char why[LISTEN
 	if (str_absent(port))
 		return fault(why, "has no port (ADDR:PORT)");
 	if (!address_parse(host, brackets, l))
-		return fault(why, "does not begin with a literal address or localhost (names are not looked up)");
+		return fault(why,
+			     "does not begin with a literal address or localhost (names are not looked up)");
 	if (port.n > 5 || !units_count(port, &number) || number > UINT16_MAX)
 		return fault(why, "does not end in a port from 0 to 65535");
 	l->port = (uint16_t)number;
@@ -142,14 +144,15 @@ size_t listener_put(const struct listener_config *l, char out[LISTENER_TEXT_BYTE
 
 	if (!l->is_unix)
 		snprintf(port, sizeof(port), ":%" PRIu16, l->port);
-	n = snprintf(out, LISTENER_TEXT_BYTES_MAX, "%s%s%.*s%s%s%s%.*s%s", l->is_unix ? "unix:" : "", v6 ? "[" : "",
-	             (int)l->address.n, l->address.p, v6 ? "]" : "", port, dialect.n > 0 ? ",dialect=" : "", (int)dialect.n,
-	             dialect.p, l->admin ? ",admin" : "");
+	n = snprintf(out, LISTENER_TEXT_BYTES_MAX, "%s%s%.*s%s%s%s%.*s%s", l->is_unix ? "unix:" : "",
+		     v6 ? "[" : "", (int)l->address.n, l->address.p, v6 ? "]" : "", port,
+		     dialect.n > 0 ? ",dialect=" : "", (int)dialect.n, dialect.p, l->admin ? ",admin" : "");
 	assert(n > 0 && n < LISTENER_TEXT_BYTES_MAX);
 	return (size_t)n;
 }
 
 bool listener_same(const struct listener_config *a, const struct listener_config *b)
 {
-	return a->is_unix == b->is_unix && a->port == b->port && (a->is_unix || a->port != 0) && str_eq(a->address, b->address);
+	return a->is_unix == b->is_unix && a->port == b->port && (a->is_unix || a->port != 0) &&
+	       str_eq(a->address, b->address);
 }

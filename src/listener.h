@@ -1,6 +1,6 @@
 /*
- * listener.h: what one `listen` value says: ADDR:PORT or unix:PATH, then parameters. Literal addresses and `localhost` only:
- * nothing is looked up.
+ * listener.h: what one `listen` value says: ADDR:PORT or unix:PATH, then parameters. Literal addresses and
+ * `localhost` only: nothing is looked up.
  */
 #ifndef LISTENER_H
 #define LISTENER_H
@@ -8,15 +8,16 @@
 #include "server/config.h"
 
 enum {
-	LISTENER_PATH_BYTES_MAX = 107,  /* sockaddr_un holds 108, the NUL included */
-	LISTENER_TEXT_BYTES_MAX = 192,  /* of what listener_put() writes: a path, its parameters, and NUL */
+	LISTENER_PATH_BYTES_MAX = 107, /* sockaddr_un holds 108, the NUL included */
+	LISTENER_TEXT_BYTES_MAX = 192, /* of what listener_put() writes: a path, its parameters, and NUL */
 	LISTENER_WHY_BYTES = 160,
 };
 
 /*
- * Reads one listener. `localhost` becomes 127.0.0.1, no address at all (`:8080`) 0.0.0.0; IPv6 is written in brackets and kept
- * without. On success out->address is a literal that inet_pton() takes, or a path; it borrows `s` or is static. False: `out` is
- * untouched and `why` holds the reason as one NUL-terminated phrase ("has no port", ...).
+ * Reads one listener. `localhost` becomes 127.0.0.1, no address at all (`:8080`) 0.0.0.0; IPv6 is written in
+ * brackets and kept without. On success out->address is a literal that inet_pton() takes, or a path; it
+ * borrows `s` or is static. False: `out` is untouched and `why` holds the reason as one NUL-terminated phrase
+ * ("has no port", ...).
  */
 bool listener_parse(struct str s, struct listener_config *out, char why[LISTENER_WHY_BYTES]);
 

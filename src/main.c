@@ -43,7 +43,8 @@ static bool load(struct options *o, char *const *args, char *const *env)
 	return good;
 }
 
-/* Memory holds tokens and messages: none of it goes into a core file, nor to another process of the same user. */
+/* Memory holds tokens and messages: none of it goes into a core file, nor to another process of the same
+ * user. */
 static void keep_memory_private(void)
 {
 	struct rlimit none = { 0, 0 };
@@ -56,13 +57,10 @@ static enum exit_code serve(const struct options *o)
 {
 	keep_memory_private();
 	switch (loop_run(&o->config, o->user)) {
-	case LOOP_OK:
-		return EXIT_DONE;
+	case LOOP_OK: return EXIT_DONE;
 	case LOOP_BAD_LISTENER:
-	case LOOP_BAD_USER:
-		return EXIT_OPTIONS;
-	case LOOP_FAILED:
-		break;
+	case LOOP_BAD_USER: return EXIT_OPTIONS;
+	case LOOP_FAILED: break;
 	}
 	return EXIT_FAILED;
 }
@@ -84,6 +82,7 @@ int main(int argc, char **argv, char **env)
 	if (strcmp(command, "healthcheck") == 0)
 		fputs("presenced: healthcheck takes one URL at most\n", stderr);
 	else
-		fprintf(stderr, "presenced: \"%.64s\" is not a command (serve, check, healthcheck; --help says more)\n", command);
+		fprintf(stderr, "presenced: \"%.64s\" is no command (serve, check, healthcheck; see --help)\n",
+		        command);
 	return EXIT_OPTIONS;
 }

@@ -1,46 +1,71 @@
-/* Rows stand in the order in which --help prints them. `at` is an offset in struct options of the type that the kind names. */
+/*
+ * Rows stand in the order in which --help prints them. `at` is an offset in struct options, of the type that
+ * the kind names.
+ */
 #include "option.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum audience) == sizeof(int), "choices are stored as int");
+static_assert(sizeof(enum log_level) == sizeof(int), "choices are stored as int");
+static_assert(sizeof(enum audience) == sizeof(int), "choices are stored as int");
 
 #define AT(member) (uint32_t)offsetof(struct options, member)
-#define RATE_MAX 1000000
-#define YEAR_MS INT64_C(31536000000)
+#define RATE_MAX   1000000
+#define YEAR_MS    INT64_C(31536000000)
 
-#define DURATION(name_, member, default_, min_ms, ...)                                                         \
-	{ .name = name_, .kind = OPTION_DURATION, .at = AT(config.member), .fallback = default_, .min = min_ms, \
-	  .max = YEAR_MS, __VA_ARGS__ }
-#define COUNT(name_, member, default_, min_, max_, ...)                                                        \
-	{ .name = name_, .kind = OPTION_COUNT, .at = AT(config.member), .fallback = default_, .min = min_,      \
-	  .max = max_, __VA_ARGS__ }
-#define CHOICE(name_, member, default_, choices_, ...)                                                         \
-	{ .name = name_, .kind = OPTION_CHOICE, .at = AT(member), .fallback = default_, .choices = choices_, __VA_ARGS__ }
-#define RATE(command, number)                                                                                  \
-	COUNT("rate-" command, command_rate[number], "0", 0, RATE_MAX,                                          \
+#define DURATION(name_, member, default_, min_ms, ...)                                                \
+	{ .name = name_, .kind = OPTION_DURATION, .at = AT(config.member), .fallback = default_,       \
+	  .min = min_ms, .max = YEAR_MS, __VA_ARGS__ }
+#define COUNT(name_, member, default_, min_, max_, ...)                                               \
+	{ .name = name_, .kind = OPTION_COUNT, .at = AT(config.member), .fallback = default_,          \
+	  .min = min_, .max = max_, __VA_ARGS__ }
+#define CHOICE(name_, member, default_, choices_, ...)                                                \
+	{ .name = name_, .kind = OPTION_CHOICE, .at = AT(member), .fallback = default_,                \
+	  .choices = choices_, __VA_ARGS__ }
+#define RATE(command, number)                                                                         \
+	COUNT("rate-" command, command_rate[number], "0", 0, RATE_MAX,                                 \
 	      .help = "Commands of this kind that a connection may send per second")
-#define NOTE(name_, why)                                                                                       \
-	{ .name = name_, .kind = OPTION_NOTE, .unset = "not given", .help = why, .max = INT64_C(1) << 40 }
+#define NOTE(name_, why)                                                                              \
+	{ .name = name_, .kind = OPTION_NOTE, .unset = "not given", .max = INT64_C(1) << 40,           \
+	  .help = "no counterpart: " why }
 
-static const struct option_choice auths[] = { { "trust", AUTH_TRUST }, { NULL, 0 } };
-static const struct option_choice slow_consumers[] = { { "drop", SLOW_DROP }, { "close", SLOW_CLOSE }, { NULL, 0 } };
-static const struct option_choice audiences[] = { { "all", AUDIENCE_ALL }, { "rooms", AUDIENCE_ROOMS }, { NULL, 0 } };
-static const struct option_choice log_levels[] = { { "debug", LOG_DEBUG }, { "info", LOG_INFO }, { "warn", LOG_WARN },
-	                                           { "error", LOG_ERROR }, { "warning", LOG_WARN }, { NULL, 0 } };
-static const struct option_choice log_formats[] = { { "logfmt", LOG_LOGFMT }, { "json", LOG_JSON }, { NULL, 0 } };
+static const struct option_choice auths[] = {
+	{ "trust", AUTH_TRUST },
+	{ NULL, 0 },
+};
+static const struct option_choice slow_consumers[] = {
+	{ "drop", SLOW_DROP },
+	{ "close", SLOW_CLOSE },
+	{ NULL, 0 },
+};
+static const struct option_choice audiences[] = {
+	{ "all", AUDIENCE_ALL },
+	{ "rooms", AUDIENCE_ROOMS },
+	{ NULL, 0 },
+};
+static const struct option_choice log_levels[] = {
+	{ "debug", LOG_DEBUG }, { "info", LOG_INFO },       { "warn", LOG_WARN },
+	{ "error", LOG_ERROR }, { "warning", LOG_WARN }, { NULL, 0 },
+};
+static const struct option_choice log_formats[] = {
+	{ "logfmt", LOG_LOGFMT },
+	{ "json", LOG_JSON },
+	{ NULL, 0 },
+};
 
 static const struct option rows[] = {
 	{ .name = "listen", .kind = OPTION_LISTENERS, .fallback = "127.0.0.1:8080", .env = "SERVICE_PORT",
 	  .value = "ADDR:PORT[,dialect=NAME][,admin]|unix:PATH[,...]",
-	  .help = "Where to listen; repeatable, several in one value are separated by blanks. A literal address (IPv6 in brackets), "
-	          "localhost (127.0.0.1) or nothing (0.0.0.0); port 0 is any free one. NAME is snake, dotted, rooms, roster, upper or "
-	          "echo. SERVICE_PORT holds a port on 127.0.0.1" },
+	  .help = "Where to listen; repeatable, several in one value are separated by blanks. A literal "
+	          "address (IPv6 in brackets), localhost (127.0.0.1) or nothing (0.0.0.0); port 0 is any free "
+	          "one. NAME is snake, dotted, rooms, roster, upper or echo. SERVICE_PORT holds a port on "
+	          "127.0.0.1" },
 	{ .name = "config", .kind = OPTION_PATH, .at = AT(config_path), .unset = "none", .value = "FILE",
 	  .help = "Read options from FILE: lines of `some-option = V` or `some_option: V`, `#` comments" },
 	CHOICE("auth", auth, "trust", auths,
-	       .help = "trust believes the id that a client gives; it has to be written out to listen beyond loopback"),
+	       .help = "trust believes the id that a client gives; it has to be written out to listen "
+	               "beyond loopback"),
 	DURATION("offline-debounce", offline_debounce_ms, "5s", 0, .env = "PRESENCE_OFFLINE_DEBOUNCE",
 	         .help = "From a user's last socket closing to the user being offline"),
 	DURATION("stale-timeout", stale_timeout_ms, "90s", 0, .file_key = "stale-connection-timeout",
@@ -50,16 +75,21 @@ static const struct option rows[] = {
 	         .help = "What clients are told; silence for twice as long closes"),
 	DURATION("ping-period", ping_period_ms, "54s", 0,
 	         .help = "Between two protocol pings, if heartbeat-interval is not shorter"),
-	DURATION("pong-wait", pong_wait_ms, "60s", 0, .help = "Silence for so long closes, whatever the heartbeat"),
-	DURATION("write-wait", write_wait_ms, "10s", 0, .help = "A client that takes no byte for so long is closed"),
+	DURATION("pong-wait", pong_wait_ms, "60s", 0,
+	         .help = "Silence for so long closes, whatever the heartbeat"),
+	DURATION("write-wait", write_wait_ms, "10s", 0,
+	         .help = "A client that takes no byte for so long is closed"),
 	DURATION("presence-ttl", presence_ttl_ms, "5m", 0, .env = "WS_PRESENCE_TTL",
-	         .help = "How long a device without a socket stays online after its REST heartbeat, and offline users are remembered"),
+	         .help = "How long a device without a socket stays online after its REST heartbeat, and "
+	                 "offline users are remembered"),
 	DURATION("typing-ttl", typing_ttl_ms, "5s", 0, .env = "WS_TYPING_TTL",
 	         .help = "A typing start that is not renewed ends after this"),
 	COUNT("presence-rate", presence_rate, "1", 0, RATE_MAX,
 	      .help = "Presence broadcasts per user and second; the latest state always goes out"),
-	COUNT("message-rate", message_rate, "50", 0, RATE_MAX, .help = "Messages that a connection may send per second"),
-	COUNT("message-burst", message_burst, "100", 1, RATE_MAX, .help = "Messages that it may send at once"),
+	COUNT("message-rate", message_rate, "50", 0, RATE_MAX,
+	      .help = "Messages that a connection may send per second"),
+	COUNT("message-burst", message_burst, "100", 1, RATE_MAX,
+	      .help = "Messages that it may send at once"),
 	COUNT("user-message-rate", user_message_rate, "0", 0, RATE_MAX,
 	      .help = "Messages that all connections of a user may send per second"),
 	RATE("ping", CMD_PING),
@@ -76,43 +106,56 @@ static const struct option rows[] = {
 	RATE("call-ice", CMD_CALL_ICE),
 	RATE("call-hangup", CMD_CALL_HANGUP),
 	COUNT("max-connections", connections_max, "10000", 1, 1000000,
-	      .help = "More get 503. The default is lowered to what the descriptor limit allows; a value that is given is not"),
+	      .help = "More get 503. The default is lowered to what the descriptor limit allows; a value "
+	              "that is given is not"),
 	COUNT("max-connections-per-ip", connections_per_ip_max, "0", 0, 1000000,
 	      .help = "More from one address (IPv6: one /64) get 429"),
 	COUNT("max-connections-per-user", connections_per_user_max, "16", 0, 1000000,
 	      .help = "A new one beyond it replaces the user's longest-silent one"),
-	COUNT("connection-rate", connection_rate, "0", 0, RATE_MAX, .help = "New connections per second; more get 503"),
-	COUNT("max-subscriptions", subscriptions_per_connection_max, "128", 1, 10000, .help = "Of one connection"),
-	{ .name = "max-message-size", .kind = OPTION_MESSAGE_SIZE, .unset = "10m in dotted, 64k elsewhere", .min = 128,
-	  .max = INT64_C(1) << 28, .help = "A larger message closes 1009; given, it holds for every dialect" },
+	COUNT("connection-rate", connection_rate, "0", 0, RATE_MAX,
+	      .help = "New connections per second; more get 503"),
+	COUNT("max-subscriptions", subscriptions_per_connection_max, "128", 1, 10000,
+	      .help = "Of one connection"),
+	{ .name = "max-message-size", .kind = OPTION_MESSAGE_SIZE, .unset = "10m in dotted, 64k elsewhere",
+	  .min = 128, .max = INT64_C(1) << 28,
+	  .help = "A larger message closes 1009; given, it holds for every dialect" },
 	COUNT("max-fragments", fragments_max, "1024", 1, RATE_MAX, .help = "Of one message; more close 1008"),
 	COUNT("client-buffer", client_buffer_messages, "256", 1, 65536, .file_key = "client-buffer-size",
 	      .help = "Messages queued for one connection"),
-	{ .name = "client-buffer-bytes", .kind = OPTION_SIZE, .at = AT(config.client_buffer_bytes), .fallback = "1m", .min = 1024,
-	  .max = INT64_C(1) << 30, .help = "Bytes queued for one connection; a single larger message goes when the queue is empty" },
+	{ .name = "client-buffer-bytes", .kind = OPTION_SIZE, .at = AT(config.client_buffer_bytes),
+	  .fallback = "1m", .min = 1024, .max = INT64_C(1) << 30,
+	  .help = "Bytes queued for one connection; a single larger message goes when the queue is empty" },
 	CHOICE("slow-consumer", config.slow_consumer, "drop", slow_consumers,
-	       .help = "When these are full: drop presence and typing that newer ones replace, then close 1013; or close at once"),
+	       .help = "When these are full: drop presence and typing that newer ones replace, then close "
+	               "1013; or close at once"),
 	{ .name = "allowed-origins", .kind = OPTION_ORIGINS, .value = "ORIGIN,...|*",
 	  .unset = "same host and port; on loopback any loopback origin",
-	  .help = "Browser origins that are let in (https://example.org), or * for all; others get 403. Repeatable" },
+	  .help = "Browser origins that are let in (https://example.org), or * for all; others get 403. "
+	          "Repeatable" },
 	CHOICE("audience", config.audience, "all", audiences,
-	       .help = "Who sees presence in dialects without a presence topic: all, or users sharing a room"),
-	{ .name = "api-key-file", .kind = OPTION_PATH, .at = AT(api_key_path), .value = "FILE", .unset = "none: writes from loopback only",
+	       .help = "Who sees presence in dialects without a presence topic: all, or users sharing a "
+	               "room"),
+	{ .name = "api-key-file", .kind = OPTION_PATH, .at = AT(api_key_path), .value = "FILE",
+	  .unset = "none: writes from loopback only",
 	  .help = "Holds the key for REST writes and admin requests (Authorization: Bearer KEY)" },
 	{ .name = "user", .kind = OPTION_TEXT, .at = AT(user), .fallback = "nobody",
 	  .help = "Name or number to become after binding, when started as root" },
-	{ .name = "service-name", .kind = OPTION_TEXT, .at = AT(config.service_name), .fallback = "presence", .env = "SERVICE_NAME",
+	{ .name = "service-name", .kind = OPTION_TEXT, .at = AT(config.service_name), .fallback = "presence",
+	  .env = "SERVICE_NAME",
 	  .help = "In logs and /health" },
 	{ .name = "node-id", .kind = OPTION_TEXT, .at = AT(config.node_id), .fallback = "random",
 	  .help = "This node's name among others; `random` draws one at every start" },
-	CHOICE("log-level", config.log_level, "info", log_levels, .env = "LOG_LEVEL", .help = "In any case; warning is warn"),
-	CHOICE("log-format", config.log_format, "logfmt", log_formats, .help = "Of the lines on standard error"),
+	CHOICE("log-level", config.log_level, "info", log_levels, .env = "LOG_LEVEL",
+	       .help = "In any case; warning is warn"),
+	CHOICE("log-format", config.log_format, "logfmt", log_formats,
+	       .help = "Of the lines on standard error"),
 	DURATION("drain-timeout", drain_timeout_ms, "10s", 0, .help = "From SIGTERM to the end, at most"),
-	NOTE("read-buffer-size", "no counterpart: the loop reads into one buffer that all connections share"),
-	NOTE("write-buffer-size", "no counterpart: what is written is queued by reference, client-buffer bounds it"),
-	NOTE("register-buffer", "no counterpart: a connection is registered in the turn that accepts it"),
-	NOTE("unregister-buffer", "no counterpart: a connection is unregistered in the turn that ends it"),
-	NOTE("broadcast-buffer", "no counterpart: a broadcast goes into its receivers' queues at once, client-buffer bounds them"),
+	NOTE("read-buffer-size", "the loop reads into one buffer that all connections share"),
+	NOTE("write-buffer-size", "what is written is queued by reference, client-buffer bounds it"),
+	NOTE("register-buffer", "a connection is registered in the turn that accepts it"),
+	NOTE("unregister-buffer", "a connection is unregistered in the turn that ends it"),
+	NOTE("broadcast-buffer",
+	     "a broadcast goes into its receivers' queues at once, client-buffer bounds them"),
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
@@ -130,7 +173,8 @@ const struct option *option_at(uint32_t row)
 	return &rows[row];
 }
 
-/* Is `s` the option's name, once `fold` stands for each of its dashes too, and letters are lowered when `lower` says so? */
+/* Is `s` the option's name, once `fold` stands for each of its dashes too,
+and letters are lowered when `lower` says so? */
 static bool is_name(struct str s, const char *name, char fold, bool lower)
 {
 	if (name == NULL || strlen(name) != s.n)
@@ -186,7 +230,8 @@ static void choice_names(const struct option_choice *choices, char *out, size_t 
 void option_value_name(const struct option *row, char *out, size_t cap)
 {
 	static const char *const names[] = {
-		[OPTION_DURATION] = "DURATION", [OPTION_SIZE] = "SIZE", [OPTION_COUNT] = "N", [OPTION_TEXT] = "TEXT",
+		[OPTION_DURATION] = "DURATION", [OPTION_SIZE] = "SIZE", [OPTION_COUNT] = "N",
+		[OPTION_TEXT] = "TEXT",
 		[OPTION_PATH] = "FILE", [OPTION_MESSAGE_SIZE] = "SIZE", [OPTION_NOTE] = "N",
 	};
 

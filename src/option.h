@@ -35,7 +35,8 @@ struct option {
 	const char *file_key; /* another name in the file; NULL: none */
 	uint32_t at;          /* offset in struct options */
 	int64_t min, max;     /* of numbers; a minimum of 0 means that 0 disables */
-	const struct option_choice *choices; /* ends with a NULL name; aliases follow the name that is printed */
+	/* Ends with a NULL name; the first name of a value is the one that is printed. */
+	const struct option_choice *choices;
 };
 
 uint32_t option_rows(void);
@@ -43,7 +44,8 @@ const struct option *option_at(uint32_t row);
 
 enum { OPTION_NONE = OPTIONS_ROWS_MAX };
 
-/* The row of a flag; of a file's key (`_` for `-` too, and the file's other names); of what follows PRESENCED_; or OPTION_NONE. */
+/* The row of a flag; of a file's key (`_` for `-` too, and the file's other names); of what follows
+ * PRESENCED_; or OPTION_NONE. */
 uint32_t option_by_flag(struct str name);
 uint32_t option_by_key(struct str key);
 uint32_t option_by_env(struct str name);

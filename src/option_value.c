@@ -1,4 +1,5 @@
-/* Each kind has a reader, which fills `why` and gives false, and a writer; `place` is the option's address in struct options. */
+/* Each kind has a reader, which fills `why` and gives false, and a writer; `place` is the option's address in
+ * struct options. */
 #include "option_value.h"
 
 #include <assert.h>
@@ -74,7 +75,7 @@ static bool malformed(const struct option *row, struct str value, char why[OPTIO
 	option_value_wanted(row, all);
 	snprintf(wanted, sizeof(wanted), "%.*s", (int)sizeof(wanted) - 1, all);
 	snprintf(why, OPTION_WHY_BYTES, "%s is not %.*s", option_value_quote(value, quoted),
-	         OPTION_WHY_BYTES - OPTION_QUOTE_BYTES - 8, wanted);
+		 OPTION_WHY_BYTES - OPTION_QUOTE_BYTES - 8, wanted);
 	return false;
 }
 
@@ -83,14 +84,11 @@ static bool malformed(const struct option *row, struct str value, char why[OPTIO
 static size_t number_put(enum option_kind kind, char out[UNITS_BYTES_MAX], int64_t n)
 {
 	switch (kind) {
-	case OPTION_DURATION:
-		return units_put_duration(out, n);
+	case OPTION_DURATION: return units_put_duration(out, n);
 	case OPTION_SIZE:
 	case OPTION_MESSAGE_SIZE:
-	case OPTION_NOTE:
-		return units_put_size(out, (uint64_t)n);
-	default:
-		return units_put_count(out, (uint64_t)n);
+	case OPTION_NOTE: return units_put_size(out, (uint64_t)n);
+	default: return units_put_count(out, (uint64_t)n);
 	}
 }
 
@@ -99,8 +97,8 @@ static bool out_of_range(const struct option *row, struct str value, char why[OP
 	char quoted[OPTION_QUOTE_BYTES], min[UNITS_BYTES_MAX], max[UNITS_BYTES_MAX];
 	size_t min_n = number_put(row->kind, min, row->min), max_n = number_put(row->kind, max, row->max);
 
-	snprintf(why, OPTION_WHY_BYTES, "%s is out of range (%.*s to %.*s)", option_value_quote(value, quoted), (int)min_n, min,
-	         (int)max_n, max);
+	snprintf(why, OPTION_WHY_BYTES, "%s is out of range (%.*s to %.*s)",
+		 option_value_quote(value, quoted), (int)min_n, min, (int)max_n, max);
 	return false;
 }
 
@@ -130,26 +128,21 @@ static bool number_set(struct options *o, uint32_t row_number, struct str value,
 	if (!number_read(row, value, &n, why))
 		return false;
 	switch (row->kind) {
-	case OPTION_DURATION:
-		*(int64_t *)place(o, row) = n;
-		break;
+	case OPTION_DURATION: *(int64_t *)place(o, row) = n; break;
 	case OPTION_MESSAGE_SIZE:
 		for (int d = 0; d < DIALECT_COUNT; d++)
 			o->config.message_bytes_max[d] = (uint64_t)n;
 		break;
-	case OPTION_NOTE:
-		o->notes[row_number] = value;
-		break;
-	default:
-		assert(row->max <= UINT32_MAX);
-		*(uint32_t *)place(o, row) = (uint32_t)n;
+	case OPTION_NOTE: o->notes[row_number] = value; break;
+	default: assert(row->max <= UINT32_MAX); *(uint32_t *)place(o, row) = (uint32_t)n;
 	}
 	return true;
 }
 
 /* --- words --- */
 
-static bool choice_set(struct options *o, const struct option *row, struct str value, char why[OPTION_WHY_BYTES])
+static bool choice_set(struct options *o, const struct option *row, struct str value,
+		       char why[OPTION_WHY_BYTES])
 {
 	for (const struct option_choice *c = row->choices; c->name != NULL; c++)
 		if (str_eq_nocase(value, str_of(c->name, strlen(c->name)))) {
@@ -159,7 +152,8 @@ static bool choice_set(struct options *o, const struct option *row, struct str v
 	return malformed(row, value, why);
 }
 
-static bool text_set(struct options *o, const struct option *row, struct str value, char why[OPTION_WHY_BYTES])
+static bool text_set(struct options *o, const struct option *row, struct str value,
+		     char why[OPTION_WHY_BYTES])
 {
 	size_t max = row->kind == OPTION_PATH ? PATH_BYTES_MAX : OPTIONS_TEXT_BYTES_MAX;
 	bool good = value.n > 0 && value.n <= max && utf8_valid(value);
@@ -189,7 +183,8 @@ static bool item_take(struct str *rest, bool commas, struct str *item)
 	return n > 0;
 }
 
-static bool listener_add(struct options *o, const struct option *row, struct str item, char why[OPTION_WHY_BYTES])
+static bool listener_add(struct options *o, const struct option *row, struct str item,
+			 char why[OPTION_WHY_BYTES])
 {
 	struct server_config *c = &o->config;
 	struct listener_config l;
@@ -197,7 +192,8 @@ static bool listener_add(struct options *o, const struct option *row, struct str
 
 	/* What listener_put() writes must read back, and errors must stay one line. */
 	for (size_t i = 0; i < item.n; i++)
-		if ((unsigned char)item.p[i] < 0x20 || item.p[i] == 0x7f || item.p[i] == '"' || item.p[i] == '\'' || item.p[i] == '#')
+		if ((unsigned char)item.p[i] < 0x20 || item.p[i] == 0x7f || item.p[i] == '"' ||
+		    item.p[i] == '\'' || item.p[i] == '#')
 			return malformed(row, item, why);
 	option_value_quote(item, quoted);
 	if (!listener_parse(item, &l, reason)) {
@@ -217,7 +213,8 @@ static bool listener_add(struct options *o, const struct option *row, struct str
 	return true;
 }
 
-static bool origin_add(struct options *o, const struct option *row, struct str item, char why[OPTION_WHY_BYTES])
+static bool origin_add(struct options *o, const struct option *row, struct str item,
+		       char why[OPTION_WHY_BYTES])
 {
 	struct server_config *c = &o->config;
 	char quoted[OPTION_QUOTE_BYTES];
@@ -229,19 +226,22 @@ static bool origin_add(struct options *o, const struct option *row, struct str i
 		return true;
 	}
 	for (size_t i = 0; i < item.n; i++)
-		if ((unsigned char)item.p[i] <= 0x20 || item.p[i] == '"' || item.p[i] == '\'' || item.p[i] == '#')
+		if ((unsigned char)item.p[i] <= 0x20 || item.p[i] == '"' || item.p[i] == '\'' ||
+		    item.p[i] == '#')
 			return malformed(row, item, why);
 	if (!origin_parse(item, &parsed))
 		return malformed(row, item, why);
 	if (c->origin_count == ORIGINS_MAX) {
-		snprintf(why, OPTION_WHY_BYTES, "%s is one too many: there may be %d", option_value_quote(item, quoted), ORIGINS_MAX);
+		snprintf(why, OPTION_WHY_BYTES, "%s is one too many: there may be %d",
+			 option_value_quote(item, quoted), ORIGINS_MAX);
 		return false;
 	}
 	c->origins[c->origin_count++] = item;
 	return true;
 }
 
-static bool list_set(struct options *o, const struct option *row, struct str value, bool anew, char why[OPTION_WHY_BYTES])
+static bool list_set(struct options *o, const struct option *row, struct str value, bool anew,
+		     char why[OPTION_WHY_BYTES])
 {
 	bool listeners = row->kind == OPTION_LISTENERS;
 	struct str rest = value, item;
@@ -259,7 +259,8 @@ static bool list_set(struct options *o, const struct option *row, struct str val
 	return items > 0 || malformed(row, value, why);
 }
 
-bool option_value_set(struct options *o, uint32_t row_number, struct str value, bool anew, char why[OPTION_WHY_BYTES])
+bool option_value_set(struct options *o, uint32_t row_number, struct str value, bool anew,
+		      char why[OPTION_WHY_BYTES])
 {
 	const struct option *row = option_at(row_number);
 
@@ -268,16 +269,12 @@ bool option_value_set(struct options *o, uint32_t row_number, struct str value, 
 	case OPTION_SIZE:
 	case OPTION_COUNT:
 	case OPTION_MESSAGE_SIZE:
-	case OPTION_NOTE:
-		return number_set(o, row_number, value, why);
+	case OPTION_NOTE: return number_set(o, row_number, value, why);
 	case OPTION_TEXT:
-	case OPTION_PATH:
-		return text_set(o, row, value, why);
-	case OPTION_CHOICE:
-		return choice_set(o, row, value, why);
+	case OPTION_PATH: return text_set(o, row, value, why);
+	case OPTION_CHOICE: return choice_set(o, row, value, why);
 	case OPTION_LISTENERS:
-	case OPTION_ORIGINS:
-		return list_set(o, row, value, anew, why);
+	case OPTION_ORIGINS: return list_set(o, row, value, anew, why);
 	}
 	assert(0);
 	return false;
@@ -315,7 +312,8 @@ static bool choice_put(const struct options *o, const struct option *row, char o
 	return true;
 }
 
-static bool list_put(const struct options *o, const struct option *row, uint32_t i, char out[OPTION_VALUE_BYTES_MAX])
+static bool list_put(const struct options *o, const struct option *row, uint32_t i,
+		     char out[OPTION_VALUE_BYTES_MAX])
 {
 	const struct server_config *c = &o->config;
 
@@ -333,7 +331,8 @@ static bool list_put(const struct options *o, const struct option *row, uint32_t
 	return true;
 }
 
-bool option_value_put(const struct options *o, uint32_t row_number, uint32_t i, char out[OPTION_VALUE_BYTES_MAX])
+bool option_value_put(const struct options *o, uint32_t row_number, uint32_t i,
+		      char out[OPTION_VALUE_BYTES_MAX])
 {
 	const struct option *row = option_at(row_number);
 	struct str text;
@@ -343,21 +342,15 @@ bool option_value_put(const struct options *o, uint32_t row_number, uint32_t i, 
 	if (i > 0)
 		return false;
 	switch (row->kind) {
-	case OPTION_DURATION:
-		return number_out(row, *(const int64_t *)place_of(o, row), out);
+	case OPTION_DURATION: return number_out(row, *(const int64_t *)place_of(o, row), out);
 	case OPTION_SIZE:
-	case OPTION_COUNT:
-		return number_out(row, *(const uint32_t *)place_of(o, row), out);
+	case OPTION_COUNT: return number_out(row, *(const uint32_t *)place_of(o, row), out);
 	case OPTION_MESSAGE_SIZE:
 		return o->state[row_number].source != OPTION_DEFAULT &&
 		       number_out(row, (int64_t)o->config.message_bytes_max[0], out);
-	case OPTION_CHOICE:
-		return choice_put(o, row, out);
-	case OPTION_NOTE:
-		text = o->notes[row_number];
-		break;
-	default:
-		text = *(const struct str *)place_of(o, row);
+	case OPTION_CHOICE: return choice_put(o, row, out);
+	case OPTION_NOTE: text = o->notes[row_number]; break;
+	default: text = *(const struct str *)place_of(o, row);
 	}
 	if (!str_absent(text))
 		text_put(text, out);

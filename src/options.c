@@ -1,6 +1,7 @@
 /*
- * Sources are read from the weakest to the strongest (defaults, file, aliases, environment, flags), each overwriting what was
- * there, so that a malformed value is found wherever it stands. What needs all options at once comes at the end, in finish().
+ * Sources are read from the weakest to the strongest (defaults, file, aliases, environment, flags), each
+ * overwriting what was there, so that a malformed value is found wherever it stands. What needs all options
+ * at once comes at the end, in finish().
  */
 #include "options.h"
 
@@ -68,7 +69,10 @@ static void env_name(const struct option *row, char *out, size_t cap)
 	int n = snprintf(out, cap, PREFIX "%s", row->name);
 
 	for (int i = sizeof(PREFIX) - 1; i < n && (size_t)i < cap; i++)
-		out[i] = out[i] == '-' ? '_' : out[i] >= 'a' && out[i] <= 'z' ? (char)(out[i] - 'a' + 'A') : out[i];
+		if (out[i] == '-')
+			out[i] = '_';
+		else if (out[i] >= 'a' && out[i] <= 'z')
+			out[i] = (char)(out[i] - 'a' + 'A');
 }
 
 void options_origin(const struct options *o, uint32_t row, char *out, size_t cap)
@@ -76,22 +80,14 @@ void options_origin(const struct options *o, uint32_t row, char *out, size_t cap
 	const struct option_state *state = &o->state[row];
 
 	switch (state->source) {
-	case OPTION_DEFAULT:
-		snprintf(out, cap, "default");
-		break;
+	case OPTION_DEFAULT: snprintf(out, cap, "default"); break;
 	case OPTION_FILE:
-		snprintf(out, cap, "%.*s:%" PRIu32 ": %.*s", (int)o->config_path.n, o->config_path.p, state->line,
-		         (int)state->key.n, state->key.p);
+		snprintf(out, cap, "%.*s:%" PRIu32 ": %.*s", (int)o->config_path.n, o->config_path.p,
+			 state->line, (int)state->key.n, state->key.p);
 		break;
-	case OPTION_ALIAS:
-		snprintf(out, cap, "%.*s", (int)state->key.n, state->key.p);
-		break;
-	case OPTION_ENV:
-		env_name(option_at(row), out, cap);
-		break;
-	case OPTION_FLAG:
-		snprintf(out, cap, "--%s", option_at(row)->name);
-		break;
+	case OPTION_ALIAS: snprintf(out, cap, "%.*s", (int)state->key.n, state->key.p); break;
+	case OPTION_ENV: env_name(option_at(row), out, cap); break;
+	case OPTION_FLAG: snprintf(out, cap, "--%s", option_at(row)->name); break;
 	}
 }
 
@@ -127,7 +123,8 @@ static bool set_defaults(struct options *o)
 	for (int d = 0; d < DIALECT_COUNT; d++) {
 		const struct dialect *dialect = dialect_at((enum dialect_id)d);
 
-		o->config.message_bytes_max[d] = (dialect != NULL ? dialect : dialect_at(DIALECT_SNAKE))->message_bytes_max;
+		o->config.message_bytes_max[d] =
+			(dialect != NULL ? dialect : dialect_at(DIALECT_SNAKE))->message_bytes_max;
 	}
 	for (uint32_t i = 0; i < option_rows(); i++) {
 		const char *fallback = option_at(i)->fallback;
@@ -141,8 +138,9 @@ static bool set_defaults(struct options *o)
 /* --- flags --- */
 
 /*
- * Takes a flag and its value off *args: `--name value` or `--name=value`. A value that begins with two dashes has to be written
- * the second way. OPTION_NONE and o->error set: not a flag, not one of ours, or without a value.
+ * Takes a flag and its value off *args: `--name value` or `--name=value`. A value that begins with two dashes
+ * has to be written the second way. OPTION_NONE and o->error set: not a flag, not one of ours, or without a
+ * value.
  */
 static uint32_t flag_take(struct options *o, char *const **args, struct str *value)
 {
@@ -194,7 +192,8 @@ static bool read_flags(struct options *o, char *const *args)
 
 /* --- environment --- */
 
-/* The value of variable `name`; absent when it is not set, or empty, as container platforms write "not set". */
+/* The value of variable `name`; absent when it is not set, or empty, as container platforms write "not set".
+ */
 static struct str env_get(char *const *env, struct str name)
 {
 	for (; *env != NULL; env++) {
@@ -214,11 +213,14 @@ static bool listen_on_port(struct options *o, uint32_t row, const struct option_
 
 	o->state[row] = *from;
 	if (!units_count(port, &number) || number > UINT16_MAX) {
-		snprintf(why, sizeof(why), "%s is not a port from 0 to 65535", option_value_quote(port, quoted));
+		snprintf(why, sizeof(why), "%s is not a port from 0 to 65535",
+			 option_value_quote(port, quoted));
 		return fail_at(o, row, why);
 	}
 	o->config.listeners[0] = (struct listener_config){
-		.address = STR("127.0.0.1"), .port = (uint16_t)number, .is_loopback = true,
+		.address = STR("127.0.0.1"),
+		.port = (uint16_t)number,
+		.is_loopback = true,
 	};
 	o->config.listener_count = 1;
 	return true;
@@ -237,7 +239,8 @@ static bool read_aliases(struct options *o, char *const *env)
 		}
 		if (value.n == 0)
 			continue;
-		if (row->kind == OPTION_LISTENERS ? !listen_on_port(o, i, &from, value) : !set(o, i, &from, value))
+		if (row->kind == OPTION_LISTENERS ? !listen_on_port(o, i, &from, value)
+						  : !set(o, i, &from, value))
 			return false;
 	}
 	return true;
@@ -261,14 +264,16 @@ static bool read_env(struct options *o, char *const *env)
 		value = trimmed(str_of(equals + 1, entry.n - name.n - 1));
 		row = option_by_env(str_of(name.p + prefix.n, name.n - prefix.n));
 		if (row == OPTION_NONE)
-			warn(o, "%s in the environment is no option; ignored", option_value_quote(name, quoted));
+			warn(o, "%s in the environment is no option; ignored",
+			     option_value_quote(name, quoted));
 		else if (value.n > 0 && !set(o, row, &from, value))
 			return false;
 	}
 	return true;
 }
 
-/* Variables of the seeds that ask for what this build does not do: silence would leave the operator believing it did. */
+/* Variables of the seeds that ask for what this build does not do: silence would leave the operator believing
+ * it did. */
 static void warn_of_unserved(struct options *o, char *const *env)
 {
 	static const struct {
@@ -281,7 +286,8 @@ static void warn_of_unserved(struct options *o, char *const *env)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (!str_absent(env_get(env, rows[i].name)))
-			warn(o, "%.*s is set, and this build does not use it: %s", (int)rows[i].name.n, rows[i].name.p, rows[i].what);
+			warn(o, "%.*s is set, and this build does not use it: %s", (int)rows[i].name.n,
+			     rows[i].name.p, rows[i].what);
 }
 
 /* --- file --- */
@@ -313,7 +319,7 @@ static bool fail_in_line(struct options *o, uint32_t line, const char *what, str
 	char quoted[OPTION_QUOTE_BYTES] = "";
 
 	return fail(o, "%.*s:%" PRIu32 ": %s%s", (int)o->config_path.n, o->config_path.p, line, what,
-	            str_absent(key) ? "" : option_value_quote(key, quoted));
+		    str_absent(key) ? "" : option_value_quote(key, quoted));
 }
 
 static bool read_entry(struct options *o, enum config_file_result kind, const struct config_entry *entry)
@@ -333,7 +339,8 @@ static bool read_entry(struct options *o, enum config_file_result kind, const st
 		return fail_in_line(o, entry->line, "a file cannot name another ", entry->key);
 	list = option_at(row)->kind == OPTION_LISTENERS || option_at(row)->kind == OPTION_ORIGINS;
 	if (!list && o->state[row].source == OPTION_FILE) {
-		snprintf(why, sizeof(why), "%s is there twice, first in line %" PRIu32, option_at(row)->name, o->state[row].line);
+		snprintf(why, sizeof(why), "%s is there twice, first in line %" PRIu32, option_at(row)->name,
+			 o->state[row].line);
 		return fail_in_line(o, entry->line, why, STR_NONE);
 	}
 	return set(o, row, &from, entry->value);
@@ -349,24 +356,27 @@ static bool parse_file(struct options *o, struct str text)
 		enum config_file_result r = config_file_next(&f, &entry);
 
 		switch (r) {
-		case CONFIG_FILE_END:
-			return true;
+		case CONFIG_FILE_END: return true;
 		case CONFIG_FILE_ENTRY:
 		case CONFIG_FILE_EMPTY:
 			if (!read_entry(o, r, &entry))
 				return false;
 			break;
 		case CONFIG_FILE_NO_PAIR:
-			return fail_in_line(o, f.line, "neither `option = value` nor `option: value`", STR_NONE);
+			return fail_in_line(o, f.line, "neither `option = value` nor `option: value`",
+					    STR_NONE);
 		case CONFIG_FILE_OPEN_QUOTE:
-			return fail_in_line(o, f.line, "the quotes are not closed where the value ends", STR_NONE);
+			return fail_in_line(o, f.line, "the quotes are not closed where the value ends",
+					    STR_NONE);
 		case CONFIG_FILE_NOT_TEXT:
-			return fail_in_line(o, f.line, "not a line of text (UTF-8 without control characters)", STR_NONE);
+			return fail_in_line(
+				o, f.line, "not a line of text (UTF-8 without control characters)", STR_NONE);
 		}
 	}
 }
 
-static bool read_file(struct options *o, const struct options_world *world, char *const *args, char *const *env)
+static bool read_file(struct options *o, const struct options_world *world, char *const *args,
+		      char *const *env)
 {
 	char quoted[OPTION_QUOTE_BYTES], why[OPTION_WHY_BYTES];
 	const char *reason;
@@ -378,7 +388,8 @@ static bool read_file(struct options *o, const struct options_world *world, char
 		return true;
 	reason = world->read_file(world->ctx, o->config_path, o->file, OPTIONS_FILE_BYTES_MAX, &n);
 	if (reason != NULL) {
-		snprintf(why, sizeof(why), "%s cannot be read: %s", option_value_quote(o->config_path, quoted), reason);
+		snprintf(why, sizeof(why), "%s cannot be read: %s",
+			 option_value_quote(o->config_path, quoted), reason);
 		return fail_at(o, option_by_flag(STR("config")), why);
 	}
 	assert(n <= OPTIONS_FILE_BYTES_MAX);
@@ -403,7 +414,8 @@ static bool read_api_key(struct options *o, const struct options_world *world)
 		n -= n > 0 && o->api_key[n - 1] == '\r';
 		for (size_t i = 0; i < n; i++)
 			if (o->api_key[i] <= ' ' || o->api_key[i] > '~')
-				reason = "the key holds a byte that is not visible ASCII, and could not be sent in a header";
+				reason = "the key holds a byte that is not visible ASCII, and could not be "
+					 "sent in a header";
 		if (n == 0)
 			reason = "it is empty";
 		else if (n > OPTIONS_KEY_BYTES_MAX)
@@ -431,8 +443,10 @@ static bool check_trust(struct options *o)
 		if (l->is_unix || l->is_loopback)
 			continue;
 		listener_put(l, text);
-		snprintf(why, sizeof(why), "%s is not a loopback address, and auth=trust believes whatever id a client gives: "
-		         "write --auth trust to want that", text);
+		snprintf(why, sizeof(why),
+			 "%s is not a loopback address, and auth=trust believes whatever id a client gives: "
+			 "write --auth trust to want that",
+			 text);
 		return fail_at(o, listen, why);
 	}
 	return true;
@@ -441,20 +455,71 @@ static bool check_trust(struct options *o)
 static bool fit_connections(struct options *o, uint64_t descriptors_max)
 {
 	uint32_t row = option_by_flag(STR("max-connections"));
-	uint64_t room = descriptors_max > OPTIONS_DESCRIPTORS_RESERVE ? descriptors_max - OPTIONS_DESCRIPTORS_RESERVE : 0;
+	uint64_t room = descriptors_max > OPTIONS_DESCRIPTORS_RESERVE
+				? descriptors_max - OPTIONS_DESCRIPTORS_RESERVE
+				: 0;
 	char why[OPTION_WHY_BYTES];
 
 	if (o->config.connections_max <= room)
 		return true;
 	if (o->state[row].source == OPTION_DEFAULT && room > 0) {
-		warn(o, "max-connections is %" PRIu64 ", not %" PRIu32 ": a process may open %" PRIu64 " files here (ulimit -n), %d "
-		     "of which are kept back", room, o->config.connections_max, descriptors_max, OPTIONS_DESCRIPTORS_RESERVE);
+		warn(o,
+		     "max-connections is %" PRIu64 ", not %" PRIu32 ": a process may open %" PRIu64
+		     " files here (ulimit -n), %d of which are kept back",
+		     room, o->config.connections_max, descriptors_max, OPTIONS_DESCRIPTORS_RESERVE);
 		o->config.connections_max = (uint32_t)room;
 		o->connections_lowered = true;
 		return true;
 	}
-	snprintf(why, sizeof(why), "%" PRIu32 " cannot be met: a process may open %" PRIu64 " files here (ulimit -n), %d of which "
-	         "are kept back", o->config.connections_max, descriptors_max, OPTIONS_DESCRIPTORS_RESERVE);
+	snprintf(why, sizeof(why),
+		 "%" PRIu32 " cannot be met: a process may open %" PRIu64
+		 " files here (ulimit -n), %d of which are kept back",
+		 o->config.connections_max, descriptors_max, OPTIONS_DESCRIPTORS_RESERVE);
+	return fail_at(o, row, why);
+}
+
+/* The most connections, below what `config` says, whose memory fits; 0: not even one's does. Memory grows
+ * with connections. */
+static uint32_t connections_fitting(struct server_config *config, const struct options_world *world)
+{
+	uint32_t written = config->connections_max, fits = 0, too_many = written;
+
+	while (too_many - fits > 1) {
+		config->connections_max = fits + (too_many - fits) / 2;
+		if (world->memory_of(world->ctx, config) <= world->memory_max)
+			fits = config->connections_max;
+		else
+			too_many = config->connections_max;
+	}
+	config->connections_max = written;
+	return fits;
+}
+
+static bool fit_memory(struct options *o, const struct options_world *world)
+{
+	uint32_t row = option_by_flag(STR("max-connections")), fits;
+	uint64_t needed;
+	char why[OPTION_WHY_BYTES];
+
+	if (world->memory_max == UINT64_MAX)
+		return true;
+	needed = world->memory_of(world->ctx, &o->config);
+	if (needed <= world->memory_max)
+		return true;
+	fits = o->state[row].source == OPTION_DEFAULT ? connections_fitting(&o->config, world) : 0;
+	if (fits > 0) {
+		warn(o,
+		     "max-connections is %" PRIu32 ", not %" PRIu32 ": more could need more than the %" PRIu64
+		     " MiB of memory that this process may use",
+		     fits, o->config.connections_max, world->memory_max >> 20);
+		o->config.connections_max = fits;
+		o->connections_lowered = true;
+		return true;
+	}
+	snprintf(why, sizeof(why),
+		 "%" PRIu32 " could need %" PRIu64 " MiB of memory, and this process may use %" PRIu64
+		 " MiB; a smaller max-message-size or client-buffer needs less",
+		 o->config.connections_max, (needed + 1048575) >> 20, world->memory_max >> 20);
 	return fail_at(o, row, why);
 }
 
@@ -477,8 +542,8 @@ static void check_pings(struct options *o)
 	if (ping == 0 || (c->heartbeat_interval_ms > 0 && c->heartbeat_interval_ms < ping))
 		ping = c->heartbeat_interval_ms;
 	if (silence > 0 && (ping == 0 || ping >= silence))
-		warn(o, "pong-wait is not longer than the time between two pings (the shorter of ping-period and "
-		     "heartbeat-interval): clients that only listen will be closed");
+		warn(o, "pong-wait is not longer than the time between two pings (the shorter of ping-period "
+			"and heartbeat-interval): clients that only listen will be closed");
 }
 
 static bool finish(struct options *o, const struct options_world *world)
@@ -487,13 +552,14 @@ static bool finish(struct options *o, const struct options_world *world)
 		o->config.command_rate_any |= o->config.command_rate[i] > 0;
 	draw_node_id(o, world->random);
 	check_pings(o);
-	return read_api_key(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max);
+	return read_api_key(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max) &&
+	       fit_memory(o, world);
 }
 
 bool options_load(struct options *o, const struct options_world *world, char *const *args, char *const *env)
 {
 	assert(o->config.listener_count == 0 && o->warning_bytes == 0);
 	warn_of_unserved(o, env);
-	return set_defaults(o) && read_file(o, world, args, env) && read_aliases(o, env) && read_env(o, env) &&
-	       read_flags(o, args) && finish(o, world);
+	return set_defaults(o) && read_file(o, world, args, env) && read_aliases(o, env) &&
+	       read_env(o, env) && read_flags(o, args) && finish(o, world);
 }

@@ -1,8 +1,10 @@
 /*
- * options.h: from flags, environment and file to a struct server_config. Flags win over environment, environment over file.
+ * options.h: from flags, environment and file to a struct server_config. Flags win over environment,
+ * environment over file.
  *
- * Pure but for `struct options_world`, through which files and facts of the machine come in: main gives the real ones, tests and
- * fuzzers their own. No malloc: texts are borrowed from args and env, or lie in struct options itself.
+ * Pure but for `struct options_world`, through which files and facts of the machine come in: main gives the
+ * real ones, tests and fuzzers their own. No malloc: texts are borrowed from args and env, or lie in struct
+ * options itself.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -17,7 +19,7 @@ enum {
 	OPTIONS_TEXT_BYTES_MAX = 64,    /* service-name, node-id, user */
 	OPTIONS_ERROR_BYTES = 512,
 	OPTIONS_WARNING_BYTES = 4096,   /* all warnings; those that do not fit are left out */
-	OPTIONS_DESCRIPTORS_RESERVE = 100, /* listeners, epoll, standard streams, REST and refusals beside the connections */
+	OPTIONS_DESCRIPTORS_RESERVE = 100, /* listeners, epoll, standard streams, REST and refusals */
 };
 
 /* Who believes what. JSON Web Tokens are not in this build, so there is one. */
@@ -33,12 +35,13 @@ struct option_state {
 };
 
 struct options {
-	struct server_config config;    /* its strings live in args, env and this struct: do not copy or move it */
+	struct server_config config;    /* its strings live in args, env and this struct: do not move it */
 	enum auth auth;
-	struct str user, api_key_path, config_path; /* absent: not given; user always is */
+	struct str user;
+	struct str api_key_path, config_path; /* absent: not given */
 	bool node_id_drawn;             /* node-id is `random` */
-	bool connections_lowered;       /* max-connections: by the descriptor limit */
-	struct str notes[OPTIONS_ROWS_MAX]; /* values that are accepted and correspond to nothing, by row */
+	bool connections_lowered;       /* max-connections: to what the machine's limits allow */
+	struct str notes[OPTIONS_ROWS_MAX]; /* values that correspond to nothing, by row */
 	struct option_state state[OPTIONS_ROWS_MAX];
 	uint32_t warning_bytes;
 	char warnings[OPTIONS_WARNING_BYTES]; /* lines, each with its newline; NUL-terminated */
@@ -49,20 +52,26 @@ struct options {
 };
 
 struct options_world {
-	/* Reads a whole file into out[0, cap). NULL, or why not ("No such file or directory"). More than `cap` bytes is a reason. */
+	/* Reads a whole file into out[0, cap). NULL, or why not ("No such file or directory"); that it has
+	 * more than `cap` bytes is a reason. */
 	const char *(*read_file)(void *ctx, struct str path, char *out, size_t cap, size_t *n);
 	void *ctx;
 	uint64_t descriptors_max;       /* RLIMIT_NOFILE */
+	uint64_t memory_max;            /* bytes, a control group's limit; UINT64_MAX: none */
+	/* Bytes that a server so configured may come to use; never less with more connections. */
+	uint64_t (*memory_of)(void *ctx, const struct server_config *);
 	uint64_t random;                /* for a node-id */
 };
 
 /*
- * Fills *o, which is zeroed memory. `args` (after the program's name and command) and `env` end with NULL and must outlive *o.
- * False: o->error says what is wrong and where, and *o is of no other use. True: o->warnings may hold lines for the operator.
+ * Fills *o, which is zeroed memory. `args` (after the program's name and command) and `env` end with NULL and
+ * must outlive *o. False: o->error says what is wrong and where, and *o is of no other use but o->warnings,
+ * which holds lines for the operator either way.
  */
 bool options_load(struct options *o, const struct options_world *world, char *const *args, char *const *env);
 
-/* Writes where row `row` has its value from ("--typing-ttl", "WS_TYPING_TTL", "FILE:12: typing-ttl", "default"), NUL-terminated. */
+/* Writes where row `row` has its value from ("--typing-ttl", "WS_TYPING_TTL", "FILE:12: typing-ttl",
+ * "default"), NUL-terminated. */
 void options_origin(const struct options *o, uint32_t row, char *out, size_t cap);
 
 #endif

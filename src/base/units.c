@@ -1,6 +1,6 @@
 /*
- * Numbers are read by digits_take() alone, which refuses what does not fit 64 bits; every product and sum after it is
- * checked before it is made.
+ * Numbers are read by digits_take() alone, which refuses what does not fit 64 bits; every product and sum
+ * after it is checked before it is made.
  */
 #include "base/units.h"
 

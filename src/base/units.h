@@ -1,7 +1,9 @@
 /*
- * base/units.h: durations, sizes and counts as people write them, both ways. What is written reads back as the same number.
+ * base/units.h: durations, sizes and counts as people write them, both ways. What is written reads back as
+ * the same number.
  *
- * Nothing is borrowed or kept. Errors: false, and the out parameter is untouched; too large a number for the type is one.
+ * Nothing is borrowed or kept. Errors: false, and the out parameter is untouched; too large a number for the
+ * type is one.
  */
 #ifndef BASE_UNITS_H
 #define BASE_UNITS_H
@@ -13,7 +15,8 @@
 
 enum { UNITS_BYTES_MAX = 48 }; /* of any text that the writers write */
 
-/* `500ms`, `5s`, `1m30s`, `1h`, or bare seconds: units h, m, s, ms, each once at most, in this order. Milliseconds. */
+/* `500ms`, `5s`, `1m30s`, `1h`, or bare seconds: units h, m, s, ms, each once at most, in this order.
+ * Milliseconds. */
 bool units_duration(struct str s, int64_t *ms);
 
 /* Bytes, or with `k`, `m` or `g` (either case) 1024, 1024^2 or 1024^3 of them. */
@@ -22,7 +25,8 @@ bool units_size(struct str s, uint64_t *bytes);
 /* Decimal digits and nothing else. */
 bool units_count(struct str s, uint64_t *n);
 
-/* Write the shortest form (`1m30s`, `64k`) without NUL; return its bytes, at most UNITS_BYTES_MAX. `ms` is not negative. */
+/* Write the shortest form (`1m30s`, `64k`) without NUL; return its bytes, at most UNITS_BYTES_MAX. `ms` is
+ * not negative. */
 size_t units_put_duration(char out[UNITS_BYTES_MAX], int64_t ms);
 size_t units_put_size(char out[UNITS_BYTES_MAX], uint64_t bytes);
 size_t units_put_count(char out[UNITS_BYTES_MAX], uint64_t n);

@@ -1,8 +1,9 @@
 /*
  * presence/announce.c: see announce.h.
  *
- * Invariants: `told` alternates between offline and a visible status with every CHANGE_ONLINE and CHANGE_OFFLINE, for each user;
- * USER_PENDING is set exactly while a difference waits for the rate window, and then the user's timer is set.
+ * Invariants: `told` alternates between offline and a visible status with every CHANGE_ONLINE and
+ * CHANGE_OFFLINE, for each user; USER_PENDING is set exactly while a difference waits for the rate window,
+ * and then the user's timer is set.
  */
 #include "presence/announce.h"
 
@@ -10,16 +11,17 @@
 #include "presence/tell.h"
 
 enum {
-	ROSTER_GAP_MS = 1000,         /* CONTRACT 3: at most once a second */
-	EXPIRY_RECHECK_MS = 60000,    /* the wall clock may step: an expiry date is looked at again this often */
-	ROSTER_LEAD = 3,              /* tells the roster's hash from others */
+	ROSTER_GAP_MS = 1000,      /* CONTRACT 3: at most once a second */
+	EXPIRY_RECHECK_MS = 60000, /* the wall clock may step: an expiry date is looked at again this often */
+	ROSTER_LEAD = 3,           /* tells the roster's hash from others */
 };
 
 struct announce_state announce_state_of(const struct engine *e, uint32_t user)
 {
 	const struct user *u = users_at(&e->users, user);
 
-	return (struct announce_state){ users_status_own(u), users_texts_own(&e->users, u), users_texts_shown(&e->users, u) };
+	return (struct announce_state){ users_status_own(u), users_texts_own(&e->users, u),
+					users_texts_shown(&e->users, u) };
 }
 
 static void forget_seen(struct engine *e, struct user *u)
@@ -45,7 +47,8 @@ void announce_changed(struct engine *e, uint32_t user, const struct announce_sta
 		e->roster_hash ^= siphash13_lead(e->users.by_id.key, ROSTER_LEAD, users_id(&e->users, user));
 		e->roster_changed = e->snapshots;
 	}
-	if (after.status == before->status && after.texts == before->texts && after.shown_texts == before->shown_texts)
+	if (after.status == before->status && after.texts == before->texts &&
+	    after.shown_texts == before->shown_texts)
 		return;
 	u->changed = e->snapshots;
 	forget_seen(e, u);
@@ -57,14 +60,16 @@ static bool others_differ(const struct engine *e, const struct user *u)
 {
 	const struct profile *p = users_profile(&e->users, u);
 
-	return u->told != users_status_shown(u) || (p != NULL && p->told_texts != users_texts_shown(&e->users, u));
+	return u->told != users_status_shown(u) ||
+	       (p != NULL && p->told_texts != users_texts_shown(&e->users, u));
 }
 
 static bool own_differ(const struct engine *e, const struct user *u)
 {
 	const struct profile *p = users_profile(&e->users, u);
 
-	return u->links > 0 && (u->told_own != users_status_own(u) || (p != NULL && p->told_own_texts != users_texts_own(&e->users, u)));
+	return u->links > 0 && (u->told_own != users_status_own(u) ||
+				(p != NULL && p->told_own_texts != users_texts_own(&e->users, u)));
 }
 
 /* Being invisible, or ceasing to be: the user's own connections are told something else than others. */
@@ -100,24 +105,29 @@ static bool snapshot_after(uint32_t a, uint32_t b)
 	return a != 0 && (int32_t)(a - b) > 0;
 }
 
-/* Links that were shown the state that is told now. Only a broadcast that waited can meet any but the user's own. */
+/*
+ * Links that were shown the state that is told now. Only a broadcast that waited can meet any but the user's
+ * own.
+ */
 static void skip_informed(const struct engine *e, const struct user *u)
 {
 	struct receivers_walk walk = { 0 };
 	const struct receivers_chunk *c;
 	uint32_t n;
 
-	for (uint32_t conn = links_first(u->link_plus1); conn != LINK_NONE; conn = links_next(&e->links, conn))
+	for (uint32_t conn = links_first(u->link_plus1); conn != LINK_NONE;
+	     conn = links_next(&e->links, conn))
 		if (snapshot_after(links_at(&e->links, conn)->snapshot, u->changed))
 			tell_skip(e, conn);
 	if ((u->flags & USER_PENDING) == 0 || u->changed == e->snapshots)
 		return;
-	while ((c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
+	while ((c = receivers_next(&e->chunks, &e->hearers, &walk, &n)) != NULL)
 		for (uint32_t i = 0; i < n; i++)
-			if ((c->mask[i] & TOPIC_PRESENCE) != 0 && snapshot_after(links_at(&e->links, c->conn[i])->snapshot, u->changed))
+			if (snapshot_after(links_at(&e->links, c->conn[i])->snapshot, u->changed))
 				tell_skip(e, c->conn[i]);
 	walk = (struct receivers_walk){ 0 };
-	while ((u->flags & USER_SEEN) != 0 && (c = receivers_next(&e->chunks, &u->watchers, &walk, &n)) != NULL)
+	while ((u->flags & USER_SEEN) != 0 &&
+	       (c = receivers_next(&e->chunks, &u->watchers, &walk, &n)) != NULL)
 		for (uint32_t i = 0; i < n; i++)
 			if ((c->mask[i] & WATCH_SEEN) != 0)
 				tell_skip(e, c->conn[i]);
@@ -140,7 +150,7 @@ static void tell_audience(const struct engine *e, uint32_t user)
 	const struct user *u = users_at(&e->users, user);
 	const struct profile *p = users_profile(&e->users, u);
 
-	tell_receivers(e, &e->all, TOPIC_PRESENCE);
+	tell_receivers(e, &e->hearers, TOPIC_PRESENCE);
 	tell_receivers(e, &u->watchers, TOPIC_PRESENCE);
 	if (!e->config.audience_rooms)
 		return;
@@ -161,7 +171,7 @@ bool announce_reaches_own(const struct engine *e, uint32_t conn)
 	const struct user *u = users_at(&e->users, l->user);
 	uint32_t watch = interests_find(e, conn, INTEREST_USER, l->user);
 
-	if (own_apart(u) || (l->flags & LINK_HEARS) != 0 || (*receivers_mask(&e->chunks, l->all_pos) & TOPIC_PRESENCE) != 0)
+	if (own_apart(u) || (l->flags & LINK_HEARS) != 0 || (interests_topics(e, conn) & TOPIC_PRESENCE) != 0)
 		return true;
 	return watch != MAP_NONE && (*interests_mask(e, watch) & TOPIC_PRESENCE) != 0;
 }
@@ -207,12 +217,20 @@ static void tell_own(const struct engine *e, uint32_t user, struct now now)
 	tell_end(e);
 }
 
+/* Between two broadcasts of one user. */
+static int64_t rate_gap_ms(const struct engine *e)
+{
+	uint32_t rate = e->config.presence_rate;
+
+	return rate == 0 ? 0 : (999 + rate) / rate;
+}
+
 static bool rate_allows(struct engine *e, uint32_t user, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
 
 	if (e->config.presence_rate == 0 || now.mono.ms >= u->quiet_until_ms) {
-		u->quiet_until_ms = now.mono.ms + (e->config.presence_rate == 0 ? 0 : (999 + e->config.presence_rate) / e->config.presence_rate);
+		u->quiet_until_ms = now.mono.ms + rate_gap_ms(e);
 		return true;
 	}
 	if ((u->flags & USER_PENDING) == 0)
@@ -293,7 +311,8 @@ static void tell_roster(const struct engine *e, struct now now)
 	tell_begin(e, &ev, now);
 	while ((c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
 		for (uint32_t i = 0; i < n; i++)
-			if ((c->mask[i] & TOPIC_ROSTER) != 0 && !snapshot_after(links_at(&e->links, c->conn[i])->snapshot, e->roster_changed))
+			if ((c->mask[i] & TOPIC_ROSTER) != 0 &&
+			    !snapshot_after(links_at(&e->links, c->conn[i])->snapshot, e->roster_changed))
 				tell_link(e, c->conn[i]);
 	tell_end(e);
 }

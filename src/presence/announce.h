@@ -1,11 +1,13 @@
 /*
  * presence/announce.h: who is told of a user's presence, when, and that nobody is told twice.
  *
- * Others are told when what they see differs from what they were told last, at most presence_rate times a second per user; in
- * between the broadcast is pending and then tells the last state, or nothing when that is what they know already.
- * Snapshots: a link that was shown the state of users (a list after subscribing, its own greeting) while a broadcast was pending
- * knows what that broadcast would say. Snapshots are numbered; a user's `changed` is the number of the last one before the
- * state changed. A link whose `snapshot` is above a user's `changed`, or whose watch bears WATCH_SEEN, is passed over.
+ * Others are told when what they see differs from what they were told last, at most presence_rate times a
+ * second per user; in between the broadcast is pending and then tells the last state, or nothing when that is
+ * what they know already.
+ * Snapshots: a link that was shown the state of users (a list after subscribing, its own greeting) while a
+ * broadcast was pending knows what that broadcast would say. Snapshots are numbered; a user's `changed` is
+ * the number of the last one before the state changed. A link whose `snapshot` is above a user's `changed`,
+ * or whose watch bears WATCH_SEEN, is passed over.
  */
 #ifndef PRESENCE_ANNOUNCE_H
 #define PRESENCE_ANNOUNCE_H
@@ -28,7 +30,10 @@ bool announce_due(const struct engine *e, uint32_t user);
 /* That broadcast, or the one that just went out, reaches this link of the user. */
 bool announce_reaches_own(const struct engine *e, uint32_t conn);
 
-/* Tells, or notes that it is to be told when the rate allows, and arms the user's timer. Call after every change of a user. */
+/*
+ * Tells, or notes that it is to be told when the rate allows, and arms the user's timer. Call after every
+ * change of a user.
+ */
 void announce(struct engine *e, uint32_t user, struct now now);
 
 /* The link was shown all users' state, or its own: it needs no broadcast of what is pending now. */
@@ -43,7 +48,10 @@ void announce_roster(struct engine *e, struct now now);
 /* The roster to one link. */
 void announce_roster_to(struct engine *e, uint32_t conn, struct now now);
 
-/* Arms the user's timer for the earliest of all that waits: debounce, rate window, expiry of custom status or of a device. */
+/*
+ * Arms the user's timer for the earliest of all that waits: debounce, rate window, expiry of custom status or
+ * of a device.
+ */
 void announce_arm(struct engine *e, uint32_t user, struct now now);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * presence/calls.c: see calls.h.
  *
- * Invariants: a call is in the lists of both its users, who differ; the caller's link lives; the callee has a link, and once it
- * is answered that one lives too; its timer is set exactly while it rings.
+ * Invariants: a call is in the lists of both its users, who differ; the caller's link lives; the callee has a
+ * link, and once it is answered that one lives too; its timer is set exactly while it rings.
  */
 #include "presence/calls.h"
 
@@ -29,11 +29,15 @@ static uint32_t next_leg(const struct engine *e, uint32_t leg)
 	return call_at(e, leg >> 1)->next_leg_plus1[leg & 1] - 1;
 }
 
-/* The user's leg of the call with that id; LINK_NONE when there is none. *count: all legs of the user, if none. */
+/*
+ * The user's leg of the call with that id; LINK_NONE when there is none. *count: all legs of the user, if
+ * none.
+ */
 static uint32_t find_leg(const struct engine *e, uint32_t user, struct str id, uint32_t *count)
 {
 	*count = 0;
-	for (uint32_t leg = users_at(&e->users, user)->call_leg_plus1 - 1; leg != LINK_NONE; leg = next_leg(e, leg), ++*count)
+	for (uint32_t leg = users_at(&e->users, user)->call_leg_plus1 - 1; leg != LINK_NONE;
+	     leg = next_leg(e, leg), ++*count)
 		if (str_eq(strpool_get(&e->ids, call_at(e, leg >> 1)->id), id))
 			return leg;
 	return LINK_NONE;
@@ -75,7 +79,8 @@ static void forget(struct engine *e, uint32_t i)
 
 /* --- events --- */
 
-static struct event event_of(const struct engine *e, enum event_type type, const struct call *c, enum call_role from, struct now now)
+static struct event event_of(const struct engine *e, enum event_type type, const struct call *c,
+			     enum call_role from, struct now now)
 {
 	struct event ev = { .type = type, .call_id = strpool_get(&e->ids, c->id) };
 
@@ -84,7 +89,8 @@ static struct event event_of(const struct engine *e, enum event_type type, const
 }
 
 /* To everyone in it: the two links, or while it rings the caller's link and all of the callee's. */
-static void tell_ended(const struct engine *e, const struct call *c, struct str reason, uint32_t but_conn, struct now now)
+static void tell_ended(const struct engine *e, const struct call *c, struct str reason, uint32_t but_conn,
+		       struct now now)
 {
 	struct event ev = event_of(e, EV_CALL_ENDED, c, CALLER, now);
 
@@ -100,10 +106,12 @@ static void tell_ended(const struct engine *e, const struct call *c, struct str 
 	tell_end(e);
 }
 
-static void tell_refused(const struct engine *e, uint32_t conn, const struct command *cmd, struct str reason, struct now now)
+static void tell_refused(const struct engine *e, uint32_t conn, const struct command *cmd, struct str reason,
+			 struct now now)
 {
 	struct event ev = {
-		.type = EV_CALL_ENDED, .command = cmd->type, .reply_to = cmd->reply_to, .call_id = cmd->call.id, .text = reason,
+		.type = EV_CALL_ENDED, .command = cmd->type, .reply_to = cmd->reply_to,
+		.call_id = cmd->call.id, .text = reason,
 	};
 
 	users_view(&e->users, links_at(&e->links, conn)->user, false, now, &ev.user);
@@ -117,8 +125,11 @@ static void ack(const struct engine *e, uint32_t conn, const struct command *cmd
 	tell_ack(e, conn, cmd, &ev, now);
 }
 
-/* The sender's leg, or LINK_NONE after an error was told. A foreign call is as unknown as one that never was. */
-static uint32_t leg_of_command(const struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
+/*
+ * The sender's leg, or LINK_NONE after an error was told. A foreign call is as unknown as one that never was.
+ */
+static uint32_t leg_of_command(const struct engine *e, uint32_t conn, const struct command *cmd,
+			       struct now now)
 {
 	uint32_t count, leg = find_leg(e, links_at(&e->links, conn)->user, cmd->call.id, &count);
 
@@ -129,7 +140,8 @@ static uint32_t leg_of_command(const struct engine *e, uint32_t conn, const stru
 
 /* --- commands --- */
 
-static uint32_t make(struct engine *e, uint32_t conn, uint32_t callee, const struct command *cmd, struct now now)
+static uint32_t make(struct engine *e, uint32_t conn, uint32_t callee, const struct command *cmd,
+		     struct now now)
 {
 	uint32_t i = pool_take(&e->calls.cells);
 	struct call *c;
@@ -140,7 +152,9 @@ static uint32_t make(struct engine *e, uint32_t conn, uint32_t callee, const str
 	id = strpool_put(&e->ids, cmd->call.id);
 	assert(id != STRREF_FULL);
 	c = call_at(e, i);
-	*c = (struct call){ .id = id, .user = { links_at(&e->links, conn)->user, callee }, .conn = { conn, LINK_NONE } };
+	*c = (struct call){
+		.id = id, .user = { links_at(&e->links, conn)->user, callee }, .conn = { conn, LINK_NONE },
+	};
 	timer_init(&c->timer, TIMER_CALL);
 	wheel_set(e->wheel, &c->timer, mono_add_ms(now.mono, CALL_RING_MS));
 	push_leg(e, i, CALLER);
@@ -179,7 +193,7 @@ void calls_offer(struct engine *e, uint32_t conn, const struct command *cmd, str
 		tell_error(e, conn, cmd, 429, STR("too many calls"), now);
 	} else if (callee == MAP_NONE || users_at(&e->users, callee)->links == 0 ||
 	           users_status_shown(users_at(&e->users, callee)) == STATUS_OFFLINE) {
-		tell_refused(e, conn, cmd, STR("unavailable"), now); /* an invisible callee must not ring: it would show */
+		tell_refused(e, conn, cmd, STR("unavailable"), now); /* an invisible callee would show by ringing */
 	} else if (find_leg(e, callee, cmd->call.id, &theirs) != LINK_NONE) {
 		tell_error(e, conn, cmd, 409, STR("this call_id is in use"), now);
 	} else if (theirs >= CALLS_PER_USER_MAX) {
@@ -202,7 +216,8 @@ void calls_answer(struct engine *e, uint32_t conn, const struct command *cmd, st
 		return;
 	c = call_at(e, leg >> 1);
 	if ((leg & 1) == CALLER || !ringing(c)) {
-		tell_error(e, conn, cmd, 409, (leg & 1) == CALLER ? STR("one's own call") : STR("already answered"), now);
+		tell_error(e, conn, cmd, 409,
+			   (leg & 1) == CALLER ? STR("one's own call") : STR("already answered"), now);
 		return;
 	}
 	wheel_unset(e->wheel, &c->timer);
@@ -302,7 +317,8 @@ static bool call_valid(const struct engine *e, uint32_t leg, uint32_t user)
 {
 	const struct call *c = call_at(e, leg >> 1);
 
-	if (c->user[leg & 1] != user || c->user[CALLER] == c->user[CALLEE] || ringing(c) != timer_is_set(&c->timer))
+	if (c->user[leg & 1] != user || c->user[CALLER] == c->user[CALLEE] ||
+	    ringing(c) != timer_is_set(&c->timer))
 		return false;
 	if (users_at(&e->users, user)->links == 0 || !links_live(&e->links, c->conn[CALLER]))
 		return false;
@@ -313,8 +329,10 @@ bool calls_valid(const struct engine *e)
 {
 	uint32_t cursor = 0, legs = 0;
 
-	for (uint32_t u = map_next(&e->users.by_id, &cursor); u != MAP_NONE; u = map_next(&e->users.by_id, &cursor))
-		for (uint32_t leg = users_at(&e->users, u)->call_leg_plus1 - 1; leg != LINK_NONE; leg = next_leg(e, leg))
+	for (uint32_t u = map_next(&e->users.by_id, &cursor); u != MAP_NONE;
+	     u = map_next(&e->users.by_id, &cursor))
+		for (uint32_t leg = users_at(&e->users, u)->call_leg_plus1 - 1; leg != LINK_NONE;
+		     leg = next_leg(e, leg))
 			if (++legs > 2 * pool_used(&e->calls.cells) || !call_valid(e, leg, u))
 				return false;
 	return legs == 2 * pool_used(&e->calls.cells) && pool_valid(&e->calls.cells);

@@ -1,8 +1,9 @@
 /*
- * presence/calls.h: signalling of calls between two users: offer, answer, ICE candidates, hangup. Bodies pass through unread.
+ * presence/calls.h: signalling of calls between two users: offer, answer, ICE candidates, hangup. Bodies pass
+ * through unread.
  *
  *	offer ---> RINGING (all the callee's devices) ---answer---> ANSWERED (two links)
- *	              |  hangup, 60 s, caller's link or callee's last link gone      |  hangup, either link gone
+ *	              |  hangup, 60 s, caller's link or callee's last link gone      |  hangup, a link gone
  *	              +----------------------------------> ended <-------------------+
  *
  * An id names a call to its two parties only: others may use the same id, and see nothing of this one.
@@ -18,7 +19,8 @@
 struct engine;
 
 enum {
-	CALLS_PER_USER_MAX = 16, /* as caller and callee; above: 429 to the caller, "busy" where the callee has too many */
+	/* As caller and callee. Above: 429 to the caller, "busy" where it is the callee that has too many. */
+	CALLS_PER_USER_MAX = 16,
 };
 
 /* A leg is call << 1 | role. */

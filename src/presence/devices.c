@@ -1,8 +1,9 @@
 /*
  * presence/devices.c: see devices.h.
  *
- * Invariants: a device has a link or is pinned, between two calls of the engine; at most half of the cells are pinned, so that
- * connections always find one; at most connections_max ids are stored for devices with links and as many for pinned ones.
+ * Invariants: a device has a link or is pinned, between two calls of the engine; at most half of the cells
+ * are pinned, so that connections always find one; at most connections_max ids are stored for devices with
+ * links and as many for pinned ones.
  */
 #include "presence/devices.h"
 
@@ -19,7 +20,8 @@ uint32_t devices_find(const struct devices *ds, const struct list *of_user, stru
 	uint64_t key = 0;
 	bool hex = hex_get_u64(id, &key);
 
-	for (uint32_t i = list_first(of_user); i != POOL_NONE; i = list_next(&ds->cells, DEVICES_OF_USER, i)) {
+	for (uint32_t i = list_first(of_user); i != POOL_NONE;
+	     i = list_next(&ds->cells, DEVICES_OF_USER, i)) {
 		const struct device *d = devices_at(ds, i);
 
 		if (d->id == STRREF_NONE ? hex && d->key == key : str_eq(strpool_get(ds->ids, d->id), id))

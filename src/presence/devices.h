@@ -1,7 +1,9 @@
 /*
- * presence/devices.h: what a user is online with. Connections with one device id share a device; a device of REST has none.
+ * presence/devices.h: what a user is online with. Connections with one device id share a device; a device of
+ * REST has none.
  *
- * A generated device id is not stored: it is the 16 hex digits of the key of the connection it was generated for.
+ * A generated device id is not stored: it is the 16 hex digits of the key of the connection it was generated
+ * for.
  */
 #ifndef PRESENCE_DEVICES_H
 #define PRESENCE_DEVICES_H
@@ -14,7 +16,7 @@
 
 struct device {
 	uint64_t key;             /* of the connection it was generated for; counts when id is absent */
-	int64_t expires_ms;       /* mono; it was told of by REST and stays until then; 0: it lives by its links alone */
+	int64_t expires_ms;       /* mono; REST told of it, it stays until then; 0: lives by its links */
 	strref id;                /* STRREF_NONE: generated */
 	struct list_link of_user;
 	uint32_t links_away;      /* links << 1 | away */
@@ -60,7 +62,10 @@ struct str devices_id(const struct devices *ds, uint32_t i, char buf[HEX_U64_BYT
 /* A generated id that a second connection claimed outlives the first: from now on it is stored. */
 void devices_keep_id(struct devices *ds, uint32_t i);
 
-/* Told of by REST until expires_ms (mono, > 0). False when there is no room for one more such device; nothing changed. */
+/*
+ * Told of by REST until expires_ms (mono, > 0). False when there is no room for one more such device; nothing
+ * changed.
+ */
 bool devices_pin(struct devices *ds, uint32_t i, int64_t expires_ms);
 void devices_unpin(struct devices *ds, uint32_t i);
 

@@ -1,8 +1,9 @@
 /*
- * presence/engine.c: see engine.h. The doors of the engine, each a few lines: find the record, call the noun that knows.
+ * presence/engine.c: see engine.h. The doors of the engine, each a few lines: find the record, call the noun
+ * that knows.
  *
- * Invariants: engine_valid(). A connection that the engine closed is not attached any more: what the server still says of it is
- * ignored.
+ * Invariants: engine_valid(). A connection that the engine closed is not attached any more: what the server
+ * still says of it is ignored.
  */
 #include "presence/engine.h"
 
@@ -22,11 +23,15 @@ static uint32_t at_least_1(uint32_t n)
 	return n > 0 ? n : 1;
 }
 
-/* Every id has its cell whatever its length, so that a table with a free record never lacks room for the record's id. */
+/*
+ * Every id has its cell whatever its length, so that a table with a free record never lacks room for the
+ * record's id.
+ */
 static void init_ids(struct engine *e, struct region *r)
 {
 	const struct engine_config *c = &e->config;
-	uint32_t all = 2 * c->users_max + 2 * c->connections_max + c->rooms_max + c->typing_max + c->calls_max;
+	uint32_t all =
+		2 * c->users_max + 2 * c->connections_max + c->rooms_max + c->typing_max + c->calls_max;
 	uint32_t counts[STRPOOL_CLASSES] = { all, all, all, all, 0, 0 };
 
 	strpool_init(&e->ids, r, counts);
@@ -36,7 +41,8 @@ static void init_chunks(struct engine *e, struct region *r)
 {
 	const struct engine_config *c = &e->config;
 	uint64_t lists = (uint64_t)c->rooms_max + c->users_max;
-	uint64_t chunks = receivers_chunks_max(c->connections_max, 1) + receivers_chunks_max(c->subscriptions_max, lists);
+	uint64_t chunks = 2 * receivers_chunks_max(c->connections_max, 1) +
+	                  receivers_chunks_max(c->subscriptions_max, lists);
 
 	pool_init(&e->chunks, r, sizeof(struct receivers_chunk), (uint32_t)chunks);
 }
@@ -52,7 +58,8 @@ static void limit_config(struct engine_config *c)
 }
 
 /* Takes every table from `r`, or measures them. */
-static void carve(struct engine *e, const struct engine_config *config, struct region *r, struct wheel *wheel, const struct engine_sink *sink)
+static void carve(struct engine *e, const struct engine_config *config, struct region *r, struct wheel *wheel,
+		  const struct engine_sink *sink)
 {
 	struct siphash_key key = siphash_key_of(config->hash_key);
 	struct users_config users;
@@ -60,7 +67,8 @@ static void carve(struct engine *e, const struct engine_config *config, struct r
 	*e = (struct engine){ .config = *config, .sink = sink, .wheel = wheel };
 	limit_config(&e->config);
 	users = (struct users_config){
-		.users_max = e->config.users_max, .large_texts_max = config->metadata_max, .remember_ms = config->presence_ttl_ms,
+		.users_max = e->config.users_max, .large_texts_max = config->metadata_max,
+		.remember_ms = config->presence_ttl_ms,
 		.timer_kind = TIMER_USER, .key = key,
 	};
 
@@ -75,8 +83,8 @@ static void carve(struct engine *e, const struct engine_config *config, struct r
 	calls_init(&e->calls, r, config->calls_max);
 }
 
-struct engine *engine_new(const struct engine_config *config, struct region *r, struct wheel *wheel, const struct engine_sink *sink,
-                          struct now now)
+struct engine *engine_new(const struct engine_config *config, struct region *r, struct wheel *wheel,
+			  const struct engine_sink *sink, struct now now)
 {
 	struct engine *e = region_take(r, sizeof *e, REGION_ALIGN);
 
@@ -176,17 +184,20 @@ void engine_timer(struct engine *e, struct timer *timer, struct now now)
 
 /* --- REST --- */
 
-enum engine_status engine_put_presence(struct engine *e, struct str user_id, const struct presence_patch *patch, struct now now)
+enum engine_status engine_put_presence(struct engine *e, struct str user_id,
+				       const struct presence_patch *patch, struct now now)
 {
 	return status_put(e, user_id, patch, now);
 }
 
-enum engine_status engine_heartbeat(struct engine *e, struct str user_id, struct str device_id, struct now now)
+enum engine_status engine_heartbeat(struct engine *e, struct str user_id, struct str device_id,
+				    struct now now)
 {
 	return stay_heartbeat(e, user_id, device_id, now);
 }
 
-enum engine_status engine_typing(struct engine *e, struct str room, struct str user_id, bool is_typing, struct now now)
+enum engine_status engine_typing(struct engine *e, struct str room, struct str user_id, bool is_typing,
+				 struct now now)
 {
 	uint32_t user = users_make(&e->users, user_id);
 	bool done;
@@ -209,7 +220,8 @@ static void tell_topic(const struct engine *e, uint8_t topic)
 	tell_receivers(e, &e->all, topic);
 	if ((topic & TOPIC_OF_ROOM) == 0)
 		return;
-	for (uint32_t i = map_next(&e->rooms.by_id, &cursor); i != MAP_NONE; i = map_next(&e->rooms.by_id, &cursor))
+	for (uint32_t i = map_next(&e->rooms.by_id, &cursor); i != MAP_NONE;
+	     i = map_next(&e->rooms.by_id, &cursor))
 		tell_receivers(e, &rooms_at(&e->rooms, i)->members, topic);
 }
 
@@ -274,7 +286,8 @@ bool engine_online_after(const struct engine *e, struct str after, struct presen
 	return true;
 }
 
-static void view_device(const struct engine *e, uint32_t device, uint32_t conn, struct device_view *out, struct now now)
+static void view_device(const struct engine *e, uint32_t device, uint32_t conn, struct device_view *out,
+			struct now now)
 {
 	const struct device *d = devices_at(&e->devices, device);
 	int64_t seen_ms = d->expires_ms != 0 ? d->expires_ms - e->config.presence_ttl_ms : now.mono.ms;
@@ -296,7 +309,8 @@ static void view_device(const struct engine *e, uint32_t device, uint32_t conn, 
 /* Cursor: 0, then connection + 1, then DEVICES | device + 1. */
 enum { CURSOR_DEVICES_BIT = 31 };
 
-static bool next_link(const struct engine *e, const struct user *u, uint32_t *cursor, struct device_view *out, struct now now)
+static bool next_link(const struct engine *e, const struct user *u, uint32_t *cursor, struct device_view *out,
+		      struct now now)
 {
 	uint32_t conn = *cursor == 0 ? links_first(u->link_plus1) : links_next(&e->links, *cursor - 1);
 
@@ -307,11 +321,13 @@ static bool next_link(const struct engine *e, const struct user *u, uint32_t *cu
 	return true;
 }
 
-static bool next_device(const struct engine *e, const struct user *u, uint32_t *cursor, struct device_view *out, struct now now)
+static bool next_device(const struct engine *e, const struct user *u, uint32_t *cursor,
+			struct device_view *out, struct now now)
 {
 	const struct pool *cells = &e->devices.cells;
 	uint32_t at = *cursor & ~(1U << CURSOR_DEVICES_BIT);
-	uint32_t d = (*cursor >> CURSOR_DEVICES_BIT) == 0 ? list_first(&u->devices) : list_next(cells, DEVICES_OF_USER, at - 1);
+	uint32_t d = (*cursor >> CURSOR_DEVICES_BIT) == 0 ? list_first(&u->devices)
+							  : list_next(cells, DEVICES_OF_USER, at - 1);
 
 	while (d != POOL_NONE && device_links(devices_at(&e->devices, d)) > 0)
 		d = list_next(cells, DEVICES_OF_USER, d);
@@ -322,7 +338,8 @@ static bool next_device(const struct engine *e, const struct user *u, uint32_t *
 	return true;
 }
 
-bool engine_devices_next(const struct engine *e, struct str user_id, uint32_t *cursor, struct device_view *out, struct now now)
+bool engine_devices_next(const struct engine *e, struct str user_id, uint32_t *cursor,
+			 struct device_view *out, struct now now)
 {
 	uint32_t user = users_find(&e->users, user_id);
 	const struct user *u;
@@ -337,7 +354,8 @@ bool engine_devices_next(const struct engine *e, struct str user_id, uint32_t *c
 	return next_device(e, u, cursor, out, now);
 }
 
-bool engine_whois(const struct engine *e, uint32_t conn, struct str *user_id, struct device_view *out, struct now now)
+bool engine_whois(const struct engine *e, uint32_t conn, struct str *user_id, struct device_view *out,
+		  struct now now)
 {
 	if (!links_live(&e->links, conn))
 		return false;
@@ -352,7 +370,8 @@ uint32_t engine_connections_of(const struct engine *e, struct str user_id, uint3
 
 	if (user == MAP_NONE)
 		return 0;
-	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE; c = links_next(&e->links, c)) {
+	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE;
+	     c = links_next(&e->links, c)) {
 		if (n < max)
 			out[n] = c;
 		n++;
@@ -365,11 +384,13 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
 	uint32_t cursor = 0;
 
 	*out = (struct engine_stats){
-		.links = e->links.count, .users_online = e->users.present, .users_known = pool_used(&e->users.cells),
+		.links = e->links.count, .users_online = e->users.present,
+		.users_known = pool_used(&e->users.cells),
 		.devices = pool_used(&e->devices.cells), .rooms = pool_used(&e->rooms.cells),
 		.typing = pool_used(&e->typings.cells), .calls = pool_used(&e->calls.cells),
 	};
-	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE; i = map_next(&e->users.by_id, &cursor)) {
+	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE;
+	     i = map_next(&e->users.by_id, &cursor)) {
 		out->users_by_status[users_status_own(users_at(&e->users, i))]++;
 		out->watches += users_at(&e->users, i)->watchers.count;
 	}
@@ -380,7 +401,7 @@ void engine_stats(const struct engine *e, struct engine_stats *out)
 
 static bool links_valid(const struct engine *e)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, hearers = 0;
 
 	for (uint32_t conn = 0; conn < e->links.max; conn++) {
 		const struct link *l = links_at(&e->links, conn);
@@ -388,10 +409,18 @@ static bool links_valid(const struct engine *e)
 		if (!links_live(&e->links, conn))
 			continue;
 		count++;
-		if (receivers_conn(&e->chunks, l->all_pos) != conn || receivers_back(&e->chunks, l->all_pos) != conn)
+		if (receivers_conn(&e->chunks, l->all_pos) != conn ||
+		    receivers_back(&e->chunks, l->all_pos) != conn)
+			return false;
+		if ((interests_topics(e, conn) & TOPIC_PRESENCE) == 0)
+			continue;
+		hearers++;
+		if (receivers_conn(&e->chunks, l->hearer_pos) != conn ||
+		    receivers_back(&e->chunks, l->hearer_pos) != conn)
 			return false;
 	}
-	return count == e->links.count && count == e->all.count && receivers_valid(&e->chunks, &e->all);
+	return count == e->links.count && count == e->all.count && hearers == e->hearers.count &&
+	       receivers_valid(&e->chunks, &e->all) && receivers_valid(&e->chunks, &e->hearers);
 }
 
 /* A user's links and devices, counted one by one, are what the record says; and what waits has its timer. */
@@ -401,15 +430,18 @@ static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices
 	uint32_t links = 0, of_devices = 0, device_count = 0, away = 0;
 	bool debounce = (u->flags & USER_PRESENT) != 0 && u->device_count == 0;
 
-	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE && links <= u->links; c = links_next(&e->links, c)) {
+	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE && links <= u->links;
+	     c = links_next(&e->links, c)) {
 		links++;
 		if (!links_live(&e->links, c) || links_at(&e->links, c)->user != user)
 			return false;
 	}
-	for (uint32_t d = list_first(&u->devices); d != POOL_NONE; d = list_next(&e->devices.cells, DEVICES_OF_USER, d)) {
+	for (uint32_t d = list_first(&u->devices); d != POOL_NONE;
+	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d)) {
 		const struct device *device = devices_at(&e->devices, d);
 
-		if (++device_count > u->device_count || (device_links(device) == 0 && device->expires_ms == 0))
+		if (++device_count > u->device_count ||
+		    (device_links(device) == 0 && device->expires_ms == 0))
 			return false;
 		of_devices += device_links(device);
 		away += device_away(device);
@@ -419,19 +451,23 @@ static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices
 		return false;
 	if ((u->flags & USER_PENDING) == 0 && announce_due(e, user))
 		return false;
-	return links == u->links && of_devices == links && device_count == u->device_count && away == u->devices_away;
+	return links == u->links && of_devices == links && device_count == u->device_count &&
+	       away == u->devices_away;
 }
 
 /* Every stored id belongs to a record: none leaks, none is shared. */
 static bool ids_valid(const struct engine *e)
 {
-	uint32_t cursor = 0, ids = pool_used(&e->rooms.cells) + pool_used(&e->typings.cells) + pool_used(&e->calls.cells);
+	uint32_t cursor = 0,
+		 ids = pool_used(&e->rooms.cells) + pool_used(&e->typings.cells) + pool_used(&e->calls.cells);
 
-	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE; i = map_next(&e->users.by_id, &cursor)) {
+	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE;
+	     i = map_next(&e->users.by_id, &cursor)) {
 		const struct user *u = users_at(&e->users, i);
 
 		ids += u->name != STRREF_NONE ? 2 : 1;
-		for (uint32_t d = list_first(&u->devices); d != POOL_NONE; d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
+		for (uint32_t d = list_first(&u->devices); d != POOL_NONE;
+		     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
 			ids += devices_at(&e->devices, d)->id != STRREF_NONE;
 	}
 	return ids == strpool_used(&e->ids);
@@ -441,11 +477,13 @@ bool engine_valid(const struct engine *e)
 {
 	uint32_t cursor = 0, devices = 0, links = 0;
 
-	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE; i = map_next(&e->users.by_id, &cursor)) {
+	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE;
+	     i = map_next(&e->users.by_id, &cursor)) {
 		if (!stays_valid(e, i, &devices))
 			return false;
 		links += users_at(&e->users, i)->links;
 	}
-	return devices == pool_used(&e->devices.cells) && links == e->links.count && links_valid(e) && users_valid(&e->users) &&
-	       interests_valid(e) && typing_valid(e) && calls_valid(e) && ids_valid(e) && pool_valid(&e->chunks) && pool_valid(&e->devices.cells);
+	return devices == pool_used(&e->devices.cells) && links == e->links.count && links_valid(e) &&
+	       users_valid(&e->users) && interests_valid(e) && typing_valid(e) && calls_valid(e) &&
+	       ids_valid(e) && pool_valid(&e->chunks) && pool_valid(&e->devices.cells);
 }

@@ -47,7 +47,7 @@ enum engine_note {
 	NOTE_OFFLINE_SCHEDULED, /* user; number: debounce in ms */
 	NOTE_RECONNECTED,      /* user; number: connections: within the debounce */
 	NOTE_WENT_OFFLINE,     /* user */
-	NOTE_ROSTER_CHANGED,   /* the set of visible online users */
+	NOTE_ROSTER_CHANGED,   /* the set of visible online users, at most once a second; number: how many */
 	NOTE_RATE_LIMITED,     /* user: a presence broadcast is put off */
 };
 
@@ -59,7 +59,8 @@ struct engine_sink {
 	void (*skip)(void *ctx, const uint32_t *conns, uint32_t n);
 	void (*deliver)(void *ctx, const uint32_t *conns, uint32_t n);
 	uint32_t (*end)(void *ctx);
-	/* Close this connection soon: must not call back into the engine from here. */
+	/* Close this connection soon: must not call back into the engine from here. It is detached already: nothing more is
+	 * delivered to it, and what the server still says of it (touch, command, detach) is ignored. */
 	void (*close)(void *ctx, uint32_t conn, enum engine_close why);
 	void (*note)(void *ctx, enum engine_note, struct str user, struct str device, int64_t number, struct now);
 };

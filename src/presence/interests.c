@@ -1,10 +1,10 @@
 /*
  * presence/interests.c: see interests.h.
  *
- * Invariants: every interest but a haunt is in its link's list, and the receiver at `pos` of its target names it. It is in the map too
- * exactly if its link is LINK_INDEXED: few interests are found by walking the list, which spares the many links that have few the
- * map's scattered pages.
- * A user has at most one haunt per room, and no more than a link may have interests.
+ * Invariants: every interest but a haunt is in its link's list, and the receiver at `pos` of its target names
+ * it. It is in the map too exactly if its link is LINK_INDEXED: few interests are found by walking the list,
+ * which spares the many links that have few the map's scattered pages. A user has at most one haunt per room,
+ * and no more than a link may have interests.
  */
 #include "presence/state.h"
 
@@ -24,7 +24,8 @@ static bool is_sought(const void *ctx, uint32_t i)
 
 static uint32_t hash_of(const struct interests *is, uint32_t conn, uint8_t kind, uint32_t target)
 {
-	return map_hash_lead(&is->by_link_and_target, (uint64_t)conn << 32 | target, kind == INTEREST_ROOM ? STR("room") : STR("user"));
+	return map_hash_lead(&is->by_link_and_target, (uint64_t)conn << 32 | target,
+			     kind == INTEREST_ROOM ? STR("room") : STR("user"));
 }
 
 void interests_init(struct interests *is, struct region *r, uint32_t interests_max, struct siphash_key key)
@@ -44,7 +45,8 @@ static void index_add(struct interests *is, uint32_t i)
 static void index_remove(struct interests *is, uint32_t i)
 {
 	const struct interest *it = interests_at(is, i);
-	bool removed = map_remove_hash(&is->by_link_and_target, hash_of(is, it->conn, it->kind, it->target), i);
+	bool removed =
+		map_remove_hash(&is->by_link_and_target, hash_of(is, it->conn, it->kind, it->target), i);
 
 	assert(removed);
 	(void)removed;
@@ -54,7 +56,8 @@ static void index_remove(struct interests *is, uint32_t i)
 static void index_link(struct interests *is, struct link *l)
 {
 	l->flags |= LINK_INDEXED;
-	for (uint32_t i = list_first(&l->interests); i != POOL_NONE; i = list_next(&is->cells, INTERESTS_OF_LINK, i))
+	for (uint32_t i = list_first(&l->interests); i != POOL_NONE;
+	     i = list_next(&is->cells, INTERESTS_OF_LINK, i))
 		index_add(is, i);
 }
 
@@ -65,18 +68,21 @@ uint32_t interests_find(const struct engine *e, uint32_t conn, enum interest_kin
 	struct sought s = { is, conn, target, (uint8_t)kind };
 
 	if (!(l->flags & LINK_INDEXED)) {
-		for (uint32_t i = list_first(&l->interests); i != POOL_NONE; i = list_next(&is->cells, INTERESTS_OF_LINK, i))
+		for (uint32_t i = list_first(&l->interests); i != POOL_NONE;
+		     i = list_next(&is->cells, INTERESTS_OF_LINK, i))
 			if (is_sought(&s, i))
 				return i;
 		return MAP_NONE;
 	}
-	return map_find_hash(&is->by_link_and_target, hash_of(is, conn, (uint8_t)kind, target), is_sought, &s);
+	return map_find_hash(&is->by_link_and_target, hash_of(is, conn, (uint8_t)kind, target), is_sought,
+			     &s);
 }
 
 static struct receivers *receivers_of(const struct engine *e, const struct interest *it)
 {
 	assert(it->kind != INTEREST_HAUNT);
-	return it->kind == INTEREST_ROOM ? &rooms_at(&e->rooms, it->target)->members : &users_at(&e->users, it->target)->watchers;
+	return it->kind == INTEREST_ROOM ? &rooms_at(&e->rooms, it->target)->members
+					 : &users_at(&e->users, it->target)->watchers;
 }
 
 enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target)
@@ -108,6 +114,25 @@ enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum intere
 	else
 		users_settle(&e->users, target);
 	return INTEREST_OK;
+}
+
+uint8_t interests_topics(const struct engine *e, uint32_t conn)
+{
+	return *receivers_mask(&e->chunks, links_at(&e->links, conn)->all_pos);
+}
+
+void interests_set_topics(struct engine *e, uint32_t conn, uint8_t topics)
+{
+	struct link *l = links_at(&e->links, conn);
+	bool heard = (interests_topics(e, conn) & TOPIC_PRESENCE) != 0,
+	     hears = (topics & TOPIC_PRESENCE) != 0;
+	uint32_t moved;
+
+	*receivers_mask(&e->chunks, l->all_pos) = topics;
+	if (hears && !heard)
+		l->hearer_pos = receivers_add(&e->chunks, &e->hearers, conn, conn, TOPIC_PRESENCE);
+	else if (heard && !hears && receivers_remove(&e->chunks, &e->hearers, l->hearer_pos, &moved))
+		links_at(&e->links, moved)->hearer_pos = l->hearer_pos;
 }
 
 uint8_t *interests_mask(const struct engine *e, uint32_t i)
@@ -157,7 +182,8 @@ static bool haunts_room(const struct engine *e, const struct profile *p, uint32_
 	const struct pool *cells = &e->interests.cells;
 
 	*count = 0;
-	for (uint32_t i = list_first(&p->haunts); i != POOL_NONE; i = list_next(cells, INTERESTS_OF_LINK, i)) {
+	for (uint32_t i = list_first(&p->haunts); i != POOL_NONE;
+	     i = list_next(cells, INTERESTS_OF_LINK, i)) {
 		if (interests_at(&e->interests, i)->target == room)
 			return true;
 		++*count;
@@ -227,10 +253,12 @@ static bool link_valid(const struct engine *e, uint32_t conn, uint32_t *seen, ui
 	const struct link *l = links_at(&e->links, conn);
 	uint32_t n = 0;
 
-	for (uint32_t i = list_first(&l->interests); i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
+	for (uint32_t i = list_first(&l->interests); i != POOL_NONE;
+	     i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
 		const struct interest *it = interests_at(&e->interests, i);
 
-		if (++n > l->interest_count || it->conn != conn || interests_find(e, conn, (enum interest_kind)it->kind, it->target) != i)
+		if (++n > l->interest_count || it->conn != conn ||
+		    interests_find(e, conn, (enum interest_kind)it->kind, it->target) != i)
 			return false;
 		if (receivers_conn(&e->chunks, it->pos) != conn || receivers_back(&e->chunks, it->pos) != i)
 			return false;
@@ -248,10 +276,12 @@ static bool haunts_valid(const struct engine *e, uint32_t user, uint32_t *haunts
 
 	if (p == NULL)
 		return true;
-	for (uint32_t i = list_first(&p->haunts); i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
+	for (uint32_t i = list_first(&p->haunts); i != POOL_NONE;
+	     i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
 		const struct interest *it = interests_at(&e->interests, i);
 
-		if (it->kind != INTEREST_HAUNT || it->conn != user || !haunts_room(e, p, it->target, &before) || before != n++)
+		if (it->kind != INTEREST_HAUNT || it->conn != user ||
+		    !haunts_room(e, p, it->target, &before) || before != n++)
 			return false;
 	}
 	*haunts += n;
@@ -263,22 +293,27 @@ bool interests_valid(const struct engine *e)
 	uint32_t seen = 0, indexed = 0, refs = 0, cursor = 0, haunts = 0;
 
 	for (uint32_t conn = 0; conn < e->links.max; conn++)
-		if (links_live(&e->links, conn) ? !link_valid(e, conn, &seen, &indexed) : e->links.v[conn].interest_count != 0)
+		if (links_live(&e->links, conn) ? !link_valid(e, conn, &seen, &indexed)
+						: e->links.v[conn].interest_count != 0)
 			return false;
-	for (uint32_t i = map_next(&e->rooms.by_id, &cursor); i != MAP_NONE; i = map_next(&e->rooms.by_id, &cursor)) {
+	for (uint32_t i = map_next(&e->rooms.by_id, &cursor); i != MAP_NONE;
+	     i = map_next(&e->rooms.by_id, &cursor)) {
 		const struct room *room = rooms_at(&e->rooms, i);
 
-		if (room->refs == 0 || room->members.count > room->refs || !receivers_valid(&e->chunks, &room->members))
+		if (room->refs == 0 || room->members.count > room->refs ||
+		    !receivers_valid(&e->chunks, &room->members))
 			return false;
 		refs += room->refs;
 	}
 	cursor = 0;
-	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE; i = map_next(&e->users.by_id, &cursor)) {
-		if (!receivers_valid(&e->chunks, &users_at(&e->users, i)->watchers) || !haunts_valid(e, i, &haunts))
+	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE;
+	     i = map_next(&e->users.by_id, &cursor)) {
+		if (!receivers_valid(&e->chunks, &users_at(&e->users, i)->watchers) ||
+		    !haunts_valid(e, i, &haunts))
 			return false;
 		refs += users_at(&e->users, i)->watchers.count;
 	}
 	return haunts == e->interests.haunts && indexed == map_count(&e->interests.by_link_and_target) &&
-	       seen + haunts == pool_used(&e->interests.cells) &&
-	       refs == pool_used(&e->interests.cells) && pool_used(&e->rooms.cells) == map_count(&e->rooms.by_id);
+	       seen + haunts == pool_used(&e->interests.cells) && refs == pool_used(&e->interests.cells) &&
+	       pool_used(&e->rooms.cells) == map_count(&e->rooms.by_id);
 }

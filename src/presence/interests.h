@@ -1,9 +1,11 @@
 /*
- * presence/interests.h: the relation between links and what they listen to: a room, or the presence of one user.
+ * presence/interests.h: the relation between links and what they listen to: a room, or the presence of one
+ * user.
  *
- * An interest is in two lists: the link's own (to end them all when the link goes) and, as a receiver, in the room's members or
- * the user's watchers. A haunt is what is left of an interest in a room when its link dies while presence is told among room
- * mates only (audience_rooms): it hears nothing, but those in the room still hear when the user goes offline.
+ * An interest is in two lists: the link's own (to end them all when the link goes) and, as a receiver, in the
+ * room's members or the user's watchers. A haunt is what is left of an interest in a room when its link dies
+ * while presence is told among room mates only (audience_rooms): it hears nothing, but those in the room
+ * still hear when the user goes offline.
  */
 #ifndef PRESENCE_INTERESTS_H
 #define PRESENCE_INTERESTS_H
@@ -20,7 +22,7 @@ enum { INTERESTS_WALKED_MAX = 16 }; /* a link with more has them in the map */
 enum interest_kind { INTEREST_ROOM, INTEREST_USER, INTEREST_HAUNT };
 
 enum {
-	WATCH_SEEN = 1 << 7, /* in the mask of a watcher: was shown the user's pending state already (announce.h) */
+	WATCH_SEEN = 1 << 7, /* in a watcher's mask: was shown the user's pending state (announce.h) */
 };
 
 struct interest {
@@ -52,8 +54,15 @@ static inline struct interest *interests_at(const struct interests *is, uint32_t
 /* MAP_NONE when the link has no such interest. Not for haunts. */
 uint32_t interests_find(const struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target);
 
-/* Makes an interest with an empty mask if there is none. FULL and TOO_MANY (for this link): nothing changed. */
-enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target);
+/*
+ * Makes an interest with an empty mask if there is none. FULL and TOO_MANY (for this link): nothing changed.
+ */
+enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum interest_kind kind,
+				    uint32_t target);
+
+/* What a link hears that is of no room and no one user: replaces its mask in the list of all links. */
+uint8_t interests_topics(const struct engine *e, uint32_t conn);
+void interests_set_topics(struct engine *e, uint32_t conn, uint8_t topics);
 
 /* What it wants to hear; not for haunts. */
 uint8_t *interests_mask(const struct engine *e, uint32_t i);

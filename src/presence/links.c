@@ -1,4 +1,6 @@
-/* presence/links.c: see links.h. Invariant: `count` links have LINK_ATTACHED, and each is in its user's list. */
+/*
+ * presence/links.c: see links.h. Invariant: `count` links have LINK_ATTACHED, and each is in its user's list.
+ */
 #include "presence/links.h"
 
 void links_init(struct links *ls, struct region *r, uint32_t connections_max)

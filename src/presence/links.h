@@ -27,6 +27,7 @@ struct link {
 	uint32_t user, device;
 	uint32_t next_plus1, prev_plus1; /* of the user's links */
 	uint32_t all_pos;         /* in the list of all links */
+	uint32_t hearer_pos;      /* in the list of those that hear everybody's presence, if it does */
 	struct list interests;    /* subscriptions, oldest first */
 	uint16_t interest_count;
 	uint8_t dialect;

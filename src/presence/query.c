@@ -1,4 +1,7 @@
-/* presence/query.c: see query.h. Invariant: a list that returned false starts over, so each dialect may encode it in turn. */
+/*
+ * presence/query.c: see query.h. Invariant: a list that returned false starts over, so each dialect may
+ * encode it in turn.
+ */
 #include "presence/query.h"
 
 #include "presence/tell.h"
@@ -42,9 +45,12 @@ struct presence_list *query_online(struct query_list *q, const struct engine *e,
 	return &q->list;
 }
 
-struct presence_list *query_users(struct query_list *q, const struct engine *e, const struct strs *ids, uint32_t viewer, struct now now)
+struct presence_list *query_users(struct query_list *q, const struct engine *e, const struct strs *ids,
+				  uint32_t viewer, struct now now)
 {
-	*q = (struct query_list){ .list = { next_named, q, 0 }, .e = e, .now = now, .ids = ids, .viewer = viewer };
+	*q = (struct query_list){
+		.list = { next_named, q, 0 }, .e = e, .now = now, .ids = ids, .viewer = viewer,
+	};
 	return &q->list;
 }
 

@@ -1,4 +1,7 @@
-/* presence/receipts.c: see receipts.h. A receipt is an explicit act towards named parties: an invisible user's is delivered. */
+/*
+ * presence/receipts.c: see receipts.h. A receipt is an explicit act towards named parties: an invisible
+ * user's is delivered.
+ */
 #include "presence/receipts.h"
 
 #include "presence/tell.h"
@@ -7,8 +10,11 @@ void receipts_command(struct engine *e, uint32_t conn, const struct command *cmd
 {
 	uint32_t reader = links_at(&e->links, conn)->user;
 	uint32_t room = rooms_find(&e->rooms, cmd->receipt.room);
-	uint32_t sender = str_absent(cmd->receipt.sender) ? MAP_NONE : users_find(&e->users, cmd->receipt.sender);
-	struct event ev = { .room = cmd->receipt.room, .is_read = cmd->receipt.is_read, .messages = cmd->receipt.messages };
+	uint32_t sender =
+		str_absent(cmd->receipt.sender) ? MAP_NONE : users_find(&e->users, cmd->receipt.sender);
+	struct event ev = { .room = cmd->receipt.room,
+			    .is_read = cmd->receipt.is_read,
+			    .messages = cmd->receipt.messages };
 
 	assert(cmd->receipt.messages.n >= 1);
 	if (room != MAP_NONE)

@@ -4,7 +4,9 @@
 
 #include "presence/state.h"
 
-/* EV_ACK; EV_RECEIPT to the room's TOPIC_CONVERSATION and to the sender's devices, never to the reader's own. */
+/*
+ * EV_ACK; EV_RECEIPT to the room's TOPIC_CONVERSATION and to the sender's devices, never to the reader's own.
+ */
 void receipts_command(struct engine *e, uint32_t conn, const struct command *, struct now now);
 
 #endif

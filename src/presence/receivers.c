@@ -1,8 +1,8 @@
 /*
  * presence/receivers.c: see receivers.h.
  *
- * Invariants: every chunk but the last holds RECEIVERS_PER_CHUNK entries, the last at least one; so the count alone tells how full
- * the last one is, and the last entry of the list is found without a walk.
+ * Invariants: every chunk but the last holds RECEIVERS_PER_CHUNK entries, the last at least one; so the count
+ * alone tells how full the last one is, and the last entry of the list is found without a walk.
  */
 #include "presence/receivers.h"
 
@@ -106,7 +106,8 @@ uint32_t receivers_back(const struct pool *chunks, uint32_t pos)
 	return chunk_at(chunks, pos >> RECEIVERS_SLOT_BITS)->back[slot_of(pos)];
 }
 
-struct receivers_chunk *receivers_next(const struct pool *chunks, const struct receivers *rs, struct receivers_walk *walk, uint32_t *n)
+struct receivers_chunk *receivers_next(const struct pool *chunks, const struct receivers *rs,
+				       struct receivers_walk *walk, uint32_t *n)
 {
 	struct receivers_chunk *c;
 
@@ -126,7 +127,8 @@ bool receivers_valid(const struct pool *chunks, const struct receivers *rs)
 {
 	uint32_t prev_plus1 = 0, chunk_count = 0;
 
-	for (uint32_t c_plus1 = rs->first_plus1; c_plus1 != 0; c_plus1 = chunk_at(chunks, c_plus1 - 1)->next_plus1) {
+	for (uint32_t c_plus1 = rs->first_plus1; c_plus1 != 0;
+	     c_plus1 = chunk_at(chunks, c_plus1 - 1)->next_plus1) {
 		if (chunk_at(chunks, c_plus1 - 1)->prev_plus1 != prev_plus1)
 			return false;
 		prev_plus1 = c_plus1;
@@ -134,5 +136,6 @@ bool receivers_valid(const struct pool *chunks, const struct receivers *rs)
 		if (chunk_count > rs->count)
 			return false;
 	}
-	return prev_plus1 == rs->last_plus1 && chunk_count == (rs->count + RECEIVERS_PER_CHUNK - 1) / RECEIVERS_PER_CHUNK;
+	return prev_plus1 == rs->last_plus1 &&
+	       chunk_count == (rs->count + RECEIVERS_PER_CHUNK - 1) / RECEIVERS_PER_CHUNK;
 }

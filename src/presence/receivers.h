@@ -1,8 +1,9 @@
 /*
  * presence/receivers.h: who hears of one thing: a dense array of connection numbers in chunks of 256 bytes.
  *
- * Fan-out walks memory in order; an entry is removed in O(1) by moving the last one into its place. Each entry carries a mask
- * (what it wants to hear) and a back-reference (which record of the owner keeps this entry's position).
+ * Fan-out walks memory in order; an entry is removed in O(1) by moving the last one into its place. Each
+ * entry carries a mask (what it wants to hear) and a back-reference (which record of the owner keeps this
+ * entry's position).
  * Ownership: chunks come from a pool given with every call. A struct receivers of zeros is empty.
  */
 #ifndef PRESENCE_RECEIVERS_H
@@ -40,8 +41,8 @@ uint64_t receivers_chunks_max(uint64_t entries, uint64_t lists);
 uint32_t receivers_add(struct pool *chunks, struct receivers *rs, uint32_t conn, uint32_t back, uint8_t mask);
 
 /*
- * Takes out the entry at `pos`. True when another entry moved to `pos`: *moved_back is its back-reference, whose record must now
- * hold `pos`.
+ * Takes out the entry at `pos`. True when another entry moved to `pos`: *moved_back is its back-reference,
+ * whose record must now hold `pos`.
  */
 bool receivers_remove(struct pool *chunks, struct receivers *rs, uint32_t pos, uint32_t *moved_back);
 
@@ -55,7 +56,8 @@ struct receivers_walk {
 	uint32_t chunk_plus1;
 	bool begun;
 };
-struct receivers_chunk *receivers_next(const struct pool *chunks, const struct receivers *rs, struct receivers_walk *, uint32_t *n);
+struct receivers_chunk *receivers_next(const struct pool *chunks, const struct receivers *rs,
+				       struct receivers_walk *, uint32_t *n);
 
 /* Links, counts and the number of chunks agree. O(chunks). */
 bool receivers_valid(const struct pool *chunks, const struct receivers *rs);

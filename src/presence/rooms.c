@@ -6,7 +6,8 @@ static struct str key_of(const void *ctx, uint32_t i)
 	return rooms_id((const struct rooms *)ctx, i);
 }
 
-void rooms_init(struct rooms *rs, struct region *r, uint32_t rooms_max, struct siphash_key key, struct strpool *ids)
+void rooms_init(struct rooms *rs, struct region *r, uint32_t rooms_max, struct siphash_key key,
+		struct strpool *ids)
 {
 	rs->ids = ids;
 	pool_init(&rs->cells, r, sizeof(struct room), rooms_max);

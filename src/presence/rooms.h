@@ -1,5 +1,6 @@
 /*
- * presence/rooms.h: rooms that somebody is interested in. A room comes with its first subscriber and goes with its last.
+ * presence/rooms.h: rooms that somebody is interested in. A room comes with its first subscriber and goes
+ * with its last.
  */
 #ifndef PRESENCE_ROOMS_H
 #define PRESENCE_ROOMS_H
@@ -22,7 +23,8 @@ struct rooms {
 	struct strpool *ids;
 };
 
-void rooms_init(struct rooms *rs, struct region *r, uint32_t rooms_max, struct siphash_key key, struct strpool *ids);
+void rooms_init(struct rooms *rs, struct region *r, uint32_t rooms_max, struct siphash_key key,
+		struct strpool *ids);
 
 static inline struct room *rooms_at(const struct rooms *rs, uint32_t i)
 {

@@ -1,8 +1,9 @@
 /*
  * presence/state.h: everything an engine holds. For presence/'s own .c files; the outside sees engine.h.
  *
- * Layers, lowest first: receivers, devices, links, rooms, users | interests | tell | query | announce | typing, calls | stay,
- * status | subscribe, receipts, broadcast | engine. A file includes this header and calls only files to its left.
+ * Layers, lowest first: receivers, devices, links, rooms, users | interests | tell | query | announce |
+ * typing, calls | stay, status | subscribe, receipts, broadcast | engine. A file includes this header and
+ * calls only files to its left.
  */
 #ifndef PRESENCE_STATE_H
 #define PRESENCE_STATE_H
@@ -36,7 +37,8 @@ struct engine {
 	struct typings typings;
 	struct calls calls;
 
-	struct receivers all;   /* every link; mask: what it hears that is not of a room */
+	struct receivers all;     /* every link; mask: what it hears that is not of a room */
+	struct receivers hearers; /* those of them with TOPIC_PRESENCE: what nobody hears costs nothing */
 	uint32_t snapshots;     /* lists of presence shown so far; see announce.h */
 
 	struct timer sweep_timer, roster_timer;

@@ -1,8 +1,8 @@
 /*
  * presence/status.c: see status.h.
  *
- * Invariants: unless the user is invisible, what others see (shown_*) is the same references as the user's own; while invisible
- * the shown ones stay as they were, and are dropped when the user shows again.
+ * Invariants: unless the user is invisible, what others see (shown_*) is the same references as the user's
+ * own; while invisible the shown ones stay as they were, and are dropped when the user shows again.
  */
 #include "presence/status.h"
 
@@ -53,7 +53,8 @@ static void replace_text(struct engine *e, strref *own, strref *shown, strref fr
 		strpool_drop(&e->users.texts, old);
 }
 
-static void apply_texts(struct engine *e, uint32_t user, const struct presence_patch *patch, const struct texts *t)
+static void apply_texts(struct engine *e, uint32_t user, const struct presence_patch *patch,
+			const struct texts *t)
 {
 	struct user *u = users_at(&e->users, user);
 	bool frozen = invisible(u);
@@ -92,7 +93,8 @@ void status_expire(struct engine *e, uint32_t user, struct now now)
 		if (!invisible(u))
 			p->shown_expires = WALL_NONE;
 	}
-	if (passed(p->shown_expires, now)) { /* frozen: for others it lapses as that of anybody who is offline */
+	/* Frozen: for others it lapses as that of anybody who is offline. */
+	if (passed(p->shown_expires, now)) {
 		if (p->shown_custom != p->custom)
 			strpool_drop(&e->users.texts, p->shown_custom);
 		p->shown_custom = STRREF_NONE;
@@ -161,7 +163,8 @@ static void mark_devices(struct engine *e, uint32_t user, bool away)
 {
 	const struct list *devices = &users_at(&e->users, user)->devices;
 
-	for (uint32_t d = list_first(devices); d != POOL_NONE; d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
+	for (uint32_t d = list_first(devices); d != POOL_NONE;
+	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
 		mark_device(e, user, d, away);
 }
 
@@ -206,7 +209,8 @@ static void apply_status(struct engine *e, uint32_t user, uint32_t device, enum 
 }
 
 /* Applies all of a patch or nothing. False when a text found no room. */
-static bool apply(struct engine *e, uint32_t user, uint32_t device, const struct presence_patch *patch, struct now now)
+static bool apply(struct engine *e, uint32_t user, uint32_t device, const struct presence_patch *patch,
+		  struct now now)
 {
 	struct announce_state before = announce_state_of(e, user);
 	struct texts texts;
@@ -236,7 +240,8 @@ void status_command(struct engine *e, uint32_t conn, const struct command *cmd, 
 	announce(e, l->user, now);
 }
 
-enum engine_status status_put(struct engine *e, struct str user_id, const struct presence_patch *patch, struct now now)
+enum engine_status status_put(struct engine *e, struct str user_id, const struct presence_patch *patch,
+			      struct now now)
 {
 	uint32_t user = users_make(&e->users, user_id);
 	struct user *u;

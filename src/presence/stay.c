@@ -7,8 +7,10 @@
  *	     |                             +-------------------------------------+
  *	     +-------------------------------------- offline_ms passed ----------+
  *
- * Invariants: a user with a device is present; USER_PRESENT is set in arrive() and cleared in leave() alone; a closed link is
- * detached before the sink hears that it is to be closed, so its connection may linger in the server but not here.
+ * Invariants: a user with a device is present; USER_PRESENT is set in arrive() and cleared in leave_if_over()
+ * alone;
+ * a closed link is detached before the sink hears that it is to be closed, so its connection may linger in
+ * the server but not here.
  */
 #include "presence/stay.h"
 
@@ -19,18 +21,22 @@
 #include "presence/typing.h"
 
 enum {
-	SWEEP_BATCH = 64, /* silent links closed per walk over all links */
+	SWEEP_BATCH = 64,         /* silent links closed per walk over all links */
 	PINNED_PER_USER_MAX = 64, /* devices of REST; more: ENGINE_FULL */
 };
 
 /* --- devices --- */
 
-/* The user's device of that id, made if there was none; POOL_NONE when full. Returning in the debounce changes nothing: still away. */
+/*
+ * The user's device of that id, made if there was none; POOL_NONE when full. Returning in the debounce
+ * changes nothing: still away.
+ */
 static uint32_t need_device(struct engine *e, uint32_t user, struct str id, uint64_t key)
 {
 	struct user *u = users_at(&e->users, user);
 	uint32_t d = str_absent(id) ? POOL_NONE : devices_find(&e->devices, &u->devices, id);
-	bool away = u->device_count == 0 && (u->flags & USER_PRESENT) != 0 && (u->flags & USER_BASE_AWAY) != 0;
+	bool away =
+		u->device_count == 0 && (u->flags & USER_PRESENT) != 0 && (u->flags & USER_BASE_AWAY) != 0;
 
 	if (d != POOL_NONE)
 		return d;
@@ -99,7 +105,8 @@ static void leave_if_over(struct engine *e, uint32_t user, struct now now)
 	tell_note(e, NOTE_WENT_OFFLINE, user, POOL_NONE, 0, now);
 }
 
-static void note_arrival(struct engine *e, uint32_t user, uint32_t device, bool came, bool returned, struct now now)
+static void note_arrival(struct engine *e, uint32_t user, uint32_t device, bool came, bool returned,
+			 struct now now)
 {
 	const struct user *u = users_at(&e->users, user);
 
@@ -111,7 +118,8 @@ static void note_arrival(struct engine *e, uint32_t user, uint32_t device, bool 
 		tell_note(e, NOTE_RECONNECTED, user, device, u->links, now);
 }
 
-static void link_up(struct engine *e, uint32_t conn, uint32_t user, uint32_t device, const struct attachment *a, struct now now)
+static void link_up(struct engine *e, uint32_t conn, uint32_t user, uint32_t device,
+		    const struct attachment *a, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
 	uint8_t mask = a->topics;
@@ -119,14 +127,16 @@ static void link_up(struct engine *e, uint32_t conn, uint32_t user, uint32_t dev
 	if (e->config.audience_rooms)
 		mask &= (uint8_t)~TOPIC_PRESENCE;
 	*links_at(&e->links, conn) = (struct link){
-		.key = a->key, .touched_ms = now.mono.ms, .connected_at = now.wall, .user = user, .device = device, .dialect = a->dialect,
+		.key = a->key, .touched_ms = now.mono.ms, .connected_at = now.wall, .user = user,
+		.device = device, .dialect = a->dialect,
 		.flags = (uint8_t)(LINK_ATTACHED | ((a->topics & TOPIC_PRESENCE) != 0 ? LINK_HEARS : 0) |
 		                   (a->hears_own_arrival ? LINK_GREETED : 0)),
 	};
 	links_push(&e->links, &u->link_plus1, conn);
 	u->links++;
 	devices_at(&e->devices, device)->links_away += 2;
-	links_at(&e->links, conn)->all_pos = receivers_add(&e->chunks, &e->all, conn, conn, mask);
+	links_at(&e->links, conn)->all_pos = receivers_add(&e->chunks, &e->all, conn, conn, 0);
+	interests_set_topics(e, conn, mask);
 }
 
 static void link_down(struct engine *e, uint32_t conn)
@@ -135,6 +145,7 @@ static void link_down(struct engine *e, uint32_t conn)
 	struct user *u = users_at(&e->users, l->user);
 	uint32_t moved;
 
+	interests_set_topics(e, conn, 0);
 	if (receivers_remove(&e->chunks, &e->all, l->all_pos, &moved))
 		links_at(&e->links, moved)->all_pos = l->all_pos;
 	links_remove(&e->links, &u->link_plus1, conn);
@@ -152,7 +163,8 @@ static void replace_one(struct engine *e, uint32_t conn, struct now now)
 	if (e->config.connections_per_user_max == 0 || u->links <= e->config.connections_per_user_max)
 		return;
 	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
-		if (c != conn && (silent == LINK_NONE || links_at(&e->links, c)->touched_ms <= links_at(&e->links, silent)->touched_ms))
+		if (c != conn && (silent == LINK_NONE || links_at(&e->links, c)->touched_ms <=
+								 links_at(&e->links, silent)->touched_ms))
 			silent = c;
 	if (silent == LINK_NONE)
 		return;
@@ -234,7 +246,8 @@ static bool pin_device(struct engine *e, uint32_t user, uint32_t device, struct 
 {
 	struct user *u = users_at(&e->users, user);
 	bool fresh = devices_at(&e->devices, device)->expires_ms == 0;
-	int64_t expires_ms = mono_add_ms(now.mono, e->config.presence_ttl_ms > 0 ? e->config.presence_ttl_ms : 1).ms;
+	int64_t expires_ms =
+		mono_add_ms(now.mono, e->config.presence_ttl_ms > 0 ? e->config.presence_ttl_ms : 1).ms;
 
 	if (fresh && u->pins >= PINNED_PER_USER_MAX)
 		return false;
@@ -311,12 +324,16 @@ static uint32_t find_stale(struct engine *e, uint32_t *conns, uint32_t max, stru
 
 	while (found < max && (c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
 		for (uint32_t i = 0; i < n && found < max; i++)
-			if (now.mono.ms - links_at(&e->links, c->conn[i])->touched_ms > e->config.stale_timeout_ms)
+			if (now.mono.ms - links_at(&e->links, c->conn[i])->touched_ms >
+			    e->config.stale_timeout_ms)
 				conns[found++] = c->conn[i];
 	return found;
 }
 
-/* Snapshots matter for one rate window, so that their numbers can wrap: those that are older than a sweep are forgotten. */
+/*
+ * Snapshots matter for one rate window, so that their numbers can wrap: those that are older than a sweep are
+ * forgotten.
+ */
 static void forget_snapshots(struct engine *e)
 {
 	struct receivers_walk walk = { 0 };

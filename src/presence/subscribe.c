@@ -1,8 +1,8 @@
 /*
  * presence/subscribe.c: see subscribe.h.
  *
- * A subscription is made in two passes: the first makes what interests are missing, with empty masks, and can be undone by
- * removing the newest ones of the link; the second sets masks and cannot fail.
+ * A subscription is made in two passes: the first makes what interests are missing, with empty masks, and can
+ * be undone by removing the newest ones of the link; the second sets masks and cannot fail.
  */
 #include "presence/subscribe.h"
 
@@ -83,14 +83,15 @@ static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd
 		of_room |= TOPIC_ROOM_PRESENCE;
 	if (wants_users(cmd))
 		of_link &= (uint8_t)~TOPIC_PRESENCE;
-	*receivers_mask(&e->chunks, l->all_pos) |= of_link;
+	interests_set_topics(e, conn, interests_topics(e, conn) | of_link);
 	for (uint32_t i = 0; wants_room(cmd) && i < cmd->subscription.rooms.n; i++) {
 		uint32_t room = rooms_find(&e->rooms, cmd->subscription.rooms.v[i]);
 
 		*interests_mask(e, interests_find(e, conn, INTEREST_ROOM, room)) |= of_room;
 	}
 	for (uint32_t i = 0; wants_users(cmd) && i < cmd->subscription.users.n; i++) {
-		uint32_t watch = interests_find(e, conn, INTEREST_USER, users_find(&e->users, cmd->subscription.users.v[i]));
+		uint32_t watch = interests_find(e, conn, INTEREST_USER,
+						users_find(&e->users, cmd->subscription.users.v[i]));
 
 		*interests_mask(e, watch) |= TOPIC_PRESENCE;
 		announce_seen(e, watch);
@@ -99,11 +100,14 @@ static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd
 
 /* --- answers --- */
 
-static void tell_done(const struct engine *e, uint32_t conn, const struct command *cmd, enum event_type type, struct now now)
+static void tell_done(const struct engine *e, uint32_t conn, const struct command *cmd, enum event_type type,
+		      struct now now)
 {
 	struct event ev = {
-		.type = type, .command = cmd->type, .reply_to = cmd->reply_to, .topics = cmd->subscription.topics,
-		.rooms = cmd->subscription.rooms, .users = cmd->subscription.users, .users_given = cmd->subscription.users_given,
+		.type = type, .command = cmd->type, .reply_to = cmd->reply_to,
+		.topics = cmd->subscription.topics,
+		.rooms = cmd->subscription.rooms, .users = cmd->subscription.users,
+		.users_given = cmd->subscription.users_given,
 		.kind = cmd->subscription.kind, .rooms_listed = cmd->subscription.rooms_listed,
 	};
 
@@ -215,6 +219,6 @@ void subscribe_undo_command(struct engine *e, uint32_t conn, const struct comman
 		leave_all_users(e, conn);
 	if (wants_users(cmd))
 		of_link &= (uint8_t)~TOPIC_PRESENCE;
-	*receivers_mask(&e->chunks, links_at(&e->links, conn)->all_pos) &= (uint8_t)~of_link;
+	interests_set_topics(e, conn, interests_topics(e, conn) & (uint8_t)~of_link);
 	tell_done(e, conn, cmd, EV_UNSUBSCRIBED, now);
 }

@@ -15,7 +15,8 @@ void tell_skip(const struct engine *e, uint32_t conn)
 
 void tell_skip_links_of(const struct engine *e, uint32_t user)
 {
-	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
+	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE;
+	     c = links_next(&e->links, c))
 		tell_skip(e, c);
 }
 
@@ -27,7 +28,8 @@ void tell_link(const struct engine *e, uint32_t conn)
 
 void tell_links_of(const struct engine *e, uint32_t user)
 {
-	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
+	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE;
+	     c = links_next(&e->links, c))
 		tell_link(e, c);
 }
 
@@ -61,14 +63,18 @@ void tell_only(const struct engine *e, uint32_t conn, struct event *ev, struct n
 	tell_end(e);
 }
 
-void tell_error(const struct engine *e, uint32_t conn, const struct command *cmd, int code, struct str text, struct now now)
+void tell_error(const struct engine *e, uint32_t conn, const struct command *cmd, int code, struct str text,
+		struct now now)
 {
-	struct event ev = { .type = EV_ERROR, .command = cmd->type, .reply_to = cmd->reply_to, .code = code, .text = text };
+	struct event ev = {
+		.type = EV_ERROR, .command = cmd->type, .reply_to = cmd->reply_to, .code = code, .text = text
+	};
 
 	tell_only(e, conn, &ev, now);
 }
 
-void tell_ack(const struct engine *e, uint32_t conn, const struct command *cmd, struct event *ev, struct now now)
+void tell_ack(const struct engine *e, uint32_t conn, const struct command *cmd, struct event *ev,
+	      struct now now)
 {
 	ev->type = EV_ACK;
 	ev->command = cmd->type;
@@ -77,7 +83,8 @@ void tell_ack(const struct engine *e, uint32_t conn, const struct command *cmd, 
 	tell_only(e, conn, ev, now);
 }
 
-void tell_note(const struct engine *e, enum engine_note note, uint32_t user, uint32_t device, int64_t number, struct now now)
+void tell_note(const struct engine *e, enum engine_note note, uint32_t user, uint32_t device, int64_t number,
+	       struct now now)
 {
 	char buf[HEX_U64_BYTES];
 	struct str device_id = device == POOL_NONE ? STR_NONE : devices_id(&e->devices, device, buf);
@@ -88,5 +95,6 @@ void tell_note(const struct engine *e, enum engine_note note, uint32_t user, uin
 
 uint32_t tell_subject(const struct engine *e, struct str user, struct str room)
 {
-	return str_absent(room) ? map_hash(&e->users.by_id, user) : map_hash_pair(&e->users.by_id, user, room);
+	return str_absent(room) ? map_hash(&e->users.by_id, user)
+				: map_hash_pair(&e->users.by_id, user, room);
 }

@@ -1,5 +1,6 @@
 /*
- * presence/tell.h: how an event leaves the engine: begin, skip, deliver, end, as the sink of engine.h wants them.
+ * presence/tell.h: how an event leaves the engine: begin, skip, deliver, end, as the sink of engine.h wants
+ * them.
  */
 #ifndef PRESENCE_TELL_H
 #define PRESENCE_TELL_H
@@ -12,18 +13,22 @@ void tell_skip(const struct engine *e, uint32_t conn);
 void tell_skip_links_of(const struct engine *e, uint32_t user);
 void tell_link(const struct engine *e, uint32_t conn);
 void tell_links_of(const struct engine *e, uint32_t user);
-void tell_receivers(const struct engine *e, const struct receivers *rs, uint8_t mask); /* those that want a bit of mask */
+/* Those of the list that want a bit of mask. */
+void tell_receivers(const struct engine *e, const struct receivers *rs, uint8_t mask);
 uint32_t tell_end(const struct engine *e); /* connections it was queued for */
 
 /* A whole event to one link. */
 void tell_only(const struct engine *e, uint32_t conn, struct event *ev, struct now now);
 
 /* Answers to a command: the error of `code`; EV_ACK with who did it filled in. */
-void tell_error(const struct engine *e, uint32_t conn, const struct command *, int code, struct str text, struct now now);
-void tell_ack(const struct engine *e, uint32_t conn, const struct command *, struct event *ev, struct now now);
+void tell_error(const struct engine *e, uint32_t conn, const struct command *, int code, struct str text,
+		struct now now);
+void tell_ack(const struct engine *e, uint32_t conn, const struct command *, struct event *ev,
+	      struct now now);
 
 /* A note for logs and back ends; device POOL_NONE: none. */
-void tell_note(const struct engine *e, enum engine_note, uint32_t user, uint32_t device, int64_t number, struct now now);
+void tell_note(const struct engine *e, enum engine_note, uint32_t user, uint32_t device, int64_t number,
+	       struct now now);
 
 /* A number that names a user, or a user in a room, for conflation. */
 uint32_t tell_subject(const struct engine *e, struct str user, struct str room);

@@ -1,8 +1,8 @@
 /*
  * presence/typing.c: see typing.h.
  *
- * Invariants: every typing is in its user's list and its timer is set; (user, room, to recipients or not) is unique; an invisible
- * user has none.
+ * Invariants: every typing is in its user's list and its timer is set; (user, room, to recipients or not) is
+ * unique; an invisible user has none.
  */
 #include "presence/typing.h"
 
@@ -49,7 +49,8 @@ static void tell_recipients(const struct engine *e, const struct said *s)
 static void tell_typing(const struct engine *e, const struct said *s, struct now now)
 {
 	struct event ev = {
-		.type = EV_TYPING, .conflation = CONFLATE_TYPING, .room = s->room, .kind = s->kind, .is_typing = s->is_typing,
+		.type = EV_TYPING, .conflation = CONFLATE_TYPING, .room = s->room, .kind = s->kind,
+		.is_typing = s->is_typing,
 	};
 	uint32_t room = rooms_find(&e->rooms, s->room);
 
@@ -73,11 +74,13 @@ static uint32_t find(const struct engine *e, const struct said *s, uint32_t *cou
 	uint32_t found = POOL_NONE;
 
 	*count = 0;
-	for (uint32_t i = users_at(&e->users, s->user)->typing_plus1 - 1; i != POOL_NONE; i = typing_at(e, i)->next_plus1 - 1) {
+	for (uint32_t i = users_at(&e->users, s->user)->typing_plus1 - 1; i != POOL_NONE;
+	     i = typing_at(e, i)->next_plus1 - 1) {
 		const struct typing *t = typing_at(e, i);
 
 		++*count;
-		if (str_eq(strpool_get(&e->ids, t->room), s->room) && (t->recipient_count > 0) == (s->recipients != NULL))
+		if (str_eq(strpool_get(&e->ids, t->room), s->room) &&
+		    (t->recipient_count > 0) == (s->recipients != NULL))
 			found = i;
 	}
 	return found;
@@ -92,7 +95,10 @@ static void unpin_recipients(struct engine *e, struct typing *t)
 	t->recipient_count = 0;
 }
 
-/* Those that are known, for a stop that comes by itself. They are pinned so that a number keeps naming the same user. */
+/*
+ * Those that are known, for a stop that comes by itself. They are pinned so that a number keeps naming the
+ * same user.
+ */
 static void pin_recipients(struct engine *e, struct typing *t, const struct strs *ids)
 {
 	for (uint32_t i = 0; i < ids->n; i++) {
@@ -134,7 +140,9 @@ static uint32_t make(struct engine *e, const struct said *s)
 	room = strpool_put(&e->ids, s->room);
 	assert(room != STRREF_FULL);
 	t = typing_at(e, i);
-	*t = (struct typing){ .user = s->user, .next_plus1 = u->typing_plus1, .room = room, .kind = (uint8_t)s->kind };
+	*t = (struct typing){
+		.user = s->user, .next_plus1 = u->typing_plus1, .room = room, .kind = (uint8_t)s->kind,
+	};
 	timer_init(&t->timer, TIMER_TYPING);
 	u->typing_plus1 = i + 1;
 	users_settle(&e->users, s->user);
@@ -152,7 +160,8 @@ static enum outcome remember(struct engine *e, const struct said *s, uint32_t co
 			forget(e, i);
 		return TYPING_OK;
 	}
-	if (e->config.typing_ttl_ms == 0 || (s->recipients != NULL && s->recipients->n > TYPING_RECIPIENTS_MAX))
+	if (e->config.typing_ttl_ms == 0 ||
+	    (s->recipients != NULL && s->recipients->n > TYPING_RECIPIENTS_MAX))
 		return TYPING_OK;
 	if (i == POOL_NONE && count >= TYPING_PER_USER_MAX)
 		return TYPING_TOO_MANY;
@@ -179,9 +188,11 @@ static enum outcome remember(struct engine *e, const struct said *s, uint32_t co
 void typing_command(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
 {
 	const struct link *l = links_at(&e->links, conn);
+	bool to_some = cmd->typing.recipients_given && cmd->typing.recipients.n > 0;
 	struct said s = {
-		.user = l->user, .room = cmd->typing.room, .kind = cmd->typing.kind, .is_typing = cmd->typing.is_typing,
-		.recipients = cmd->typing.recipients_given && cmd->typing.recipients.n > 0 ? &cmd->typing.recipients : NULL,
+		.user = l->user, .room = cmd->typing.room, .kind = cmd->typing.kind,
+		.is_typing = cmd->typing.is_typing,
+		.recipients = to_some ? &cmd->typing.recipients : NULL,
 	};
 	struct event ack = { .room = s.room, .kind = s.kind, .is_typing = s.is_typing };
 	bool hidden = users_at(&e->users, l->user)->override == STATUS_INVISIBLE;
@@ -213,7 +224,10 @@ bool typing_from_outside(struct engine *e, uint32_t user, struct str room, bool 
 static void stop(struct engine *e, uint32_t i, struct now now)
 {
 	const struct typing *t = typing_at(e, i);
-	struct said s = { .user = t->user, .room = strpool_get(&e->ids, t->room), .kind = (enum room_kind)t->kind, .of = t };
+	struct said s = { .user = t->user,
+			  .room = strpool_get(&e->ids, t->room),
+			  .kind = (enum room_kind)t->kind,
+			  .of = t };
 
 	tell_typing(e, &s, now);
 	forget(e, i);
@@ -241,13 +255,17 @@ bool typing_valid(const struct engine *e)
 {
 	uint32_t cursor = 0, count = 0;
 
-	for (uint32_t u = map_next(&e->users.by_id, &cursor); u != MAP_NONE; u = map_next(&e->users.by_id, &cursor)) {
-		for (uint32_t i = users_at(&e->users, u)->typing_plus1 - 1; i != POOL_NONE; i = typing_at(e, i)->next_plus1 - 1) {
+	for (uint32_t u = map_next(&e->users.by_id, &cursor); u != MAP_NONE;
+	     u = map_next(&e->users.by_id, &cursor)) {
+		for (uint32_t i = users_at(&e->users, u)->typing_plus1 - 1; i != POOL_NONE;
+		     i = typing_at(e, i)->next_plus1 - 1) {
 			const struct typing *t = typing_at(e, i);
 
-			if (++count > pool_used(&e->typings.cells) || t->user != u || !timer_is_set(&t->timer))
+			if (++count > pool_used(&e->typings.cells) || t->user != u ||
+			    !timer_is_set(&t->timer))
 				return false;
-			if (t->conn != LINK_NONE && (!links_live(&e->links, t->conn) || links_at(&e->links, t->conn)->user != u))
+			if (t->conn != LINK_NONE &&
+			    (!links_live(&e->links, t->conn) || links_at(&e->links, t->conn)->user != u))
 				return false;
 			if (users_at(&e->users, u)->override == STATUS_INVISIBLE)
 				return false;

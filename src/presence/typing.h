@@ -1,9 +1,10 @@
 /*
- * presence/typing.h: who is typing where. A start is passed on each time; one that is not renewed within typing_ttl, or whose
- * connection goes, is followed by a stop.
+ * presence/typing.h: who is typing where. A start is passed on each time; one that is not renewed within
+ * typing_ttl, or whose connection goes, is followed by a stop.
  *
- * A typing is told either to a room or to recipients, by user. At most TYPING_RECIPIENTS_MAX recipients are remembered for the
- * stop; a start to more of them has no automatic stop. An invisible user's typing is told to nobody.
+ * A typing is told either to a room or to recipients, by user. At most TYPING_RECIPIENTS_MAX recipients are
+ * remembered for the stop; a start to more of them has no automatic stop. An invisible user's typing is told
+ * to nobody.
  */
 #ifndef PRESENCE_TYPING_H
 #define PRESENCE_TYPING_H

@@ -1,9 +1,10 @@
 /*
  * presence/users.c: see users.h.
  *
- * Invariants: the roster holds exactly the users with USER_LISTED, in strictly ascending order of id; the idle list exactly those with
- * USER_IDLE, and those are exactly the ones nothing pins. A profile exists for every invisible user. Ids always find a cell: the
- * engine sized the string classes for as many as there can be.
+ * Invariants: the roster holds exactly the users with USER_LISTED, in strictly ascending order of id; the
+ * idle list exactly those with USER_IDLE, and those are exactly the ones nothing pins. A profile exists for
+ * every invisible user. Ids always find a cell: the engine sized the string classes for as many as there can
+ * be.
  */
 #include "presence/users.h"
 
@@ -18,7 +19,8 @@ static struct str key_of(const void *ctx, uint32_t i)
 	return users_id((const struct users *)ctx, i);
 }
 
-void users_init(struct users *us, struct region *r, const struct users_config *c, struct strpool *ids, struct wheel *wheel)
+void users_init(struct users *us, struct region *r, const struct users_config *c, struct strpool *ids,
+		struct wheel *wheel)
 {
 	uint32_t counts[STRPOOL_CLASSES] = {
 		[STRPOOL_22] = c->users_max,
@@ -29,7 +31,9 @@ void users_init(struct users *us, struct region *r, const struct users_config *c
 		[STRPOOL_2054] = c->large_texts_max,
 	};
 
-	*us = (struct users){ .ids = ids, .wheel = wheel, .remember_ms = c->remember_ms, .timer_kind = c->timer_kind };
+	*us = (struct users){
+		.ids = ids, .wheel = wheel, .remember_ms = c->remember_ms, .timer_kind = c->timer_kind,
+	};
 	pool_init(&us->cells, r, sizeof(struct user), c->users_max);
 	pool_init(&us->profiles, r, sizeof(struct profile), c->users_max);
 	map_init(&us->by_id, r, c->users_max, c->key, key_of, us);
@@ -41,8 +45,8 @@ void users_init(struct users *us, struct region *r, const struct users_config *c
 
 static bool pinned(const struct user *u)
 {
-	return (u->flags & (USER_PRESENT | USER_PENDING)) != 0 || u->device_count != 0 || u->watchers.count != 0 ||
-	       u->typing_plus1 != 0 || u->call_leg_plus1 != 0 || u->pins != 0;
+	return (u->flags & (USER_PRESENT | USER_PENDING)) != 0 || u->device_count != 0 ||
+	       u->watchers.count != 0 || u->typing_plus1 != 0 || u->call_leg_plus1 != 0 || u->pins != 0;
 }
 
 /* A record that nobody ever filled is of use to nobody. */
@@ -277,7 +281,8 @@ uint64_t users_texts_shown(const struct users *us, const struct user *u)
 void users_view_unknown(struct str id, struct presence_view *out)
 {
 	*out = (struct presence_view){
-		.user_id = id, .username = id, .status = STATUS_OFFLINE, .custom_expires = WALL_NONE, .last_seen = WALL_NONE,
+		.user_id = id, .username = id, .status = STATUS_OFFLINE, .custom_expires = WALL_NONE,
+		.last_seen = WALL_NONE,
 	};
 }
 
@@ -369,7 +374,8 @@ static bool user_valid(const struct users *us, uint32_t i)
 		return false;
 	if (((u->flags & USER_LISTED) != 0) != (users_status_shown(u) != STATUS_OFFLINE))
 		return false;
-	if (u->devices_away > u->device_count || (u->links > 0) != (u->link_plus1 != 0) || (u->links > 0 && u->device_count == 0))
+	if (u->devices_away > u->device_count || (u->links > 0) != (u->link_plus1 != 0) ||
+	    (u->links > 0 && u->device_count == 0))
 		return false;
 	if (u->device_count > 0 && (u->flags & USER_PRESENT) == 0)
 		return false;
@@ -377,7 +383,8 @@ static bool user_valid(const struct users *us, uint32_t i)
 		return false;
 	if (p == NULL)
 		return u->override != STATUS_INVISIBLE;
-	return u->override == STATUS_INVISIBLE || (p->custom == p->shown_custom && p->metadata == p->shown_metadata);
+	return u->override == STATUS_INVISIBLE ||
+	       (p->custom == p->shown_custom && p->metadata == p->shown_metadata);
 }
 
 /* Cells of texts that a profile holds. */
@@ -399,7 +406,9 @@ bool users_valid(const struct users *us)
 			return false;
 		listed += (users_at(us, i)->flags & USER_LISTED) != 0;
 		present += (users_at(us, i)->flags & USER_PRESENT) != 0;
-		texts += users_profile(us, users_at(us, i)) != NULL ? texts_held(users_profile(us, users_at(us, i))) : 0;
+		texts += users_profile(us, users_at(us, i)) != NULL
+				 ? texts_held(users_profile(us, users_at(us, i)))
+				 : 0;
 	}
 	for (uint32_t i = list_first(&us->idle); i != POOL_NONE; i = list_next(&us->cells, USERS_OF_IDLE, i))
 		if ((users_at(us, i)->flags & USER_IDLE) == 0 || ++idle > pool_used(&us->cells))
@@ -407,6 +416,7 @@ bool users_valid(const struct users *us)
 	for (uint32_t at = 1; at < us->roster_count; at++)
 		if (str_cmp(users_id(us, us->roster[at - 1]), users_id(us, us->roster[at])) >= 0)
 			return false;
-	return listed == us->roster_count && texts == strpool_used(&us->texts) && present == us->present && pool_used(&us->cells) == map_count(&us->by_id) &&
-	       pool_valid(&us->cells) && pool_valid(&us->profiles) && map_valid(&us->by_id);
+	return listed == us->roster_count && texts == strpool_used(&us->texts) && present == us->present &&
+	       pool_used(&us->cells) == map_count(&us->by_id) && pool_valid(&us->cells) &&
+	       pool_valid(&us->profiles) && map_valid(&us->by_id);
 }

@@ -1,9 +1,11 @@
 /*
- * presence/users.h: the users there are records of: online, remembered, or asked after. Who they are, not when they come and go.
+ * presence/users.h: the users there are records of: online, remembered, or asked after. Who they are, not
+ * when they come and go.
  *
- * A record is pinned while something refers to it (devices, watchers, typing, calls, a broadcast not yet told); one that is not
- * waits in the idle list, oldest first, and is evicted from there when a new record needs its place.
- * What others see of a user is kept apart from what the user sees, as far as being invisible makes the two differ.
+ * A record is pinned while something refers to it (devices, watchers, typing, calls, a broadcast not yet
+ * told); one that is not waits in the idle list, oldest first, and is evicted from there when a new record
+ * needs its place. What others see of a user is kept apart from what the user sees, as far as being invisible
+ * makes the two differ.
  */
 #ifndef PRESENCE_USERS_H
 #define PRESENCE_USERS_H
@@ -28,10 +30,10 @@ struct user {
 	strref id;
 	strref name;             /* STRREF_NONE: the id */
 	uint32_t profile;        /* cell of what most users do not have; POOL_NONE */
-	uint32_t override_by;    /* hash of the id of the device that set the override; 0: none of the devices */
+	uint32_t override_by;    /* hash of the id of the device that set the override; 0: no device did */
 	wall_t last_seen;        /* last sign of life; never decreases */
-	struct timer timer;      /* the earliest of: debounce, rate window, expiry of custom status or of a device */
-	int64_t offline_ms;      /* mono; present without devices: goes offline then; not present: was last of interest then */
+	struct timer timer;      /* earliest of: debounce, rate window, expiry of texts or a device */
+	int64_t offline_ms;      /* mono; in the debounce: ends then; offline: of interest until then */
 	int64_t quiet_until_ms;  /* mono; no broadcast before */
 	uint32_t link_plus1;     /* first of the user's links; 0: none */
 	uint32_t links;
@@ -42,7 +44,7 @@ struct user {
 	struct list_link of_idle;
 	uint32_t typing_plus1;   /* first of the user's typings; 0: none */
 	uint32_t call_leg_plus1; /* first of the user's calls; 0: none */
-	uint32_t pins;           /* other references: typing's recipients, devices of REST, a call under way */
+	uint32_t pins;           /* other references: of typing's recipients, devices of REST, a call */
 	uint32_t changed;        /* engine's count of snapshots when the state last changed */
 	uint8_t override;        /* enum status: BUSY, DND, INVISIBLE; OFFLINE: none */
 	uint8_t told;            /* status that others were told last */
@@ -55,7 +57,7 @@ static_assert(sizeof(struct user) <= 128, "two cache lines: there is one per idl
 /* What most users do not have: texts, and the difference that being invisible makes. */
 struct profile {
 	strref custom, metadata;             /* as the user sees them */
-	strref shown_custom, shown_metadata; /* as others do: the same references unless the user is invisible */
+	strref shown_custom, shown_metadata; /* as others do: the same unless invisible */
 	wall_t custom_expires, shown_expires; /* WALL_NONE: never */
 	wall_t shown_last_seen;              /* frozen while invisible */
 	int64_t hidden_ms;                   /* mono; invisible since */
@@ -85,7 +87,8 @@ struct users_config {
 	struct siphash_key key;
 };
 
-void users_init(struct users *us, struct region *r, const struct users_config *, struct strpool *ids, struct wheel *wheel);
+void users_init(struct users *us, struct region *r, const struct users_config *, struct strpool *ids,
+		struct wheel *wheel);
 
 static inline struct user *users_at(const struct users *us, uint32_t i)
 {
@@ -106,33 +109,41 @@ static inline struct str users_id(const struct users *us, uint32_t i)
 uint32_t users_find(const struct users *us, struct str id);
 
 /*
- * The user's record, made when there was none, evicting the longest idle one if need be; MAP_NONE when all are pinned.
- * A new record is not in the idle list: call users_settle() when done with it.
+ * The user's record, made when there was none, evicting the longest idle one if need be; MAP_NONE when all
+ * are pinned. A new record is not in the idle list: call users_settle() when done with it.
  */
 uint32_t users_make(struct users *us, struct str id);
 
 /*
- * Puts the record into the idle list or takes it out, as its pins say; call after anything that pinned or unpinned it. One that is
- * not pinned and remembers nothing is freed: `i` is dead then.
+ * Puts the record into the idle list or takes it out, as its pins say; call after anything that pinned or
+ * unpinned it. One that is not pinned and remembers nothing is freed: `i` is dead then.
  */
 void users_settle(struct users *us, uint32_t i);
 
 /* Forgets idle users whose time is over. Records that stay for a watcher only are blanked. */
 void users_forget_old(struct users *us, mono_t now);
 
-/* The user was offline for so long that what is remembered does not count any more: blank it. Nothing if not. */
+/*
+ * The user was offline for so long that what is remembered does not count any more: blank it. Nothing if not.
+ */
 void users_blank_if_old(struct users *us, uint32_t i, mono_t now);
 
 /* The name a user gave; absent: keeps what there is. False when there is no room; nothing changed. */
 bool users_rename(struct users *us, uint32_t i, struct str name);
 
-/* A custom status or metadata for a profile; may evict idle users, so pin those in use. STRREF_FULL when there is no room. */
+/*
+ * A custom status or metadata for a profile; may evict idle users, so pin those in use. STRREF_FULL when
+ * there is no room.
+ */
 strref users_put_text(struct users *us, struct str text);
 
 /* The profile, made (empty) when there was none. One per user is there. */
 struct profile *users_need_profile(struct users *us, uint32_t i);
 
-/* The devices changed, or which of them are away: a user is away when all are. Without devices the last state holds. */
+/*
+ * The devices changed, or which of them are away: a user is away when all are. Without devices the last state
+ * holds.
+ */
 void users_weigh_devices(struct user *u);
 
 /* Statuses: the user's own, and as shown to others. */

@@ -162,7 +162,8 @@ static bool conflate(struct server *s, struct conn *c, uint32_t f)
 
 static bool fits(const struct server *s, const struct conn *c, uint32_t f)
 {
-	if (c->queued_messages == 0)
+	/* HTTP: an answer is whole or not at all; its reader's pace holds back the next request (outbox_is_high), not this answer. */
+	if (c->queued_messages == 0 || c->state == CONN_HTTP)
 		return true;
 	return c->queued_messages < s->cfg->client_buffer_messages &&
 	       (uint64_t)c->queued_bytes + frame_at(&s->frames, f)->len <= s->cfg->client_buffer_bytes;

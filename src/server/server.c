@@ -402,6 +402,8 @@ static void drain_step(struct server *s)
 			session_close(s, c, WS_CODE_GOING_AWAY, STR("server is shutting down"), REFUSED_COUNT);
 		else if (c->state == CONN_HTTP)
 			request_drain(s, c);
+		else if (c->state == CONN_CLOSING)
+			conn_arm(s, c); /* a reply is waited for less long now */
 	}
 	if (s->drain_cursor < s->conns_high)
 		wheel_set(&s->wheel, &s->drain_timer, mono_add_ms(s->now.mono, DRAIN_STEP_MS));

@@ -1,4 +1,5 @@
-/* Everything printed is a line that the file takes or a comment, so that the output of `check` is a configuration file. */
+/* Everything printed is a line that the file takes or a comment, so that the output of `check` is a
+ * configuration file. */
 #include "tool/check.h"
 
 #include <stdio.h>
@@ -20,8 +21,9 @@ static void print_row(const struct options *o, uint32_t row)
 	options_origin(o, row, origin, sizeof(origin));
 	if (option->kind == OPTION_NOTE)
 		note = option->help;
-	else if (option->kind == OPTION_COUNT && option->at == offsetof(struct options, config.connections_max) && o->connections_lowered)
-		note = "lowered to the descriptor limit";
+	else if (option->kind == OPTION_COUNT &&
+		 option->at == offsetof(struct options, config.connections_max) && o->connections_lowered)
+		note = "lowered to what this process may use";
 	else if (option->at == offsetof(struct options, api_key_path) && !str_absent(o->api_key_path))
 		note = "the key is not shown";
 	if (option->at == offsetof(struct options, config.node_id) && o->node_id_drawn) {
@@ -30,7 +32,8 @@ static void print_row(const struct options *o, uint32_t row)
 	}
 	for (; option_value_put(o, row, i, value); i++)
 		/* A file cannot name another. */
-		printf("%s%s = %s   # from %s%s%s\n", option->at == offsetof(struct options, config_path) ? "# " : "", option->name, value,
+		printf("%s%s = %s   # from %s%s%s\n",
+		       option->at == offsetof(struct options, config_path) ? "# " : "", option->name, value,
 		       origin, *note != '\0' ? "; " : "", note);
 	if (i == 0 && option->kind != OPTION_NOTE)
 		printf("# %s: %s   # from %s\n", option->name, option->unset, origin);

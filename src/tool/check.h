@@ -5,8 +5,8 @@
 #include "options.h"
 
 /*
- * Prints the configuration, as lines that a file may hold (notes are comments), then the memory budget as comments. `o` was loaded.
- * The exit code: 0, or 1 when there is no memory to measure in.
+ * Prints the configuration, as lines that a file may hold (notes are comments), then the memory budget as
+ * comments. `o` was loaded. The exit code: 0, or 1 when there is no memory to measure in.
  */
 int check_run(const struct options *o);
 

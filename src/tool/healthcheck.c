@@ -1,4 +1,5 @@
-/* One target, one request, one status line. The time limit is SIGALRM's: it ends the process wherever it waits. */
+/* One target, one request, one status line. The time limit is SIGALRM's: it ends the process wherever it
+ * waits. */
 #include "tool/healthcheck.h"
 
 #include <arpa/inet.h>
@@ -40,7 +41,8 @@ static int complain(const char *what, const char *why)
 /* --- where to ask --- */
 
 /* http://ADDRESS[:PORT][/PATH], the port appended when there is none. */
-static bool url_parse(const char *url, char text[LISTENER_TEXT_BYTES_MAX], struct target *t, char why[LISTENER_WHY_BYTES])
+static bool url_parse(const char *url, char text[LISTENER_TEXT_BYTES_MAX], struct target *t,
+		      char why[LISTENER_WHY_BYTES])
 {
 	struct str place, s = str_of(url, strlen(url));
 	const char *slash, *colon;
@@ -56,8 +58,8 @@ static bool url_parse(const char *url, char text[LISTENER_TEXT_BYTES_MAX], struc
 		place.n = (size_t)(slash - place.p);
 		t->path = str_of(slash, strlen(slash));
 	}
-	if (place.n == 0 || place.p[0] == ':' || place.n > LISTENER_TEXT_BYTES_MAX - 8 || memchr(place.p, ',', place.n) != NULL ||
-	    t->path.n > PATH_BYTES_MAX)
+	if (place.n == 0 || place.p[0] == ':' || place.n > LISTENER_TEXT_BYTES_MAX - 8 ||
+	    memchr(place.p, ',', place.n) != NULL || t->path.n > PATH_BYTES_MAX)
 		return false;
 	for (size_t i = 0; i < t->path.n; i++)
 		if (t->path.p[i] <= ' ' || t->path.p[i] > '~')
@@ -81,14 +83,17 @@ static struct str variable(char *const *env, struct str name)
 }
 
 /* What the server of the same environment listens on first; a wildcard is reached over loopback. */
-static bool from_environment(char *const *env, char text[LISTENER_TEXT_BYTES_MAX], struct target *t, char why[LISTENER_WHY_BYTES])
+static bool from_environment(char *const *env, char text[LISTENER_TEXT_BYTES_MAX], struct target *t,
+			     char why[LISTENER_WHY_BYTES])
 {
-	struct str listen = variable(env, STR("PRESENCED_LISTEN=")), port = variable(env, STR("SERVICE_PORT="));
+	struct str listen = variable(env, STR("PRESENCED_LISTEN=")),
+		   port = variable(env, STR("SERVICE_PORT="));
 
 	if (str_absent(listen)) {
 		if (str_absent(port))
 			port = STR("8080");
-		snprintf(text, LISTENER_TEXT_BYTES_MAX, "127.0.0.1:%.*s", port.n < 16 ? (int)port.n : 16, port.p);
+		snprintf(text, LISTENER_TEXT_BYTES_MAX, "127.0.0.1:%.*s", port.n < 16 ? (int)port.n : 16,
+			 port.p);
 		listen = str_of(text, strlen(text));
 	}
 	if (!listener_parse(listen, &t->place, why))
@@ -148,8 +153,9 @@ static bool send_request(int fd, const struct target *t)
 	if (t->place.is_unix)
 		host.address = STR("localhost");
 	listener_put(&host, place);
-	n = (size_t)snprintf(request, sizeof(request), "GET %.*s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", (int)t->path.n,
-	                     t->path.p, place);
+	n = (size_t)snprintf(request, sizeof(request),
+			     "GET %.*s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", (int)t->path.n,
+			     t->path.p, place);
 	while (sent < n) {
 		ssize_t wrote = send(fd, request + sent, n - sent, MSG_NOSIGNAL);
 
@@ -209,7 +215,8 @@ int healthcheck_run(const char *url, char *const *env)
 	struct sigaction act = { .sa_handler = too_late };
 
 	if (url != NULL ? !url_parse(url, text, &t, why) : !from_environment(env, text, &t, why)) {
-		fprintf(stderr, "presenced: healthcheck: %.200s %s\n", url != NULL ? url : "the listener of the environment", why);
+		fprintf(stderr, "presenced: healthcheck: %.200s %s\n",
+			url != NULL ? url : "the listener of the environment", why);
 		return 2;
 	}
 	if (t.path.n <= 1)

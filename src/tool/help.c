@@ -35,9 +35,13 @@ static void print_row(const struct option *row)
 
 	option_value_name(row, text, sizeof(text));
 	printf("\n  --%s %s\n%*s", row->name, text, INDENT, "");
-	snprintf(text, sizeof(text), "%s. Default: %s%s.%s%s%s", row->help, row->fallback != NULL ? row->fallback : row->unset,
-	         zero && row->kind == OPTION_DURATION ? "; 0 disables" : zero && row->kind == OPTION_COUNT ? "; 0: no limit" : "",
-	         row->env != NULL ? " Also read from " : "", row->env != NULL ? row->env : "", row->env != NULL ? "." : "");
+	snprintf(text, sizeof(text), "%s. Default: %s%s.%s%s%s", row->help,
+		 row->fallback != NULL ? row->fallback : row->unset,
+		 zero && row->kind == OPTION_DURATION ? "; 0 disables"
+		 : zero && row->kind == OPTION_COUNT  ? "; 0: no limit"
+						      : "",
+		 row->env != NULL ? " Also read from " : "", row->env != NULL ? row->env : "",
+		 row->env != NULL ? "." : "");
 	print_words(text, &column);
 	putchar('\n');
 }
@@ -48,13 +52,18 @@ void help_print(void)
 	      "\n"
 	      "  presenced [serve] [options]   runs the server\n"
 	      "  presenced check [options]     validates the options and prints what they come to\n"
-	      "  presenced healthcheck [URL]   exits 0 when URL (the first listener of the environment, else\n"
-	      "                                http://127.0.0.1:8080; its path, if it has none, is /ready) answers 200\n"
+	      "  presenced healthcheck [URL]   exits 0 when URL (the first listener of the environment, "
+	      "else\n"
+	      "                                http://127.0.0.1:8080; its path, if it has none, is /ready) "
+	      "answers 200\n"
 	      "  presenced --version, --help\n"
 	      "\n"
-	      "A flag `--some-option V` or `--some-option=V` is the environment's PRESENCED_SOME_OPTION=V and\n"
-	      "the file's `some-option = V`. Flags win over environment, environment over file. A DURATION is\n"
-	      "500ms, 5s, 1m30s, 1h or bare seconds, a SIZE bytes, 64k or 10m. Exit codes: 0 done, 1 failed,\n"
+	      "A flag `--some-option V` or `--some-option=V` is the environment's PRESENCED_SOME_OPTION=V "
+	      "and\n"
+	      "the file's `some-option = V`. Flags win over environment, environment over file. A DURATION "
+	      "is\n"
+	      "500ms, 5s, 1m30s, 1h or bare seconds, a SIZE bytes, 64k or 10m. Exit codes: 0 done, 1 "
+	      "failed,\n"
 	      "2 wrong options or an address that cannot be listened on.\n",
 	      stdout);
 	for (uint32_t i = 0; i < option_rows(); i++)
@@ -82,7 +91,8 @@ void help_print_markdown(void)
 		option_value_name(row, value, sizeof(value));
 		printf("| `%s` `", row->name);
 		print_cell(value);
-		printf(row->fallback != NULL ? "` | `%s` | " : "` | %s | ", row->fallback != NULL ? row->fallback : row->unset);
+		printf(row->fallback != NULL ? "` | `%s` | " : "` | %s | ",
+		       row->fallback != NULL ? row->fallback : row->unset);
 		printf(row->env != NULL ? "`%s` | " : "%s| ", row->env != NULL ? row->env : "");
 		print_cell(row->help);
 		puts(" |");

@@ -3,10 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/units.h"
 #include "net/machine.h"
+#include "server/server.h"
+
+#define GROUPS "/sys/fs/cgroup"
+
+enum { GROUP_BYTES_MAX = 1024 };
 
 /* All of an open file; what does not fit is a reason to refuse it. */
 static const char *read_all(int fd, char *out, size_t cap, size_t *n)
@@ -63,9 +70,76 @@ static uint64_t descriptors_max(void)
 	return limit.rlim_cur;
 }
 
+/* The number in a control group's file; UINT64_MAX when there is no such file, or it says "max". */
+static uint64_t limit_in(const char *directory, const char *file)
+{
+	char path[GROUP_BYTES_MAX + 64], text[32];
+	uint64_t limit;
+	size_t n = 0;
+	int bytes = snprintf(path, sizeof(path), "%s/%s", directory, file);
+
+	if (bytes <= 0 || (size_t)bytes >= sizeof(path) ||
+	    read_file(NULL, str_of(path, (size_t)bytes), text, sizeof(text), &n) != NULL)
+		return UINT64_MAX;
+	n -= n > 0 && text[n - 1] == '\n';
+	return units_count(str_of(text, n), &limit) ? limit : UINT64_MAX;
+}
+
+/* Where this process's control group (version 2) is: `0::/PATH` in /proc; without that the container's root
+ * has to do. */
+static void group_directory(char out[GROUP_BYTES_MAX])
+{
+	char text[GROUP_BYTES_MAX - sizeof(GROUPS)], *end;
+	size_t n = 0;
+
+	snprintf(out, GROUP_BYTES_MAX, GROUPS);
+	if (read_file(NULL, STR("/proc/self/cgroup"), text, sizeof(text) - 1, &n) != NULL)
+		return;
+	text[n] = '\0';
+	end = strchr(text, '\n');
+	if (strncmp(text, "0::/", 4) != 0 || end == NULL)
+		return;
+	*end = '\0';
+	snprintf(out, GROUP_BYTES_MAX, GROUPS "%s", text + 3);
+}
+
+/* The smallest limit among that group and those above it, or the container's (version 1). */
+static uint64_t memory_max(void)
+{
+	uint64_t limit = limit_in(GROUPS "/memory", "memory.limit_in_bytes");
+	char group[GROUP_BYTES_MAX];
+
+	group_directory(group);
+	while (strlen(group) >= sizeof(GROUPS) - 1) {
+		uint64_t own = limit_in(group, "memory.max");
+
+		limit = own < limit ? own : limit;
+		*strrchr(group, '/') = '\0';
+	}
+	return limit;
+}
+
+static uint64_t memory_of(void *ctx, const struct server_config *config)
+{
+	void *scratch = machine_memory(server_scratch_bytes());
+	uint64_t bytes = UINT64_MAX;
+
+	(void)ctx;
+	if (scratch != NULL) {
+		bytes = server_measure(config, scratch).total;
+		machine_memory_free(scratch, server_scratch_bytes());
+	}
+	return bytes;
+}
+
 struct options_world world_open(void)
 {
-	struct options_world w = { .read_file = read_file, .descriptors_max = descriptors_max() };
+	struct options_world w = {
+		.read_file = read_file,
+		.descriptors_max = descriptors_max(),
+		.memory_max = memory_max(),
+		.memory_of = memory_of,
+	};
 
 	if (!machine_random(&w.random, sizeof(w.random)))
 		w.random = 0;

@@ -4,7 +4,8 @@
 
 #include "options.h"
 
-/* The real world. Raises the soft limit of descriptors to the hard one first; a machine without randomness gives 0. */
+/* The real world. Raises the soft limit of descriptors to the hard one first; a machine without randomness
+ * gives 0. */
 struct options_world world_open(void);
 
 #endif

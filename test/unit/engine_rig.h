@@ -1,5 +1,6 @@
 /*
- * test/unit/engine_rig.h: an engine on a virtual clock, driven by lines of text, that writes down what it tells as lines of text.
+ * test/unit/engine_rig.h: an engine on a virtual clock, driven by lines of text, that writes down what it
+ * tells as lines of text.
  *
  *	c1 connect alice dev=phone as=snake     connection 1 attaches (as: snake, upper, rooms, dotted, roster)
  *	c1 gone | touch | set away custom=x meta={} expires=+500 | sub conv,presence rooms=r1 users=bob | unsub ... | query a,b
@@ -11,7 +12,8 @@
  *	config rate=1 debounce=0 audience=rooms ...               before the first other line
  *	notes                                                     from here on notes are written down too
  *
- * Answers: "-> c1 c2: EVENT", "= ANSWER", "# NOTE", "! close c1 replaced". After every line engine_valid() must hold.
+ * Answers: "-> c1 c2: EVENT", "= ANSWER", "# NOTE", "! close c1 replaced". After every line engine_valid()
+ * must hold.
  */
 #ifndef TEST_ENGINE_RIG_H
 #define TEST_ENGINE_RIG_H
@@ -24,7 +26,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RIG_CONNS = 64, RIG_WALL_START_MS = 1000000000, RIG_TEXT_BYTES = 1 << 16, RIG_WORDS = 12, RIG_LIST = 96 };
+enum {
+	RIG_CONNS = 64,
+	RIG_WALL_START_MS = 1000000000,
+	RIG_TEXT_BYTES = 1 << 16,
+	RIG_WORDS = 12,
+	RIG_LIST = 96
+};
 
 struct rig {
 	struct engine *e;
@@ -103,7 +111,8 @@ static void rig_say_list(struct rig *r, struct presence_list *list)
 	for (int pass = 0; pass < 2; pass++) /* a list must rewind itself */
 		while (list->next(list, &v))
 			if (pass == 1)
-				rig_say(r, " %.*s:%s", (int)v.user_id.n, v.user_id.p, v.known ? rig_status(v.status) : "unknown");
+				rig_say(r, " %.*s:%s", (int)v.user_id.n, v.user_id.p,
+					v.known ? rig_status(v.status) : "unknown");
 }
 
 static void rig_say_strs(struct rig *r, const char *label, struct strs ss)
@@ -125,8 +134,9 @@ static void rig_say_presence(struct rig *r, const struct event *ev)
 static void rig_say_ack(struct rig *r, const struct event *ev)
 {
 	static const char *const names[CMD_COUNT] = {
-		[CMD_PRESENCE] = "set", [CMD_TYPING] = "typing", [CMD_RECEIPT] = "receipt", [CMD_CALL_OFFER] = "offer",
-		[CMD_CALL_ANSWER] = "answer", [CMD_CALL_ICE] = "ice", [CMD_CALL_HANGUP] = "hangup",
+		[CMD_PRESENCE] = "set",       [CMD_TYPING] = "typing",      [CMD_RECEIPT] = "receipt",
+		[CMD_CALL_OFFER] = "offer",   [CMD_CALL_ANSWER] = "answer", [CMD_CALL_ICE] = "ice",
+		[CMD_CALL_HANGUP] = "hangup",
 	};
 
 	rig_say(r, "ack %s", names[ev->command]);
@@ -139,8 +149,9 @@ static void rig_say_ack(struct rig *r, const struct event *ev)
 static void rig_say_call(struct rig *r, const struct event *ev)
 {
 	static const char *const names[EV_COUNT] = {
-		[EV_CALL_INCOMING] = "incoming", [EV_CALL_OFFER] = "call-offer", [EV_CALL_ANSWER] = "call-answer",
-		[EV_CALL_ICE] = "call-ice", [EV_CALL_ENDED] = "ended",
+		[EV_CALL_INCOMING] = "incoming",  [EV_CALL_OFFER] = "call-offer",
+		[EV_CALL_ANSWER] = "call-answer", [EV_CALL_ICE] = "call-ice",
+		[EV_CALL_ENDED] = "ended",
 	};
 
 	rig_say(r, "%s %.*s", names[ev->type], (int)ev->call_id.n, ev->call_id.p);
@@ -169,12 +180,13 @@ static void rig_say_event(struct rig *r, const struct event *ev)
 		rig_say_strs(r, " users=", ev->users);
 		break;
 	case EV_TYPING:
-		rig_say(r, "%s %.*s by %.*s%s", ev->is_typing ? "typing" : "stopped", (int)ev->room.n, ev->room.p, (int)ev->user.user_id.n,
-		        ev->user.user_id.p, ev->kind == ROOM_DM ? " dm" : "");
+		rig_say(r, "%s %.*s by %.*s%s", ev->is_typing ? "typing" : "stopped", (int)ev->room.n,
+			ev->room.p, (int)ev->user.user_id.n, ev->user.user_id.p,
+			ev->kind == ROOM_DM ? " dm" : "");
 		break;
 	case EV_RECEIPT:
-		rig_say(r, "%s %.*s by %.*s", ev->is_read ? "read" : "delivered", (int)ev->room.n, ev->room.p, (int)ev->user.user_id.n,
-		        ev->user.user_id.p);
+		rig_say(r, "%s %.*s by %.*s", ev->is_read ? "read" : "delivered", (int)ev->room.n, ev->room.p,
+			(int)ev->user.user_id.n, ev->user.user_id.p);
 		rig_say_strs(r, " ", ev->messages);
 		break;
 	case EV_CALL_INCOMING:
@@ -262,7 +274,8 @@ static void rig_close(void *ctx, uint32_t conn, enum engine_close why)
 	rig_say(ctx, "! close c%u %s\n", conn, why == ENGINE_CLOSE_REPLACED ? "replaced" : "stale");
 }
 
-static void rig_note(void *ctx, enum engine_note note, struct str user, struct str device, int64_t number, struct now now)
+static void rig_note(void *ctx, enum engine_note note, struct str user, struct str device, int64_t number,
+		     struct now now)
 {
 	static const char *const names[] = {
 		"connected", "came-online", "disconnected", "offline-scheduled", "reconnected", "went-offline", "roster-changed",
@@ -285,9 +298,12 @@ static void rig_init(struct rig *r)
 {
 	memset(r, 0, sizeof *r);
 	r->config = (struct engine_config){
-		.connections_max = RIG_CONNS, .users_max = 64, .rooms_max = 32, .subscriptions_max = 128, .typing_max = 16, .calls_max = 16,
-		.metadata_max = 16, .connections_per_user_max = 4, .subscriptions_per_connection_max = 8, .offline_debounce_ms = 5000,
-		.stale_timeout_ms = 0, .cleanup_interval_ms = 30000, .presence_ttl_ms = 300000, .typing_ttl_ms = 5000, .presence_rate = 0,
+		.connections_max = RIG_CONNS, .users_max = 64, .rooms_max = 32, .subscriptions_max = 128,
+		.typing_max = 16, .calls_max = 16,
+		.metadata_max = 16, .connections_per_user_max = 4, .subscriptions_per_connection_max = 8,
+		.offline_debounce_ms = 5000,
+		.stale_timeout_ms = 0, .cleanup_interval_ms = 30000, .presence_ttl_ms = 300000,
+		.typing_ttl_ms = 5000, .presence_rate = 0,
 	};
 	memcpy(r->config.hash_key, "0123456789abcdef", 16);
 	r->now = (struct now){ { 1000 }, { RIG_WALL_START_MS } };
@@ -411,7 +427,8 @@ static uint8_t rig_topics(const char *s)
 static struct presence_patch rig_patch(const struct rig *r, const struct rig_line *l)
 {
 	struct presence_patch p = { .custom_expires = WALL_NONE };
-	const char *custom = rig_value(l, "custom"), *meta = rig_value(l, "meta"), *expires = rig_value(l, "expires");
+	const char *custom = rig_value(l, "custom"), *meta = rig_value(l, "meta"),
+		   *expires = rig_value(l, "expires");
 
 	for (int s = STATUS_ONLINE; s < STATUS_COUNT && l->n > 2; s++)
 		if (strcmp(l->word[2], rig_status((enum status)s)) == 0) {
@@ -434,10 +451,13 @@ static struct presence_patch rig_patch(const struct rig *r, const struct rig_lin
 static void rig_attach(struct rig *r, uint32_t conn, const struct rig_line *l)
 {
 	const char *as = rig_value(l, "as");
-	bool dotted = as != NULL && strcmp(as, "dotted") == 0, roster = as != NULL && strcmp(as, "roster") == 0;
+	bool dotted = as != NULL && strcmp(as, "dotted") == 0,
+	     roster = as != NULL && strcmp(as, "roster") == 0;
 	struct attachment a = {
-		.user_id = rig_str(l->word[2]), .username = rig_str(rig_value(l, "name")), .device_id = rig_str(rig_value(l, "dev")),
-		.topics = dotted ? 0 : roster ? TOPIC_ROSTER : TOPIC_PRESENCE, .hears_own_arrival = as != NULL && strcmp(as, "rooms") == 0,
+		.user_id = rig_str(l->word[2]), .username = rig_str(rig_value(l, "name")),
+		.device_id = rig_str(rig_value(l, "dev")),
+		.topics = dotted ? 0 : roster ? TOPIC_ROSTER : TOPIC_PRESENCE,
+		.hears_own_arrival = as != NULL && strcmp(as, "rooms") == 0,
 		.dialect = 1, .key = ++r->keys,
 	};
 
@@ -546,7 +566,8 @@ static void rig_devices(struct rig *r, struct str user)
 
 	rig_say(r, "=");
 	while (engine_devices_next(r->e, user, &cursor, &d, r->now))
-		rig_say(r, " %.*s/%.*s", (int)d.device_id.n, d.device_id.p, (int)d.connection_id.n, d.connection_id.p);
+		rig_say(r, " %.*s/%.*s", (int)d.device_id.n, d.device_id.p, (int)d.connection_id.n,
+			d.connection_id.p);
 	rig_say(r, "\n");
 }
 
@@ -568,15 +589,18 @@ static void rig_stats(struct rig *r)
 	struct engine_stats s;
 
 	engine_stats(r->e, &s);
-	rig_say(r, "= links=%u online=%u known=%u devices=%u rooms=%u subs=%u watches=%u typing=%u calls=%u\n", s.links, s.users_online,
-	        s.users_known, s.devices, s.rooms, s.subscriptions, s.watches, s.typing, s.calls);
+	rig_say(r,
+		"= links=%u online=%u known=%u devices=%u rooms=%u subs=%u watches=%u typing=%u calls=%u\n",
+		s.links, s.users_online, s.users_known, s.devices, s.rooms, s.subscriptions, s.watches,
+		s.typing, s.calls);
 }
 
 static void rig_cast(struct rig *r, struct rig_line *l)
 {
 	const char *topic = rig_value(l, "topic");
 	struct broadcast b = {
-		.all = rig_has(l, "all"), .users = rig_strs(l, rig_value(l, "users")), .users_given = rig_value(l, "users") != NULL,
+		.all = rig_has(l, "all"), .users = rig_strs(l, rig_value(l, "users")),
+		.users_given = rig_value(l, "users") != NULL,
 		.room = rig_str(rig_value(l, "room")), .topic = topic == NULL ? 0 : rig_topics(topic),
 		.exclude = rig_strs(l, rig_value(l, "exclude")), .data = STR("{}"),
 	};
@@ -669,10 +693,14 @@ static void rig_line(struct rig *r, const char *text, size_t n)
 /* A line that the engine writes, not one for it. */
 static bool rig_is_output(const char *line)
 {
-	return (line[0] == '-' && line[1] == '>') || line[0] == '=' || line[0] == '#' || line[0] == '!' || line[0] == '?';
+	return (line[0] == '-' && line[1] == '>') || line[0] == '=' || line[0] == '#' || line[0] == '!' ||
+	       line[0] == '?';
 }
 
-/* Runs the input lines of a transcript. True when the whole of it, input and output, comes out the same; r->out has what came. */
+/*
+ * Runs the input lines of a transcript. True when the whole of it, input and output, comes out the same;
+ * r->out has what came.
+ */
 __attribute__((unused)) static bool rig_transcript(struct rig *r, const char *want)
 {
 	for (const char *line = want; *line != '\0';) {

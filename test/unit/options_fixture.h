@@ -6,14 +6,16 @@
 #include "option_value.h"
 
 struct fixture {
-	struct str config, key; /* absent: no such file */
-	uint64_t descriptors_max;
+	struct str config, key;               /* absent: no such file */
+	uint64_t descriptors_max, memory_max; /* memory_max 0: no limit */
 };
 
 static inline const char *fixture_read(void *ctx, struct str path, char *out, size_t cap, size_t *n)
 {
 	const struct fixture *f = ctx;
-	struct str text = str_eq(path, STR("c.conf")) ? f->config : str_eq(path, STR("key")) ? f->key : STR_NONE;
+	struct str text = str_eq(path, STR("c.conf")) ? f->config
+			  : str_eq(path, STR("key"))  ? f->key
+						      : STR_NONE;
 
 	if (str_absent(text))
 		return "No such file or directory";
@@ -24,15 +26,30 @@ static inline const char *fixture_read(void *ctx, struct str path, char *out, si
 	return NULL;
 }
 
+/* 1 MiB, and 1 KiB a connection. */
+static inline uint64_t fixture_memory_of(void *ctx, const struct server_config *c)
+{
+	(void)ctx;
+	return 1048576 + 1024 * (uint64_t)c->connections_max;
+}
+
 static inline bool fixture_load(struct options *o, struct fixture *f, char *const *args, char *const *env)
 {
-	struct options_world w = { .read_file = fixture_read, .ctx = f, .descriptors_max = f->descriptors_max, .random = 0xabcdef };
+	struct options_world w = {
+		.read_file = fixture_read,
+		.ctx = f,
+		.descriptors_max = f->descriptors_max,
+		.memory_of = fixture_memory_of,
+		.memory_max = f->memory_max == 0 ? UINT64_MAX : f->memory_max,
+		.random = 0xabcdef,
+	};
 
 	memset(o, 0, sizeof(*o));
 	return options_load(o, &w, args, env);
 }
 
-/* Every option that has a value, as lines of a file: what `check` prints, without its comments. Bytes written, no NUL. */
+/* Every option that has a value, as lines of a file: what `check` prints, without its comments. Bytes
+ * written, no NUL. */
 static inline size_t fixture_print(const struct options *o, char *out, size_t cap)
 {
 	char value[OPTION_VALUE_BYTES_MAX];

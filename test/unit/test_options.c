@@ -305,6 +305,24 @@ static void test_descriptors(void)
 	tap_ok(load(none, none, &f) && loaded.config.connections_max == 10000, "no limit");
 }
 
+static void test_memory(void)
+{
+	static const char *const written[WORDS_MAX] = { "--max-connections=2000" };
+	struct fixture f = { .descriptors_max = 65536, .memory_max = 2 * 1048576 };
+
+	tap_ok(load(none, none, &f) && loaded.config.connections_max == 1024 && loaded.connections_lowered &&
+	       strstr(loaded.warnings, "max-connections is 1024, not 10000: more could need more than the 2 MiB") != NULL,
+	       "O12: a default is lowered to the memory limit");
+	tap_ok(!load(written, none, &f) && strcmp(loaded.error, "--max-connections: 2000 could need 3 MiB of memory, and this process may "
+	       "use 2 MiB; a smaller max-message-size or client-buffer needs less") == 0, "O12: a written value is refused");
+	f.memory_max = 1048576;
+	tap_ok(!load(none, none, &f) && strstr(loaded.error, "max-connections: 10000 could need") == loaded.error, "O12: no room for any");
+	f.memory_max = 1048576 + 1024;
+	tap_ok(load(none, none, &f) && loaded.config.connections_max == 1, "O12: room for one");
+	f.memory_max = 1048576 + 10000 * 1024;
+	tap_ok(load(none, none, &f) && loaded.config.connections_max == 10000 && !loaded.connections_lowered, "O12: it just fits");
+}
+
 static void test_keys(void)
 {
 	static const char *const args[WORDS_MAX] = { "--api-key-file=key" };
@@ -433,6 +451,7 @@ int main(void)
 	test_seed_001();
 	test_lists();
 	test_descriptors();
+	test_memory();
 	test_keys();
 	test_warnings();
 	test_many_warnings();

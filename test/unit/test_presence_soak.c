@@ -164,13 +164,13 @@ static bool soak_run(uint64_t seed, char *why, size_t why_bytes)
 	rig_init(&r);
 	s = (struct soak){ .random = seed * 0x9e3779b97f4a7c15U + 1 };
 	r.config.users_max = 22;
-	r.config.rooms_max = 6;
+	r.config.rooms_max = 8;
 	r.config.subscriptions_max = 24;
 	r.config.typing_max = 5;
 	r.config.calls_max = 3;
 	r.config.metadata_max = 3;
 	r.config.connections_per_user_max = 3;
-	r.config.subscriptions_per_connection_max = 6;
+	r.config.subscriptions_per_connection_max = seed % 2 == 0 ? 20 : 4;
 	r.config.stale_timeout_ms = seed % 5 == 0 ? 90000 : 0;
 	r.config.offline_debounce_ms = seed % 4 == 0 ? 0 : 5000;
 	r.config.presence_rate = seed % 2;

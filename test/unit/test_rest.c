@@ -284,7 +284,7 @@ static void table(void)
 		a = ask(r->listener, r->peer == NULL ? &loopback : r->peer, r->method, r->target, r->headers, r->body);
 		if (!tap_ok(matches(r, &a), "%s %s", r->clause, r->name))
 			printf("# %s# %s\n", a.head, a.body);
-		if (a.status != 0 && !engine_valid(world.s->engine))
+		if (a.status != 0 && !server_valid(world.s))
 			tap_ok(false, "%s: the server is sound", r->name);
 		serving_stop(&world);
 	}
@@ -373,7 +373,7 @@ static void operators(void)
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/ready", NULL, NULL);
 	tap_ok(a.status == 503, "4 not ready while draining");
 	tap_is_str(a.body, "{\"status\":\"unavailable\",\"checks\":{\"draining\":true}}", "4 and why");
-	tap_ok(engine_valid(world.s->engine), "the server is sound");
+	tap_ok(server_valid(world.s), "the server is sound");
 	serving_stop(&world);
 }
 
@@ -416,6 +416,20 @@ static void many(void)
 	serving_stop(&world);
 }
 
+/* An answer larger than a client's buffer is whole, be it the last on its connection or not. */
+static void large(void)
+{
+	struct answer a;
+
+	begin();
+	world.cfg.client_buffer_bytes = 4096;
+	a = ask(ON_LOOPBACK, &loopback, "GET", "/metrics", NULL, NULL);
+	tap_ok(strstr(a.body, "presenced_log_dropped_total 0\n") != NULL, "4 an answer larger than client-buffer-bytes");
+	a = ask(ON_LOOPBACK, &loopback, "GET", "/metrics", "Connection: close\r\n", NULL);
+	tap_ok(strstr(a.body, "presenced_log_dropped_total 0\n") != NULL && a.ended, "4 and the last one");
+	serving_stop(&world);
+}
+
 /* An allowed Origin as long as a head may be does not break an answer's. */
 static void long_origin(void)
 {
@@ -454,6 +468,7 @@ int main(void)
 	invisible();
 	operators();
 	many();
+	large();
 	long_origin();
 	return tap_done();
 }

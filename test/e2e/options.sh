@@ -1,0 +1,195 @@
+#!/bin/bash
+# test/e2e/options.sh: every way to configure the program wrongly, one by one: exit code 2, nothing on standard output, one line on
+# standard error that names what is wrong. Then check, help and healthcheck as they are used. Prints TAP.
+set -u
+cd "$(dirname "$0")/../.."
+p=$PWD/build/presenced
+dir=$(mktemp -d)
+pids=
+trap 'for pid in $pids; do kill -9 "$pid" 2>/dev/null; done; rm -rf "$dir"' EXIT
+n=0 bad=0
+
+is() { # GOT, WANTED, NAME
+	n=$((n + 1))
+	if [ "$1" = "$2" ]; then
+		echo "ok $n - $3"
+	else
+		bad=1
+		echo "not ok $n - $3"
+		printf 'got:  %s\nwant: %s\n' "$1" "$2" | sed 's/^/# /'
+	fi
+}
+
+# The program with an environment of its own; OUT, ERR and CODE are what it did.
+run() { # [NAME=VALUE...] -- [ARGUMENT...]
+	local env=()
+	while [ "$1" != -- ]; do
+		env+=("$1")
+		shift
+	done
+	shift
+	timeout 10 env -i "${env[@]}" "$p" "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	CODE=$? OUT=$(cat "$dir/out") ERR=$(cat "$dir/err")
+}
+
+wrong() { # LINE WITHOUT "presenced: ", then as run()
+	local line=$1
+	shift
+	run "$@"
+	is "$CODE|$OUT|$ERR" "2||presenced: $line" "$line"
+}
+
+free_port() {
+	/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+cd "$dir" || exit 1
+duration='is not a duration (500ms, 5s, 1m30s, 1h or seconds)'
+for flag in offline-debounce stale-timeout cleanup-interval heartbeat-interval ping-period pong-wait write-wait presence-ttl \
+	typing-ttl drain-timeout; do
+	wrong "--$flag: \"5x\" $duration" -- --$flag 5x
+done
+for flag in presence-rate message-rate message-burst user-message-rate rate-ping rate-heartbeat rate-authenticate rate-presence \
+	rate-query rate-subscribe rate-unsubscribe rate-typing rate-receipt rate-call-offer rate-call-answer rate-call-ice \
+	rate-call-hangup max-connections max-connections-per-ip max-connections-per-user connection-rate max-subscriptions \
+	max-fragments client-buffer; do
+	wrong "--$flag: \"1.5\" is not a whole number" -- --$flag=1.5
+done
+for flag in max-message-size client-buffer-bytes; do
+	wrong "--$flag: \"64 k\" is not a size (bytes, 64k or 10m)" -- "--$flag=64 k"
+done
+wrong '--slow-consumer: "wait" is not one of drop|close' -- serve --slow-consumer=wait
+wrong '--audience: "none" is not one of all|rooms' -- --audience none
+wrong '--log-level: "loud" is not one of debug|info|warn|error|warning' -- --log-level loud
+wrong '--log-format: "xml" is not one of logfmt|json' -- --log-format xml
+wrong '--auth: "jwt" is not trust' -- --auth jwt
+for flag in service-name node-id user; do
+	wrong "--$flag: \"\" is not text of 1 to 64 bytes without control characters and double quotes" -- --$flag=
+done
+wrong '--allowed-origins: "example.org" is not an origin (https://example.org, or *)' -- --allowed-origins example.org
+wrong '--listen: "nowhere:80" does not begin with a literal address or localhost (names are not looked up)' -- --listen nowhere:80
+wrong '--listen: "127.0.0.1:0,tls" has an unknown parameter (there are dialect=NAME and admin)' -- --listen 127.0.0.1:0,tls
+wrong '--listen: 0.0.0.0:0 is not a loopback address, and auth=trust believes whatever id a client gives: write --auth trust to want that' \
+	-- --listen 0.0.0.0:0
+wrong '--api-key-file: "none": No such file or directory' -- --api-key-file none
+: >empty
+wrong '--api-key-file: "empty": it is empty' -- --api-key-file empty
+wrong '--config: "none" cannot be read: No such file or directory' -- --config none
+wrong '--config: "." cannot be read: Is a directory' -- --config .
+wrong 'unknown option "--foo" (--help lists them)' -- --foo=1
+wrong 'unknown option "--workers" (--help lists them)' -- --workers 2
+wrong '"-v" is not an option (--help lists them)' -- -v
+wrong '"x" is not an option (--help lists them)' -- serve x
+wrong "--typing-ttl: no value is given; it takes ${duration#is not }" -- --typing-ttl
+wrong '"start" is no command (serve, check, healthcheck; see --help)' -- start
+wrong "PRESENCED_TYPING_TTL: \"5x\" $duration" PRESENCED_TYPING_TTL=5x --
+wrong "WS_TYPING_TTL: \"5x\" $duration" WS_TYPING_TTL=5x --
+wrong "WS_PRESENCE_TTL: \"5x\" $duration" WS_PRESENCE_TTL=5x --
+wrong "WS_HEARTBEAT_INTERVAL: \"5x\" $duration" WS_HEARTBEAT_INTERVAL=5x --
+wrong "PRESENCE_OFFLINE_DEBOUNCE: \"5x\" $duration" PRESENCE_OFFLINE_DEBOUNCE=5x --
+wrong 'SERVICE_PORT: "http" is not a port from 0 to 65535' SERVICE_PORT=http --
+wrong 'LOG_LEVEL: "9" is not one of debug|info|warn|error|warning' LOG_LEVEL=9 --
+printf 'websocket:\n  pong_wait: 60s\n  pong_weight: 5s\n' >a.conf
+wrong 'a.conf:3: unknown option "pong_weight"' -- check --config a.conf
+printf 'typing-ttl = 5s\ntyping-ttl 5s\n' >b.conf
+wrong 'b.conf:2: neither `option = value` nor `option: value`' -- check --config=b.conf
+head -c 70000 /dev/zero | tr '\0' '#' >long.conf
+wrong '--config: "long.conf" cannot be read: it is too long' -- --config long.conf
+
+(ulimit -n 1024 && env -i "$p" --max-connections 1000 2>err >out)
+is "$? $(cat out err)" '2 presenced: --max-connections: 1000 cannot be met: a process may open 1024 files here (ulimit -n), 100 of which are kept back' \
+	"O12: a written max-connections that cannot be met"
+(ulimit -n 1024 && env -i "$p" check >out 2>err)
+is "$? $(grep ^max-conn out | head -1)" '0 max-connections = 924   # from default; lowered to what this process may use' "O12: the default is lowered"
+is "$(cat err)" 'presenced: warning: max-connections is 924, not 10000: a process may open 1024 files here (ulimit -n), 100 of which are kept back' \
+	"O12: with a warning"
+
+# A port that is taken.
+/usr/bin/python3 -u -c 'import socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(); print(s.getsockname()[1]); time.sleep(600)' >mute &
+pids=$!
+disown
+for _ in $(seq 100); do
+	[ -s mute ] && break
+	sleep 0.05
+done
+port=$(cat mute)
+run -- --listen "127.0.0.1:$port"
+is "$CODE|$OUT|$(wc -l <err)" "2||1" "O12: a busy port: exit code 2 and one line"
+case $ERR in
+"presenced: "*"127.0.0.1:$port"*"in use"*) named=yes ;;
+*) named=$ERR ;;
+esac
+is "$named" yes "O12: the line names the address and the reason"
+
+# check
+run FOO=1 PRESENCED_KUBERNETES_PORT=1 PRESENCED_LISTEN=127.0.0.1:0 -- check --typing-ttl 7
+is "$CODE $ERR" '0 presenced: warning: "PRESENCED_KUBERNETES_PORT" in the environment is no option; ignored' \
+	"an unknown PRESENCED_ variable only warns"
+is "$(grep -e ^typing -e ^listen out)" 'listen = 127.0.0.1:0   # from PRESENCED_LISTEN
+typing-ttl = 7s   # from --typing-ttl' "check says what holds and where it comes from"
+is "$(grep -c '^# \(connections\|engine\|frames\|intake\|other\|total\) *[0-9]*\.[0-9] MiB$' out)" 6 "check prints the memory budget"
+grep -v -e '^node-id' -e '^# config' out >first
+cp first c.conf
+run -- check --config c.conf
+is "$CODE $(grep -v -e '^node-id' -e '^# config' out | sed 's/ *# from .*//')" "0 $(sed 's/ *# from .*//' first)" "what check prints is a file that comes to the same"
+printf 's3cret-key\n' >key
+run -- check --api-key-file key
+is "$(grep -c s3cret out) $(grep ^api-key out)" '0 api-key-file = key   # from --api-key-file; the key is not shown' "check does not show the key"
+printf 'websocket:\n  read_buffer_size: 1024\n  broadcast_buffer: 1024\n' >d.conf
+run -- check --config d.conf
+is "$CODE $(grep ^broadcast out)" "0 broadcast-buffer = 1024   # from d.conf:3: broadcast_buffer; no counterpart: a broadcast goes into its\
+ receivers' queues at once, client-buffer bounds them" "seed 001: check says what a buffer size corresponds to"
+
+# words
+run -- --version
+is "$CODE ${OUT% *} $ERR" "0 presenced " "--version"
+run -- --help
+is "$CODE $(grep -c '^  --' out)" "0 $(("$p" check 2>/dev/null) | grep -c '^[a-z]\|^# [a-z-]*: .*# from')" "--help has what check has"
+run -- --help=markdown
+is "$CODE $(grep -c '^| `' out)" "0 $("$p" --help | grep -c '^  --')" "and so has the README's table"
+
+# healthcheck
+cat >server.py <<'PY'
+import http.server, sys
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == sys.argv[1] else 503)
+        self.end_headers()
+    def log_message(self, *a):
+        pass
+s = http.server.HTTPServer(("127.0.0.1", 0), H)
+print(s.server_address[1], flush=True)
+s.serve_forever()
+PY
+/usr/bin/python3 server.py /ready >ready &
+pids="$pids $!"
+disown
+/usr/bin/python3 server.py /nothing >unready &
+pids="$pids $!"
+disown
+for _ in $(seq 100); do
+	[ -s ready ] && [ -s unready ] && break
+	sleep 0.05
+done
+run -- healthcheck "http://127.0.0.1:$(cat ready)"
+is "$CODE|$OUT|$ERR" "0||" "healthcheck: 200"
+run PRESENCED_LISTEN="0.0.0.0:$(cat ready),admin unix:/x" -- healthcheck
+is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the listener of PRESENCED_LISTEN"
+run SERVICE_PORT="$(cat ready)" -- healthcheck
+is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the port of SERVICE_PORT"
+run -- healthcheck "http://localhost:$(cat unready)/"
+is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: 127.0.0.1:$(cat unready): answered 503" "healthcheck: 503"
+run -- healthcheck "http://localhost:$(cat unready)/nothing"
+is "$CODE|$OUT|$ERR" "0||" "healthcheck: another path"
+port=$(free_port)
+run -- healthcheck "http://127.0.0.1:$port"
+is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: 127.0.0.1:$port: Connection refused" "healthcheck: nobody listens"
+run -- healthcheck "http://127.0.0.1:$(cat mute)"
+is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: no answer within 5 seconds" "healthcheck: no answer"
+run -- healthcheck unix:none
+is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: unix:none: No such file or directory" "healthcheck: a unix socket"
+wrong 'healthcheck: ftp://x is not http://ADDRESS[:PORT][/PATH] or unix:PATH' -- healthcheck ftp://x
+wrong 'healthcheck takes one URL at most' -- healthcheck http://127.0.0.1 http://127.0.0.1
+echo "1..$n"
+exit $bad
