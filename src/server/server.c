@@ -391,7 +391,7 @@ mono_t server_deadline(const struct server *s)
 static void drain_step(struct server *s)
 {
 	int64_t half_ms = s->cfg->drain_timeout_ms / 2, past_ms = mono_since_ms(s->now.mono, s->drain_since);
-	uint64_t until = s->conns_high;
+	uint64_t until = s->drain_end;
 
 	if (s->metrics.connections > DRAIN_AT_ONCE_MAX && past_ms + DRAIN_STEP_MS < half_ms)
 		until = until * (uint64_t)(past_ms + DRAIN_STEP_MS) / (uint64_t)half_ms;
@@ -405,8 +405,10 @@ static void drain_step(struct server *s)
 		else if (c->state == CONN_CLOSING)
 			conn_arm(s, c); /* a reply is waited for less long now */
 	}
-	if (s->drain_cursor < s->conns_high)
+	if (s->drain_cursor < s->drain_end)
 		wheel_set(&s->wheel, &s->drain_timer, mono_add_ms(s->now.mono, DRAIN_STEP_MS));
+	else if (past_ms < s->cfg->drain_timeout_ms) /* wakes the loop, which then asks server_drained() */
+		wheel_set(&s->wheel, &s->drain_timer, mono_add_ms(s->drain_since, s->cfg->drain_timeout_ms));
 }
 
 void server_drain(struct server *s)
@@ -416,6 +418,7 @@ void server_drain(struct server *s)
 	s->draining = true;
 	s->drain_since = s->now.mono;
 	s->drain_cursor = 0;
+	s->drain_end = s->conns_high;
 	LOG(&s->log, s->now.wall, LOG_INFO, "Draining", LOG_U64("connections", s->metrics.connections));
 	drain_step(s);
 }
@@ -426,7 +429,7 @@ bool server_drained(const struct server *s)
 		return false;
 	if (mono_since_ms(s->now.mono, s->drain_since) >= s->cfg->drain_timeout_ms)
 		return true;
-	return s->drain_cursor >= s->conns_high && s->metrics.connections == 0;
+	return s->drain_cursor >= s->drain_end && s->metrics.connections == 0;
 }
 
 bool server_draining(const struct server *s)

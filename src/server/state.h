@@ -110,6 +110,7 @@ struct server {
 	bool draining;
 	mono_t drain_since;
 	uint32_t drain_cursor;          /* slots below it were told to go */
+	uint32_t drain_end;             /* slots below it may hold one to tell; who came later was refused or only asks */
 	struct timer drain_timer;
 	uint64_t turn_messages;         /* frames read in this turn, for the latency histogram */
 	const struct conn *acting;      /* whose doing the engine is working on, for the log's `conn`; NULL: a timer's */
