@@ -32,6 +32,7 @@ struct loop {
 	int listen_fds[LISTENERS_MAX];
 	bool accept_paused;
 	mono_t accept_again;
+	bool told;                  /* SIGTERM or SIGINT came */
 	bool stop_now;
 	struct epoll_event events[EVENTS_MAX];
 };
@@ -99,10 +100,10 @@ static void take_signal(struct loop *l)
 	while (read(l->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo != SIGTERM && si.ssi_signo != SIGINT)
 			continue;
-		if (server_draining(l->server))
-			l->stop_now = true; /* told twice */
-		else
-			server_drain(l->server);
+		if (l->told)
+			l->stop_now = true;
+		l->told = true;
+		server_drain(l->server); /* which /admin/drain may have begun */
 	}
 }
 
