@@ -51,9 +51,10 @@ struct fanout {
 /* What was last put together for writing, so that the next connection with the same queue need not do it again. */
 struct staging {
 	char *bytes;
+	struct iovec whole;             /* what of `bytes` is in use */
+	struct iovec slices[STAGED_FRAMES_MAX]; /* scratch for one write; too large to be cleared on the stack each time */
 	uint32_t frames[STAGED_FRAMES_MAX];
 	uint32_t frame_count;           /* 0: nothing staged */
-	uint32_t used;
 	uint32_t opened;                /* frames.opened when it was made: a frame's number may be another frame's by now */
 };
 
