@@ -440,7 +440,7 @@ void outbox_write(struct server *s, struct conn *c)
 		}
 		if (r > 0) {
 			/* It reads what had to wait, so it is there, though our pings may find no room. */
-			if (c->flags & CONN_BLOCKED)
+			if ((c->flags & CONN_BLOCKED) && mono_before(c->blocked_since, s->now.mono))
 				c->heard = s->now.mono;
 			advance(s, c, (size_t)r);
 		}
