@@ -204,6 +204,8 @@ static void step(struct chaos *c)
 	struct client *cl = client_at(c, i);
 	struct sim *sim = &c->crowd.sim;
 
+	if (c->trace)
+		printf("# %8lld step %u of %s (%s)\n", (long long)sim->now.mono.ms, op % 16, cl->name, sim_cut_names[sim->cut]);
 	switch (op % 16) {
 	case 0: connect(c, i); break;
 	case 1:

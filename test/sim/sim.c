@@ -307,6 +307,11 @@ void sim_drop(struct sim *sim, int link)
 	sim_bytes_take(&l->down, l->down.n);
 }
 
+void sim_release(struct sim *sim, int link)
+{
+	link_at(sim, link)->released = true;
+}
+
 size_t sim_receive(struct sim *sim, int link, void *buf, size_t n)
 {
 	struct sim_link *l = link_at(sim, link);
@@ -383,7 +388,7 @@ static void check(struct sim *sim)
 	for (uint32_t i = 0; i < sim->links_high; i++) {
 		struct sim_link *l = &sim->links[i];
 
-		if (l->used && l->accepted && l->server_closed && (l->client_gone || (l->client_ended && l->down.n == 0))) {
+		if (l->used && l->accepted && l->server_closed && l->released) {
 			l->used = false;
 			sim_bytes_take(&l->up, l->up.n);
 			sim_bytes_take(&l->down, l->down.n);
