@@ -95,6 +95,8 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 		return;
 	}
 	c->flags |= CONN_ATTACHED;
+	if (c->state != CONN_LIVE || (c->flags & CONN_DOOMED))
+		conn_leave(s, c); /* what it was told of its own arrival has closed it */
 }
 
 /* --- messages --- */
