@@ -324,7 +324,7 @@ static void configure(struct chaos *c)
 	cfg->write_wait_ms = b & 16 ? 0 : 10000;
 	cfg->heartbeat_interval_ms = b & 32 ? 0 : 30000;
 	cfg->pong_wait_ms = cfg->heartbeat_interval_ms * 2;
-	c->crowd.sim.check_turns = true;
+	c->crowd.sim.check_turns = b & 64;
 }
 
 /* All faults end; then time passes. */

@@ -79,7 +79,7 @@ struct sim {
 	enum sim_cut cut;
 	size_t pipe_bytes;
 	bool frozen;            /* the process is stopped: nothing is read, no timer runs */
-	bool check_turns;       /* server_valid() after every turn, not only when all is quiet */
+	bool check_turns;       /* server_valid() after every turn, not only when sim_settle() and sim_advance() are done */
 	struct sim_link *links; /* [SIM_LINKS_MAX] */
 	uint32_t links_high;
 	uint64_t turns, hash;   /* of all that went down, where and when */
