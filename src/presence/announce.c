@@ -295,6 +295,8 @@ void announce_roster_to(struct engine *e, uint32_t conn, struct now now)
 	struct event ev = roster_event(query_online(&q, e, now));
 
 	announce_snapshot(e, conn);
+	if (e->roster_hash != e->roster_told_hash)
+		e->roster_split = true;
 	tell_only(e, conn, &ev, now);
 }
 
@@ -317,7 +319,8 @@ static void tell_roster(const struct engine *e, struct now now)
 
 void announce_roster(struct engine *e, struct now now)
 {
-	if (e->roster_hash == e->roster_told_hash) {
+	/* Split: a set that is again what was told is news to who joined in between. */
+	if (e->roster_hash == e->roster_told_hash && !e->roster_split) {
 		wheel_unset(e->wheel, &e->roster_timer);
 	} else if (now.mono.ms < e->roster_quiet_until_ms) {
 		if (!timer_is_set(&e->roster_timer))
@@ -325,6 +328,7 @@ void announce_roster(struct engine *e, struct now now)
 	} else {
 		wheel_unset(e->wheel, &e->roster_timer);
 		e->roster_told_hash = e->roster_hash;
+		e->roster_split = false;
 		e->roster_quiet_until_ms = now.mono.ms + ROSTER_GAP_MS;
 		tell_note(e, NOTE_ROSTER_CHANGED, POOL_NONE, POOL_NONE, e->users.roster_count, now);
 		tell_roster(e, now);

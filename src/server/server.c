@@ -212,6 +212,17 @@ static void input_end(struct server *s, struct conn *c)
 		session_input_end(s, c);
 }
 
+/* What one read takes: of a request, no more than its buffer has room for. */
+static size_t read_max(const struct conn *c)
+{
+	size_t room = INTAKE_MEDIUM_BYTES - c->intake_bytes;
+
+	if (c->state != CONN_HTTP || room > INPUT_BYTES)
+		return INPUT_BYTES;
+	assert(room > 0); /* a head and a body, both of the largest size, leave some */
+	return room;
+}
+
 void server_input(struct server *s, uint32_t ci, uint32_t generation)
 {
 	struct conn *c;
@@ -221,8 +232,8 @@ void server_input(struct server *s, uint32_t ci, uint32_t generation)
 		return;
 	c = conn_at(s, ci);
 	if (c->flags & (CONN_PAUSED | CONN_RESUME))
-		return; /* what it sent before and is not looked at yet comes first; readiness is told again */
-	n = s->transport.read(s->transport.ctx, c->handle, s->input, INPUT_BYTES);
+		return; /* what came before, an end of stream too, is worked off first */
+	n = s->transport.read(s->transport.ctx, c->handle, s->input, read_max(c));
 	if (n == TRANSPORT_AGAIN)
 		return;
 	if (n == TRANSPORT_GONE) {
@@ -387,6 +398,11 @@ mono_t server_deadline(const struct server *s)
 
 /* --- the end --- */
 
+static mono_t drain_end(const struct server *s)
+{
+	return mono_add_ms(s->drain_since, s->cfg->drain_timeout_ms);
+}
+
 /* Tells the next connections to go: all at once when they are few, else spread over half of the time there is. */
 static void drain_step(struct server *s)
 {
@@ -407,6 +423,11 @@ static void drain_step(struct server *s)
 	}
 	if (s->drain_cursor < s->conns_high)
 		wheel_set(&s->wheel, &s->drain_timer, mono_add_ms(s->now.mono, DRAIN_STEP_MS));
+	else
+		s->drain_told = true;
+	/* To be woken when the time is over, whatever is waited for. */
+	if (s->drain_told && mono_before(s->now.mono, drain_end(s)))
+		wheel_set(&s->wheel, &s->drain_timer, drain_end(s));
 }
 
 void server_drain(struct server *s)
@@ -421,13 +442,25 @@ void server_drain(struct server *s)
 	drain_step(s);
 }
 
+/* Is an answer to a request still on its way? */
+static bool answering(const struct server *s)
+{
+	for (uint32_t ci = 0; ci < s->conns_high; ci++) {
+		const struct conn *c = conn_at(s, ci);
+
+		if (c->state == CONN_HTTP && (c->head != FRAME_NONE || (c->flags & CONN_STREAMING)))
+			return true;
+	}
+	return false;
+}
+
 bool server_drained(const struct server *s)
 {
 	if (!s->draining)
 		return false;
-	if (mono_since_ms(s->now.mono, s->drain_since) >= s->cfg->drain_timeout_ms)
+	if (!mono_before(s->now.mono, drain_end(s)))
 		return true;
-	return s->drain_cursor >= s->conns_high && s->metrics.connections == 0;
+	return s->drain_told && s->metrics.connections == 0 && !answering(s);
 }
 
 bool server_draining(const struct server *s)

@@ -72,6 +72,8 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 	/* Spread: ten thousand that came together are not pinged together. */
 	c->pinged = mono_add_ms(s->now.mono, -(int64_t)(server_random(s) % (uint64_t)(s->cfg->ping_period_ms / 2 + 1)));
 	c->flags |= CONN_GREETED;
+	if (s->cfg->command_rate_any)
+		memset(&s->command_buckets[(size_t)conn_index(s, c) * CMD_COUNT], 0, CMD_COUNT * sizeof(struct bucket));
 	s->metrics.connections++;
 	s->metrics.connections_total++;
 	s->metrics.connections_by_dialect[c->dialect]++;
@@ -96,7 +98,7 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 	}
 	c->flags |= CONN_ATTACHED;
 	if (c->state != CONN_LIVE || (c->flags & CONN_DOOMED))
-		conn_leave(s, c); /* what it was told of its own arrival has closed it */
+		conn_leave(s, c); /* what it heard of its own arrival was too much */
 }
 
 /* --- messages --- */

@@ -4,17 +4,23 @@ import asyncio, os, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Roster, Snake, refused
 from server import Server
-from tap import TEXT, TIME, case, equal, has, rows, run
+from tap import CASES, case, equal, has, rows, run
+from web import curl
 
 
 def online(*users):
     return {"type": "presence.user.online", "users": list(users)}
 
 
-async def settled(me, *users):
-    """The roster becomes this, and nothing else follows."""
-    await me.want(online(*users))
-    await me.clear()
+def alone(function):
+    """A case that begins when those of the case before are offline."""
+    async def begin(server, *row):
+        for _ in range(200):
+            if curl(server.http("/presence")).json["count"] == 0:
+                return await function(server, *row)
+            await asyncio.sleep(0.05)
+        raise AssertionError("users are still online")
+    return begin
 
 
 @case("on connect: the users online, sorted, oneself included")
@@ -92,6 +98,20 @@ async def rate(server):
         await watch.want(online("q-watch"))
 
 
+@case("who joined between two messages is told when the set returns to what it was")
+async def between(server):
+    async with await Roster.open(server, "b-one") as one:
+        ann = await Snake.open(server, "b-ann")
+        await one.want(online("b-ann", "b-one"))  # told: both; for a second nothing else is
+        await ann.send({"type": "presence_update", "payload": {"online_status": "invisible"}})
+        await ann.sync()
+        async with await Roster.open(server, "b-one", "tab-2") as two:
+            equal(two.first, online("b-one"))
+            await ann.send({"type": "presence_update", "payload": {"online_status": "online"}})
+            await two.want(online("b-ann", "b-one"))
+        await ann.close()
+
+
 @case("invisible users are not in the roster; a snake user is")
 async def other_dialects(server):
     async with await Roster.open(server, "o-watch") as watch, await Snake.open(server, "o-snake") as snake:
@@ -114,4 +134,5 @@ async def chosen(server):
     await refused(server.url("/ws", 1), 401)
 
 
+CASES[:] = [(name, alone(function)) for name, function in CASES]
 run(Server(listen=("", "dialect=roster"), env={"PRESENCE_OFFLINE_DEBOUNCE": "400ms"}))

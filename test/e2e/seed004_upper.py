@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Seed 004: every message, end point, error code and metric of the document, in its own words."""
-import os, sys
+import asyncio, os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Client, Snake, Upper, refused
 from server import Raw, Server, masked, upgrade
@@ -128,7 +128,7 @@ async def timeout(_):
         async with await Upper.open(server, "lively") as lively:  # answers pings, says nothing
             with Raw(server.port, upgrade("/?userId=silent")) as raw:
                 assert raw.head()[0] == 101
-                seen, code = raw.frames_until_close(5)
+                seen, code = await asyncio.to_thread(raw.frames_until_close, 5)
                 equal(code, 4000)
                 assert any(first & 15 == 9 for first, _ in seen), "it was never pinged"
             await lively.want(shown("silent", "offline"))

@@ -79,7 +79,10 @@ class Client:
                     self.skipped.append(json.loads(await self.socket.recv()))
             except websockets.ConnectionClosed:
                 pass
-        await asyncio.wait_for(drain(), seconds)
+        try:
+            await asyncio.wait_for(drain(), seconds)
+        except asyncio.TimeoutError:
+            raise AssertionError("not closed (%d) within %d s; got %s" % (code, seconds, self.skipped[-6:])) from None
         equal(self.socket.close_code, code, "close code (reason %r)" % self.socket.close_reason)
 
     async def close(self):

@@ -4,7 +4,7 @@ import os, re, select, signal, socket, subprocess, threading, time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 BINARY = os.environ.get("PRESENCED_BINARY", os.path.join(ROOT, "build/presenced"))
 LISTENING = re.compile(r'msg=Listening .*?address=(?:"?)(?:[^ "]*:)?(\d+)|"msg":"Listening".*?:(\d+)"')
-WRONG = re.compile(r"runtime error|Sanitizer|Assertion|assert|level=ERROR|panic")
+WRONG = re.compile(r'^level=ERROR|"level":"ERROR"|runtime error:|Sanitizer|Assertion', re.M)
 
 
 def environment(**more):
