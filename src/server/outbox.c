@@ -438,12 +438,8 @@ void outbox_write(struct server *s, struct conn *c)
 			conn_doom(s, c);
 			return;
 		}
-		if (r > 0) {
-			/* It reads what had to wait, so it is there, though our pings may find no room. */
-			if (c->flags & CONN_BLOCKED)
-				c->heard = s->now.mono;
+		if (r > 0)
 			advance(s, c, (size_t)r);
-		}
 		if (r < 0 || (size_t)r < b.bytes) {
 			blocked(s, c, r > 0);
 			return;
