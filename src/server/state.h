@@ -112,6 +112,7 @@ struct server {
 	struct claim claim;
 
 	bool draining;
+	bool drain_spread;              /* they are many: one after the other */
 	mono_t drain_since;
 	uint32_t drain_cursor;          /* slots below it were told to go */
 	bool drain_told;                /* all that were there have been */
