@@ -164,6 +164,8 @@ static void set_inherited(int fd, bool is_unix)
 	if (is_unix)
 		return;
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	/* Several segments must fit the buffer: with one of 64 KiB (loopback) every buffer full waits for a delayed ACK. */
+	set(fd, IPPROTO_TCP, TCP_MAXSEG, SOCKET_BUFFER_BYTES / 4);
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
