@@ -6,6 +6,8 @@ cd "$(dirname "$0")/../.."
 wscat=test/e2e/node_modules/.bin/wscat
 server=
 dir=$(mktemp -d)
+mkfifo "$dir/terminal"
+exec 3<>"$dir/terminal" # wscat leaves at the end of its input: this one has none
 trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$dir"' EXIT
 trap 'exit 1' INT TERM
 n=0 bad=0
@@ -56,7 +58,7 @@ stop() {
 }
 
 run() { # wscat's options; commands are typed by -x, its output is kept
-	timeout 20 "$wscat" --no-color "$@" </dev/null >"$dir/out" 2>&1
+	timeout 20 "$wscat" --no-color "$@" <&3 >"$dir/out" 2>&1
 }
 
 # Seed 000: wscat -c ws://localhost:8085/ws -H "X-User-ID: user-uuid" -H "X-Device-ID: device-123"
