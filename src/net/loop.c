@@ -32,6 +32,8 @@ struct loop {
 	int listen_fds[LISTENERS_MAX];
 	bool accept_paused;
 	mono_t accept_again;
+	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
+	bool told;                  /* SIGTERM or SIGINT came */
 	bool stop_now;
 	struct epoll_event events[EVENTS_MAX];
 };
@@ -99,10 +101,10 @@ static void take_signal(struct loop *l)
 	while (read(l->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo != SIGTERM && si.ssi_signo != SIGINT)
 			continue;
-		if (server_draining(l->server))
-			l->stop_now = true; /* told twice */
-		else
-			server_drain(l->server);
+		if (l->told)
+			l->stop_now = true;
+		l->told = true;
+		server_drain(l->server); /* which /admin/drain may have begun */
 	}
 }
 
@@ -141,6 +143,18 @@ static int timeout_ms(const struct loop *l, bool more, mono_t now)
 	return at.ms - now.ms > 60000 ? 60000 : (int)(at.ms - now.ms);
 }
 
+/*
+ * Has everybody who was readable been read? A wait that gives less than it may says so; so does a round: epoll puts those it has told
+ * of behind the others, and however many always have something to say, timers run once a round.
+ */
+static bool all_read(struct loop *l, int n)
+{
+	if (n == EVENTS_MAX && ++l->full_batches <= l->cfg->connections_max / EVENTS_MAX + 1)
+		return false;
+	l->full_batches = 0;
+	return true;
+}
+
 /* Returns whether there is work left that should not wait. */
 static bool turn(struct loop *l, int timeout)
 {
@@ -154,7 +168,7 @@ static bool turn(struct loop *l, int timeout)
 		take_event(l, &l->events[i], now);
 	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
 		watch_listeners(l, true);
-	more = server_end_turn(l->server, n < EVENTS_MAX);
+	more = server_end_turn(l->server, all_read(l, n));
 	server_turn_took(l->server, machine_us() - began_us);
 	return more;
 }

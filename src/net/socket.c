@@ -17,6 +17,8 @@ enum {
 	BACKLOG = 4096,
 	/* What one slow reader can hide from our own queue in the kernel (it doubles the number); RELIABILITY D4. */
 	SOCKET_BUFFER_BYTES = 32768,
+	/* Loopback's segments are larger than that: a peer whose kernel delays the ACK of a first part of one would get 32 KiB per 40 ms. */
+	SEGMENT_BYTES_MAX = SOCKET_BUFFER_BYTES / 2,
 	USER_TIMEOUT_MS = 30000, /* unacknowledged data for so long: the peer has vanished */
 	NAME_BYTES_MAX = 160,
 };
@@ -164,8 +166,7 @@ static void set_inherited(int fd, bool is_unix)
 	if (is_unix)
 		return;
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	/* Several segments must fit the buffer: with one of 64 KiB (loopback) every buffer full waits for a delayed ACK. */
-	set(fd, IPPROTO_TCP, TCP_MAXSEG, SOCKET_BUFFER_BYTES / 4);
+	set(fd, IPPROTO_TCP, TCP_MAXSEG, SEGMENT_BYTES_MAX);
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 

@@ -246,7 +246,7 @@ static bool take_address(struct server *s, struct conn *c)
 	uint32_t i;
 	struct address_count *a;
 
-	if (s->cfg->connections_per_ip_max == 0)
+	if (s->cfg->connections_per_ip_max == 0 || s->cfg->listeners[c->listener].is_unix)
 		return true;
 	address_key(c, key);
 	i = map_find(&s->addresses, str_of((const char *)key, 16));

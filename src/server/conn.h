@@ -83,7 +83,7 @@ struct conn {
 
 	/* --- the rest --- */
 	alignas(64) struct timer timer; /* one, for the earliest of all that this connection waits for */
-	mono_t heard;              /* last input */
+	mono_t heard;              /* last input; or output taken, when there was no room to ping it */
 	mono_t pinged;             /* last ping, or when the first is due to be counted from */
 	mono_t blocked_since;      /* with CONN_BLOCKED: last progress */
 	mono_t since;              /* what is under way began: this HTTP request (the first: the connection), this unfinished

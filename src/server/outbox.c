@@ -12,7 +12,6 @@
 
 enum {
 	PREFETCH_AHEAD = 8,   /* receivers whose line is fetched while this one is written to */
-	SLICES_MAX = 64,
 	WRITES_PER_TURN_MAX = 4, /* of one connection: the rest waits for writable */
 };
 
@@ -184,6 +183,12 @@ static bool make_room(struct server *s, struct conn *c, uint32_t f)
 	return conflate(s, c, FRAME_NONE) && fits(s, c, f);
 }
 
+/* A Ping that finds no room is none to close for: the peer is reading, or write-wait ends it. */
+static bool can_do_without(const struct server *s, const struct frame *f)
+{
+	return f->conflation == CONFLATE_PING || (f->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP);
+}
+
 bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 {
 	const struct frame *frame;
@@ -197,11 +202,10 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	}
 	if ((c->flags & CONN_BLOCKED) && frame->conflation != CONFLATE_NEVER && s->cfg->slow_consumer == SLOW_DROP)
 		conflate(s, c, f);
-	if (frame->close_after || fits(s, c, f) || make_room(s, c, f)) {
-		if (push(s, c, f))
-			return true;
-	} else if (frame->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP) {
-		s->metrics.dropped++;
+	if ((frame->close_after || fits(s, c, f) || make_room(s, c, f)) && push(s, c, f))
+		return true;
+	if (can_do_without(s, frame)) {
+		s->metrics.dropped += frame->is_message;
 		frame_drop(&s->frames, f);
 		return false;
 	}
@@ -231,8 +235,8 @@ bool outbox_message(struct server *s, struct conn *c, unsigned opcode, const voi
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return false;
 	}
-	if (opcode == WS_PONG)
-		frame_at(&s->frames, f)->conflation = CONFLATE_PONG;
+	if (opcode == WS_PING || opcode == WS_PONG)
+		frame_at(&s->frames, f)->conflation = opcode == WS_PING ? CONFLATE_PING : CONFLATE_PONG;
 	frame_at(&s->frames, f)->is_message = opcode <= WS_BINARY;
 	return outbox_frame(s, c, f);
 }
@@ -310,60 +314,77 @@ bool outbox_event(struct server *s, struct conn *c, const struct event *ev)
 
 /* --- writing --- */
 
-/* The queue as slices, at most SLICES_MAX; *all: the whole of it. Returns the bytes they hold. */
-static size_t gather(const struct server *s, const struct conn *c, struct iovec *iov, uint32_t *slices, uint32_t *frames)
-{
-	uint32_t f = c->head, n = c->node_first, covers;
-	size_t bytes = 0;
+/* What one write takes: slices that live until the next burst is made. */
+struct burst {
+	const struct iovec *iov;
+	uint32_t slices;
+	size_t bytes;
+};
 
-	*frames = 0;
-	*slices = frame_slices(&s->frames, f, c->head_sent, iov, SLICES_MAX, &covers);
-	for (;;) {
-		bytes += covers;
-		++*frames;
-		if (n == POOL_NONE || *slices >= SLICES_MAX)
-			return bytes;
+/* The queue's next frames as slices, as many as there is room for; returns how many frames they are of. */
+static uint32_t gather(struct server *s, const struct conn *c, struct burst *b)
+{
+	struct iovec *iov = s->staging.slices;
+	uint32_t f = c->head, n = c->node_first, skip = c->head_sent, covers;
+
+	*b = (struct burst){ .iov = iov };
+	for (uint32_t frames = 1;; frames++) {
+		b->slices += frame_slices(&s->frames, f, skip, iov + b->slices, STAGED_FRAMES_MAX - b->slices, &covers);
+		b->bytes += covers;
+		skip = 0;
+		if (n == POOL_NONE || b->slices == STAGED_FRAMES_MAX)
+			return frames;
 		f = node_at(s, n)->frame;
 		n = node_at(s, n)->next;
-		*slices += frame_slices(&s->frames, f, 0, iov + *slices, SLICES_MAX - *slices, &covers);
 	}
 }
 
-static bool staged_already(const struct server *s, const struct conn *c, uint32_t frames)
+/* Is this connection's queue what was last put together for another one? */
+static bool is_staged(const struct server *s, const struct conn *c)
 {
 	const struct staging *st = &s->staging;
-	uint32_t n = c->node_first;
+	uint32_t n = c->node_first, all = c->queued_messages < STAGED_FRAMES_MAX ? c->queued_messages : STAGED_FRAMES_MAX;
 
-	if (st->opened != s->frames.opened || st->frame_count != frames || st->frames[0] != c->head)
+	if (st->opened != s->frames.opened || st->frame_count != all || c->head_sent > 0 || st->frames[0] != c->head)
 		return false;
-	for (uint32_t i = 1; i < frames; i++, n = node_at(s, n)->next)
+	for (uint32_t i = 1; i < all; i++, n = node_at(s, n)->next)
 		if (st->frames[i] != node_at(s, n)->frame)
 			return false;
 	return true;
 }
 
-/* Several small slices become one: a write of one slice costs the kernel less than the copy costs us. */
-static void stage(struct server *s, const struct conn *c, struct iovec *iov, uint32_t slices, uint32_t frames, size_t bytes)
+/* Several small slices become one: a write of one slice spares the kernel more than the copy costs us. */
+static void stage(struct server *s, const struct conn *c, struct burst *b, uint32_t frames)
 {
 	struct staging *st = &s->staging;
+	uint32_t n = c->node_first, used = 0;
 
-	assert(frames <= STAGED_FRAMES_MAX);
-	if (c->head_sent > 0 || !staged_already(s, c, frames)) {
-		uint32_t n = c->node_first;
-
-		st->used = 0;
-		st->opened = s->frames.opened;
-		for (uint32_t i = 0; i < slices; i++) {
-			memcpy(st->bytes + st->used, iov[i].iov_base, iov[i].iov_len);
-			st->used += (uint32_t)iov[i].iov_len;
-		}
-		st->frame_count = c->head_sent > 0 ? 0 : frames;
-		st->frames[0] = c->head;
-		for (uint32_t i = 1; i < frames; i++, n = node_at(s, n)->next)
-			st->frames[i] = node_at(s, n)->frame;
+	for (uint32_t i = 0; i < b->slices; i++) {
+		memcpy(st->bytes + used, b->iov[i].iov_base, b->iov[i].iov_len);
+		used += (uint32_t)b->iov[i].iov_len;
 	}
-	assert(st->used == bytes);
-	iov[0] = (struct iovec){ st->bytes, bytes };
+	assert(used == b->bytes);
+	st->opened = s->frames.opened;
+	st->frame_count = c->head_sent > 0 ? 0 : frames; /* half a frame is nobody else's */
+	st->frames[0] = c->head;
+	for (uint32_t i = 1; i < frames; i++, n = node_at(s, n)->next)
+		st->frames[i] = node_at(s, n)->frame;
+	st->whole = (struct iovec){ st->bytes, used };
+	b->iov = &st->whole;
+	b->slices = 1;
+}
+
+static struct burst next_burst(struct server *s, const struct conn *c)
+{
+	struct burst b;
+	uint32_t frames;
+
+	if (c->node_first != POOL_NONE && is_staged(s, c))
+		return (struct burst){ &s->staging.whole, 1, s->staging.whole.iov_len };
+	frames = gather(s, c, &b);
+	if (b.slices > 1 && b.bytes <= STAGING_BYTES && b.bytes / b.slices < FRAME_CELL_BYTES)
+		stage(s, c, &b, frames);
+	return b;
 }
 
 /* Takes `bytes` that were written off the queue. */
@@ -402,28 +423,24 @@ static void blocked(struct server *s, struct conn *c, bool progress)
 void outbox_write(struct server *s, struct conn *c)
 {
 	for (int round = 0; c->head != FRAME_NONE; round++) {
-		struct iovec iov[SLICES_MAX];
-		uint32_t slices, frames;
-		size_t bytes = gather(s, c, iov, &slices, &frames);
+		struct burst b;
 		ptrdiff_t r;
 
 		if (round == WRITES_PER_TURN_MAX) {
 			blocked(s, c, true);
 			return;
 		}
-		if (slices > 1 && bytes <= STAGING_BYTES && bytes / slices < FRAME_CELL_BYTES) {
-			stage(s, c, iov, slices, frames, bytes);
-			slices = 1;
-		}
-		r = s->transport.writev(s->transport.ctx, c->handle, iov, slices);
+		b = next_burst(s, c);
+		r = s->transport.writev(s->transport.ctx, c->handle, b.iov, b.slices);
 		if (r == TRANSPORT_GONE) {
-			s->metrics.closes_abnormal++;
+			if (c->state == CONN_LIVE)
+				s->metrics.closes_abnormal++;
 			conn_doom(s, c);
 			return;
 		}
 		if (r > 0)
 			advance(s, c, (size_t)r);
-		if (r < 0 || (size_t)r < bytes) {
+		if (r < 0 || (size_t)r < b.bytes) {
 			blocked(s, c, r > 0);
 			return;
 		}

@@ -21,7 +21,6 @@ static void malformed(struct server *s, struct conn *c)
 {
 	enum http_error e = (enum http_error)c->http.error;
 
-	c->flags &= ~(uint32_t)CONN_HEAD_ONLY;
 	refuse(s, c, http_error_status(e), http_error_name(e), REFUSED_HTTP_MALFORMED);
 }
 
@@ -69,6 +68,8 @@ static void await_body(struct server *s, struct conn *c)
 static void hand_over(struct server *s, struct conn *c, uint8_t *rest, size_t n, bool in_intake)
 {
 	if (in_intake) {
+		if (c->intake == POOL_NONE)
+			return; /* the session ended as it began, and gave its input back */
 		assert(n <= INTAKE_MEDIUM_BYTES);
 		memmove(s->input, rest, n);
 		rest = s->input;
@@ -99,6 +100,7 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 		return STEP_MORE;
 	}
 	serve(s, c, bytes + s->request.head_bytes, s->request.content_length);
+	c->flags &= ~(uint32_t)CONN_HEAD_ONLY;
 	if (c->state == CONN_LIVE || c->state == CONN_CLOSING)
 		return STEP_UPGRADED;
 	if (!wants_more_requests(c))
@@ -156,6 +158,8 @@ static void work(struct server *s, struct conn *c, uint8_t *bytes, size_t n, boo
 		keep(s, c, bytes + done, n - done, expected);
 	if (waits)
 		wait(s, c);
+	else if (c->flags & CONN_SERVED)
+		conn_arm(s, c); /* it was armed for the time between two requests */
 }
 
 void request_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
@@ -167,10 +171,7 @@ void request_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 		work(s, c, bytes, n, false);
 		return;
 	}
-	if ((uint64_t)c->intake_bytes + n > INTAKE_MEDIUM_BYTES) {
-		refuse(s, c, 431, STR("request too large"), REFUSED_HTTP_MALFORMED);
-		return;
-	}
+	assert(n <= INTAKE_MEDIUM_BYTES - c->intake_bytes);
 	if (n > 0 && !intake_append(&s->intake, c, bytes, n, 0)) {
 		refuse(s, c, 503, STR("no room for the request"), REFUSED_POOL);
 		return;

@@ -212,6 +212,17 @@ static void input_end(struct server *s, struct conn *c)
 		session_input_end(s, c);
 }
 
+/* What one read takes: of a request, no more than its buffer has room for. */
+static size_t read_max(const struct conn *c)
+{
+	size_t room = INTAKE_MEDIUM_BYTES - c->intake_bytes;
+
+	if (c->state != CONN_HTTP || room > INPUT_BYTES)
+		return INPUT_BYTES;
+	assert(room > 0); /* a head and a body, both of the largest size, leave some */
+	return room;
+}
+
 void server_input(struct server *s, uint32_t ci, uint32_t generation)
 {
 	struct conn *c;
@@ -220,9 +231,9 @@ void server_input(struct server *s, uint32_t ci, uint32_t generation)
 	if (!is_current(s, ci, generation))
 		return;
 	c = conn_at(s, ci);
-	if (c->flags & CONN_PAUSED)
-		return;
-	n = s->transport.read(s->transport.ctx, c->handle, s->input, INPUT_BYTES);
+	if (c->flags & (CONN_PAUSED | CONN_RESUME))
+		return; /* what came before, an end of stream too, is worked off first */
+	n = s->transport.read(s->transport.ctx, c->handle, s->input, read_max(c));
 	if (n == TRANSPORT_AGAIN)
 		return;
 	if (n == TRANSPORT_GONE) {
@@ -387,11 +398,16 @@ mono_t server_deadline(const struct server *s)
 
 /* --- the end --- */
 
+static mono_t drain_end(const struct server *s)
+{
+	return mono_add_ms(s->drain_since, s->cfg->drain_timeout_ms);
+}
+
 /* Tells the next connections to go: all at once when they are few, else spread over half of the time there is. */
 static void drain_step(struct server *s)
 {
 	int64_t half_ms = s->cfg->drain_timeout_ms / 2, past_ms = mono_since_ms(s->now.mono, s->drain_since);
-	uint64_t until = s->drain_end;
+	uint64_t until = s->conns_high;
 
 	if (s->metrics.connections > DRAIN_AT_ONCE_MAX && past_ms + DRAIN_STEP_MS < half_ms)
 		until = until * (uint64_t)(past_ms + DRAIN_STEP_MS) / (uint64_t)half_ms;
@@ -405,10 +421,13 @@ static void drain_step(struct server *s)
 		else if (c->state == CONN_CLOSING)
 			conn_arm(s, c); /* a reply is waited for less long now */
 	}
-	if (s->drain_cursor < s->drain_end)
+	if (s->drain_cursor < s->conns_high)
 		wheel_set(&s->wheel, &s->drain_timer, mono_add_ms(s->now.mono, DRAIN_STEP_MS));
-	else if (past_ms < s->cfg->drain_timeout_ms) /* wakes the loop, which then asks server_drained() */
-		wheel_set(&s->wheel, &s->drain_timer, mono_add_ms(s->drain_since, s->cfg->drain_timeout_ms));
+	else
+		s->drain_told = true;
+	/* To be woken when the time is over, whatever is waited for. */
+	if (s->drain_told && mono_before(s->now.mono, drain_end(s)))
+		wheel_set(&s->wheel, &s->drain_timer, drain_end(s));
 }
 
 void server_drain(struct server *s)
@@ -418,18 +437,29 @@ void server_drain(struct server *s)
 	s->draining = true;
 	s->drain_since = s->now.mono;
 	s->drain_cursor = 0;
-	s->drain_end = s->conns_high;
 	LOG(&s->log, s->now.wall, LOG_INFO, "Draining", LOG_U64("connections", s->metrics.connections));
 	drain_step(s);
+}
+
+/* Is an answer to a request still on its way? */
+static bool answering(const struct server *s)
+{
+	for (uint32_t ci = 0; ci < s->conns_high; ci++) {
+		const struct conn *c = conn_at(s, ci);
+
+		if (c->state == CONN_HTTP && (c->head != FRAME_NONE || (c->flags & CONN_STREAMING)))
+			return true;
+	}
+	return false;
 }
 
 bool server_drained(const struct server *s)
 {
 	if (!s->draining)
 		return false;
-	if (mono_since_ms(s->now.mono, s->drain_since) >= s->cfg->drain_timeout_ms)
+	if (!mono_before(s->now.mono, drain_end(s)))
 		return true;
-	return s->drain_cursor >= s->drain_end && s->metrics.connections == 0;
+	return s->drain_told && s->metrics.connections == 0 && !answering(s);
 }
 
 bool server_draining(const struct server *s)

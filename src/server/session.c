@@ -72,6 +72,8 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 	/* Spread: ten thousand that came together are not pinged together. */
 	c->pinged = mono_add_ms(s->now.mono, -(int64_t)(server_random(s) % (uint64_t)(s->cfg->ping_period_ms / 2 + 1)));
 	c->flags |= CONN_GREETED;
+	if (s->cfg->command_rate_any)
+		memset(&s->command_buckets[(size_t)conn_index(s, c) * CMD_COUNT], 0, CMD_COUNT * sizeof(struct bucket));
 	s->metrics.connections++;
 	s->metrics.connections_total++;
 	s->metrics.connections_by_dialect[c->dialect]++;
@@ -95,6 +97,8 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 		return;
 	}
 	c->flags |= CONN_ATTACHED;
+	if (c->state != CONN_LIVE || (c->flags & CONN_DOOMED))
+		conn_leave(s, c); /* what it heard of its own arrival was too much */
 }
 
 /* --- messages --- */
@@ -248,8 +252,6 @@ static void data(struct server *s, struct conn *c, const struct ws_event *ev)
 		message(s, c, ev->opcode, ev->p, ev->n);
 		return;
 	}
-	if (ev->first)
-		c->since = s->now.mono;
 	if (!intake_append(&s->intake, c, ev->p, ev->n, ev->frame_remaining)) {
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return;
@@ -266,8 +268,6 @@ static void data(struct server *s, struct conn *c, const struct ws_event *ev)
 		message(s, c, ev->opcode, p, n);
 		if (held != POOL_NONE)
 			pool_give(&s->intake.pools[class], held);
-	} else if (ev->first) {
-		conn_arm(s, c);
 	}
 }
 
@@ -346,6 +346,15 @@ static bool pause_input(struct server *s, struct conn *c, const uint8_t *bytes, 
 	return true;
 }
 
+/* The deadline of a message counts from its first header, though none of its payload may have come. */
+static void message_began(struct server *s, struct conn *c)
+{
+	if (c->state != CONN_LIVE || !ws_dec_in_message(&c->ws))
+		return;
+	c->since = s->now.mono;
+	conn_arm(s, c);
+}
+
 void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 {
 	struct ws_limits lim = limits_of(s, c);
@@ -356,10 +365,13 @@ void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 	if (c->flags & CONN_ATTACHED)
 		engine_touch(s->engine, conn_index(s, c), s->now);
 	while (n > 0 && (c->state == CONN_LIVE || c->state == CONN_CLOSING) && !(c->flags & CONN_DOOMED)) {
+		bool in_message = ws_dec_in_message(&c->ws);
 		size_t used = ws_dec_feed(&c->ws, &lim, control, bytes, n, &ev);
 
 		bytes += used;
 		n -= used;
+		if (!in_message)
+			message_began(s, c);
 		if (ev.type == WS_EV_NEED_CONTROL) {
 			control = intake_loan(&s->intake, c);
 			if (control == NULL) {
@@ -371,7 +383,7 @@ void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 		event(s, c, &ev);
 		if (ev.type == WS_EV_FAIL)
 			break;
-		if (n > 0 && pause_input(s, c, bytes, n))
+		if (pause_input(s, c, bytes, n))
 			break;
 	}
 	if (c->loan != POOL_NONE && !ws_dec_keeps_control(&c->ws))
@@ -523,19 +535,33 @@ static bool due(const struct server *s, mono_t at)
 	return !mono_before(s->now.mono, at);
 }
 
+/* A ping that was due before the silence ran out was not sent: it is this process that stood still, so nobody had the chance to answer.
+ * Everybody has one ping more then. */
+static bool excuse_silence(const struct server *s, struct conn *c)
+{
+	int64_t ping_ms = ping_interval_ms(s), silence_ms = silence_max_ms(s);
+
+	if (ping_ms == 0 || !mono_before(mono_add_ms(c->pinged, ping_ms), mono_add_ms(c->heard, silence_ms)))
+		return false;
+	c->heard = mono_add_ms(s->now.mono, ping_ms - silence_ms);
+	return true;
+}
+
 static void live_timer(struct server *s, struct conn *c)
 {
 	if (due(s, message_deadline(s, c))) {
 		session_close(s, c, WS_CODE_POLICY, STR("message took too long"), REFUSED_STALLED);
 		return;
 	}
-	if (silence_max_ms(s) > 0 && due(s, mono_add_ms(c->heard, silence_max_ms(s)))) {
+	if (silence_max_ms(s) > 0 && due(s, mono_add_ms(c->heard, silence_max_ms(s))) && !excuse_silence(s, c)) {
 		session_close(s, c, CLOSE_HEARTBEAT, STR("heartbeat timeout"), REFUSED_SILENT);
 		return;
 	}
 	if (ping_interval_ms(s) > 0 && due(s, mono_add_ms(c->pinged, ping_interval_ms(s)))) {
 		c->pinged = s->now.mono;
-		outbox_message(s, c, WS_PING, NULL, 0);
+		/* No room to ask it: that it reads is the sign of life then. */
+		if (!outbox_message(s, c, WS_PING, NULL, 0) && mono_before(c->heard, c->blocked_since))
+			c->heard = c->blocked_since;
 	}
 }
 

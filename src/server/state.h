@@ -28,6 +28,7 @@ enum {
 	HTTP_IDLE_MS = 60000,           /* between two requests of one connection */
 	LINGER_MS = 2000,
 	CONFLATE_PONG = 15,             /* beside enum conflation: only the newest unsent Pong is kept for a slow reader */
+	CONFLATE_PING = 14,             /* and so a Ping of ours, which may be left out as well */
 };
 
 /* Timer kinds of the server; the engine has 0 .. ENGINE_TIMER_KINDS-1. */
@@ -50,9 +51,10 @@ struct fanout {
 /* What was last put together for writing, so that the next connection with the same queue need not do it again. */
 struct staging {
 	char *bytes;
+	struct iovec whole;             /* what of `bytes` is in use */
+	struct iovec slices[STAGED_FRAMES_MAX]; /* scratch for one write; too large to be cleared on the stack each time */
 	uint32_t frames[STAGED_FRAMES_MAX];
 	uint32_t frame_count;           /* 0: nothing staged */
-	uint32_t used;
 	uint32_t opened;                /* frames.opened when it was made: a frame's number may be another frame's by now */
 };
 
@@ -110,7 +112,7 @@ struct server {
 	bool draining;
 	mono_t drain_since;
 	uint32_t drain_cursor;          /* slots below it were told to go */
-	uint32_t drain_end;             /* slots below it may hold one to tell; who came later was refused or only asks */
+	bool drain_told;                /* all that were there have been */
 	struct timer drain_timer;
 	uint64_t turn_messages;         /* frames read in this turn, for the latency histogram */
 	const struct conn *acting;      /* whose doing the engine is working on, for the log's `conn`; NULL: a timer's */

@@ -95,7 +95,8 @@ static enum ws_err begin_data(struct ws_dec *d, const struct ws_limits *lim)
 	/* no sum is compared: it may wrap, and the limit may have shrunk below what is there */
 	if (d->message_bytes > max || d->remaining > max - d->message_bytes)
 		return WS_ERR_TOO_BIG;
-	if (d->fragments >= lim->fragments_max)
+	/* streaming writers end a message with an empty frame: it holds nothing, and nothing can follow it */
+	if (d->fragments >= lim->fragments_max && !(d->remaining == 0 && (d->head & FIN) != 0))
 		return WS_ERR_FRAGMENTS;
 	if (d->message == 0) {
 		d->message = d->head & (OPCODE | RSV1);

@@ -312,13 +312,13 @@ static void hear_answer(struct crowd *c, struct client *cl, struct str head, uns
 	static char text[TEXT_MAX];
 	size_t at = (size_t)snprintf(text, sizeof(text), "%u", status);
 
-	if ((status == 503 || status == 429) && str_absent(header_of(head, "Retry-After")))
+	if ((status == 503 || status == 429) && n > 8 && memcmp(body, "{\"error\"", 8) == 0 && str_absent(header_of(head, "Retry-After")))
 		sim_fault(&c->sim, "no Retry-After");
 	if (status == 405 && str_absent(header_of(head, "Allow")))
 		sim_fault(&c->sim, "no Allow");
 	if (n > 0 && body[0] == '{') {
 		text[at++] = ' ';
-		if (!client_reduce(c, text + at, sizeof(text) - at, body, n))
+		if (!client_reduce(c, cl, text + at, sizeof(text) - at, body, n))
 			sim_fault(&c->sim, "a body that is no JSON");
 	}
 	hear_json(c, cl, text, n > 0 ? body : NULL, n);
@@ -397,9 +397,9 @@ static void hear_message(struct crowd *c, struct client *cl, const struct ws_eve
 	p = (const char *)sim_bytes_at(&cl->in);
 	n = cl->in.n;
 	if (cl->dialect == DIALECT_ECHO) {
-		snprintf(text, sizeof(text), "%s %.*s", ev->opcode == WS_TEXT ? "text" : "binary", (int)n, n == 0 ? "" : p);
+		snprintf(text, sizeof(text), "%s%s%.*s", ev->opcode == WS_TEXT ? "text" : "binary", n > 0 ? " " : "", (int)n, n > 0 ? p : "");
 		hear(c, cl, text);
-	} else if (ev->opcode != WS_TEXT || n == 0 || !client_reduce(c, text, sizeof(text), p, n)) {
+	} else if (ev->opcode != WS_TEXT || n == 0 || !client_reduce(c, cl, text, sizeof(text), p, n)) {
 		hear(c, cl, "not JSON");
 	} else {
 		hear_json(c, cl, text, p, n);
@@ -490,9 +490,7 @@ static bool take(struct crowd *c, struct client *cl, size_t max)
 /* The server's side has ended: so does ours. What a polite WebSocket client expected is not put down. */
 static void meet_end(struct crowd *c, struct client *cl)
 {
-	if (cl->websocket && !ws_dec_between_frames(&cl->dec))
-		sim_fault(&c->sim, "the server ended inside a frame");
-	if (!cl->websocket && cl->in.n > 0)
+	if (cl->websocket ? !cl->close_heard && !ws_dec_between_frames(&cl->dec) : cl->in.n > 0)
 		hear(c, cl, "cut short");
 	if (cl->silent || !cl->websocket || !cl->close_heard)
 		hear(c, cl, "end");

@@ -19,7 +19,7 @@
 enum {
 	CLIENT_NAME_MAX = 16,
 	CLIENTS_MAX = 64,
-	SEEN_MAX = 64,
+	SEEN_MAX = 512,
 };
 
 struct heard {
@@ -44,8 +44,9 @@ struct client {
 	uint8_t control[WS_CONTROL_BYTES_MAX];
 };
 
-/* The newest last_seen of a user that anybody was told: it never goes back (RELIABILITY P8). */
+/* The newest last_seen of a user that a client was told: it never goes back (RELIABILITY P8). */
 struct seen {
+	const struct client *by;
 	char user[64], at[32];
 };
 
@@ -89,7 +90,7 @@ void client_drop(struct crowd *, struct client *);
 /* A client that does not read takes up to n bytes now. */
 void client_take(struct crowd *, struct client *, size_t n);
 
-/* One JSON text as a short line into out[0, cap); false when it is no JSON. `crowd` may be NULL: last_seen is then not watched. */
-bool client_reduce(struct crowd *, char *out, size_t cap, const char *json, size_t n);
+/* One JSON text, heard by a client, as a short line into out[0, cap); false when it is no JSON. */
+bool client_reduce(struct crowd *, const struct client *, char *out, size_t cap, const char *json, size_t n);
 
 #endif

@@ -11,6 +11,7 @@ enum { DEPTH_MAX = 32 };
 
 struct reduction {
 	struct crowd *crowd;
+	const struct client *by;
 	const char *p, *end;
 	char *out;
 	size_t n, cap;
@@ -73,14 +74,16 @@ static void watch_last_seen(const struct reduction *r, struct str at)
 	struct crowd *c = r->crowd;
 	uint32_t i = 0;
 
-	if (c == NULL || r->user.n >= sizeof(c->seen[0].user) || str_absent(r->user))
+	if (r->user.n >= sizeof(c->seen[0].user) || str_absent(r->user))
 		return;
-	while (i < c->seen_count && (strlen(c->seen[i].user) != r->user.n || memcmp(c->seen[i].user, r->user.p, r->user.n) != 0))
+	while (i < c->seen_count && (c->seen[i].by != r->by || strlen(c->seen[i].user) != r->user.n ||
+	                             memcmp(c->seen[i].user, r->user.p, r->user.n) != 0))
 		i++;
 	if (i == SEEN_MAX)
 		return;
 	if (i == c->seen_count) {
 		c->seen_count++;
+		c->seen[i].by = r->by;
 		memcpy(c->seen[i].user, r->user.p, r->user.n);
 		c->seen[i].user[r->user.n] = '\0';
 	} else if (memcmp(c->seen[i].at, at.p, at.n) > 0) {
@@ -94,7 +97,7 @@ static void string(struct reduction *r, struct str s)
 {
 	static const char *const times[] = { "timestamp", "last_seen", "at", "expires_at", "connected_at", "custom_status_expires_at", NULL };
 	static const char *const users[] = { "user_id", "userId", NULL };
-	static const char *const drawn[] = { "connection_id", "session", "device_id", NULL };
+	static const char *const drawn[] = { "id", "connection_id", "session", "device_id", NULL };
 	bool quote = s.n == 0 || memchr(s.p, ' ', s.n) != NULL;
 
 	if (is_one_of(r->key, users))
@@ -204,10 +207,10 @@ static void scalar(struct reduction *r)
 	r->p--;
 }
 
-bool client_reduce(struct crowd *crowd, char *out, size_t cap, const char *json, size_t n)
+bool client_reduce(struct crowd *crowd, const struct client *by, char *out, size_t cap, const char *json, size_t n)
 {
 	static struct json_tok toks[JSON_TOKENS_MAX];
-	struct reduction r = { .crowd = crowd, .p = json, .end = json + n, .out = out, .cap = cap, .first = true, .key = STR(""), .user = STR_NONE };
+	struct reduction r = { .crowd = crowd, .by = by, .p = json, .end = json + n, .out = out, .cap = cap, .first = true, .key = STR(""), .user = STR_NONE };
 	struct json j;
 	char *copy = malloc(n + 1);
 	bool valid;

@@ -391,6 +391,20 @@ static void check(struct sim *sim)
 	}
 }
 
+static bool is_ready(const struct sim *sim)
+{
+	for (uint32_t i = 0; i < sim->links_high; i++) {
+		const struct sim_link *l = &sim->links[i];
+
+		if (!l->used || l->server_closed)
+			continue;
+		if (!l->accepted ? server_can_accept(sim->server) : (l->wants_output && (l->client_gone || l->down.n < sim->pipe_bytes)) ||
+		    (l->wants_input && (l->up.n > 0 || l->client_ended)) || l->client_gone)
+			return true;
+	}
+	return false;
+}
+
 /* One turn as in net/loop.c. True: there is, or may be, more to do at once. */
 static bool turn(struct sim *sim)
 {
@@ -419,7 +433,7 @@ void sim_settle(struct sim *sim)
 		any = turn(sim);
 		if (sim->drink != NULL)
 			any |= sim->drink(sim->drink_ctx);
-		any |= server_deadline(sim->server).ms <= sim->now.mono.ms;
+		any |= is_ready(sim) || server_deadline(sim->server).ms <= sim->now.mono.ms;
 		if (turns == TURNS_WITHOUT_REST_MAX)
 			sim_fault(sim, "the server does not come to rest");
 	}

@@ -394,7 +394,7 @@ static bool does(struct runner *r, struct client *cl, struct str verb, struct st
 static bool nobody_does(struct runner *r, struct str verb, struct str args)
 {
 	struct sim *sim = &r->crowd.sim;
-	struct server_config scratch;
+	struct server_config scratch = { .listener_count = 0 };
 	char value[32] = "";
 
 	if (verb.n == 0)
@@ -505,7 +505,7 @@ static void judge(struct runner *r, const struct item *items, unsigned n)
 	for (uint32_t i = 0; i < r->crowd.client_count; i++) {
 		const struct client *cl = &r->crowd.clients[i];
 
-		if (cl->link >= 0 && cl->close_heard && !cl->silent && !cl->stalled && !r->crowd.sim.frozen)
+		if (cl->link >= 0 && cl->websocket && cl->close_heard && !cl->silent && !cl->stalled && !r->crowd.sim.frozen)
 			complain(r, "%s answered Close, and the connection was not ended", cl->name);
 	}
 	if (r->show) {

@@ -1,0 +1,371 @@
+/*
+ * Invariants: `knows` is what a client was told last of each user's status; it is dropped when the client comes anew or something may
+ * have been kept from it on purpose (a pool was shrunk, or only room mates are told).
+ */
+#include "sim/chaos.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/state.h"
+
+enum { WORD_MAX = 16, ROOMS = 3, HEAL_MS = 120000, THROW_MAX = 48 };
+
+struct chaos {
+	struct crowd crowd;
+	const uint8_t *p, *end;
+	bool trace, limited;
+	uint64_t steps;
+	char user_of[CHAOS_CLIENTS][WORD_MAX];
+	char knows[CHAOS_CLIENTS][CHAOS_USERS][WORD_MAX]; /* "": nothing yet */
+};
+
+static unsigned next(struct chaos *c)
+{
+	return c->p < c->end ? *c->p++ : 0;
+}
+
+static struct client *client_at(struct chaos *c, unsigned i)
+{
+	char name[8];
+	int n = snprintf(name, sizeof(name), "c%u", i % CHAOS_CLIENTS);
+
+	return client_named(&c->crowd, name, (size_t)n);
+}
+
+/* --- what is said --- */
+
+/* $: a user, #: a room, %: a small number. */
+static const char *const messages[] = {
+	"{\"type\":\"ping\"}",
+	"{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"away\"}}",
+	"{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"online\",\"custom_status\":\"x%\"}}",
+	"{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"invisible\",\"metadata\":{\"a\":%}}}",
+	"{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"dnd\",\"custom_status\":\"y\",\"custom_status_expires_at\":\"2026-01-14T12:0%:00Z\"}}",
+	"{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"r#\",\"is_typing\":true}}",
+	"{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"r#\",\"is_typing\":false,\"recipient_ids\":[\"u$\"]}}",
+	"{\"type\":\"subscribe\",\"payload\":{\"conversation_id\":\"r#\"}}",
+	"{\"type\":\"unsubscribe\",\"payload\":{\"conversation_id\":\"r#\"}}",
+	"{\"id\":%,\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\"]}}",
+	"{\"id\":%,\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\",\"typing\"],\"filters\":{\"user_ids\":[\"u$\"],\"conversation_id\":\"r#\"}}}",
+	"{\"id\":%,\"type\":\"unsubscribe\",\"payload\":{\"topics\":[\"presence\",\"conversation\"],\"filters\":{\"conversation_ids\":[\"r#\"]}}}",
+	"{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"conversation\"],\"filters\":{\"conversation_ids\":[\"r0\",\"r1\",\"r2\"]}}}",
+	"{\"type\":\"presence.update\",\"payload\":{\"status\":\"busy\",\"metadata\":null}}",
+	"{\"id\":\"q\",\"type\":\"presence.update\",\"payload\":{\"status\":\"online\"}}",
+	"{\"type\":\"presence.query\",\"payload\":{\"user_ids\":[\"u$\",\"u0\"]}}",
+	"{\"type\":\"typing.start\",\"payload\":{\"conversation_id\":\"r#\"}}",
+	"{\"type\":\"typing.stop\",\"payload\":{\"conversation_id\":\"r#\"}}",
+	"{\"type\":\"mark.read\",\"payload\":{\"conversation_id\":\"r#\",\"message_ids\":[\"m\"],\"sender_id\":\"u$\"}}",
+	"{\"type\":\"call.offer\",\"payload\":{\"call_id\":\"k%\",\"target_user_id\":\"u$\",\"sdp\":\"v\"}}",
+	"{\"type\":\"call.answer\",\"payload\":{\"call_id\":\"k%\",\"sdp\":\"w\"}}",
+	"{\"type\":\"call.ice\",\"payload\":{\"call_id\":\"k%\",\"candidate\":{}}}",
+	"{\"type\":\"call.hangup\",\"payload\":{\"call_id\":\"k%\"}}",
+	"{\"type\":\"subscribe\",\"channel_id\":\"r#\"}",
+	"{\"type\":\"unsubscribe\",\"dm_id\":\"r#\"}",
+	"{\"type\":\"typing\",\"dm_id\":\"r#\"}",
+	"{\"type\":\"status\",\"status\":\"away\",\"custom_status\":\"z\"}",
+	"{\"type\":\"status\",\"status\":\"offline\"}",
+	"{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"away\",\"metadata\":{}}}",
+	"{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"busy\"}}",
+	"{\"type\":\"HEARTBEAT\"}",
+	"{\"type\":\"DISCONNECT\"}",
+	"{\"type\":\"authenticate\",\"payload\":{\"token\":\"x\"}}",
+	"{\"type\":",
+};
+
+static const char *const requests[][3] = {
+	{ "GET", "/live", NULL },
+	{ "GET", "/presence", NULL },
+	{ "GET", "/presence/u$", NULL },
+	{ "GET", "/metrics", NULL },
+	{ "GET", "/api/v1/presence/u$/devices", NULL },
+	{ "PUT", "/api/v1/presence/u$", "{\"online_status\":\"away\",\"custom_status\":\"rest\"}" },
+	{ "PUT", "/api/v1/presence/u$", "{\"online_status\":\"online\",\"metadata\":{\"r\":%}}" },
+	{ "POST", "/api/v1/presence/u$/heartbeat", "{}" },
+	{ "POST", "/api/v1/typing", "{\"conversation_id\":\"r#\",\"user_id\":\"u$\",\"is_typing\":true}" },
+	{ "POST", "/api/v1/broadcast", "{\"all\":true,\"exclude\":[\"u$\"],\"data\":{\"n\":%}}" },
+	{ "POST", "/api/v1/broadcast", "{\"room\":\"r#\",\"data\":{\"n\":%}}" },
+	{ "POST", "/api/v1/presence/bulk", "{\"user_ids\":[\"u$\",\"u1\"]}" },
+	{ "GET", "/admin/stats", NULL },
+};
+
+static struct str filled(const char *pattern, unsigned draw, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (; pattern != NULL && *pattern != '\0' && n + 1 < cap; pattern++) {
+		if (*pattern == '$')
+			out[n++] = (char)('0' + draw % CHAOS_USERS);
+		else if (*pattern == '#')
+			out[n++] = (char)('0' + draw / 8 % ROOMS);
+		else if (*pattern == '%')
+			out[n++] = (char)('0' + draw / 16 % 8);
+		else
+			out[n++] = *pattern;
+	}
+	return pattern == NULL ? STR_NONE : str_of(out, n);
+}
+
+/* --- what happens --- */
+
+static void connect(struct chaos *c, unsigned i)
+{
+	struct client_call call = {
+		.user = STR_NONE, .device = STR_NONE, .name = STR_NONE, .proto = STR_NONE, .path = STR_NONE, .header = STR_NONE,
+		.peer = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1 }, 4000 },
+	};
+	unsigned draw = next(c), at = i % CHAOS_CLIENTS;
+	char device[8];
+
+	call.dialect = (enum dialect_id)(draw % DIALECT_COUNT);
+	if (call.dialect == DIALECT_ECHO)
+		call.listener = 2;
+	snprintf(c->user_of[at], WORD_MAX, "u%u", draw / 8 % CHAOS_USERS);
+	call.user = str_of(c->user_of[at], strlen(c->user_of[at]));
+	if (draw / 64 > 0)
+		call.device = str_of(device, (size_t)snprintf(device, sizeof(device), "d%u", draw / 64));
+	call.peer.address[15] = (uint8_t)(1 + draw % 2);
+	memset(c->knows[at], 0, sizeof(c->knows[at]));
+	client_call(&c->crowd, client_at(c, i), &call);
+}
+
+static void say(struct chaos *c, unsigned i)
+{
+	unsigned which = next(c), draw = next(c);
+	char text[512];
+	struct str s = filled(messages[which % (sizeof(messages) / sizeof(messages[0]))], draw, text, sizeof(text));
+
+	if (client_at(c, i)->websocket)
+		client_frame(&c->crowd, client_at(c, i), WS_TEXT, true, s.p, s.n);
+}
+
+static void ask(struct chaos *c, unsigned i)
+{
+	unsigned which = next(c) % (sizeof(requests) / sizeof(requests[0])), draw = next(c);
+	char path[256], body[256];
+
+	if (client_at(c, i)->link < 0 || !client_at(c, i)->websocket)
+		client_request(&c->crowd, client_at(c, i), requests[which][0], filled(requests[which][1], draw, path, sizeof(path)),
+		               filled(requests[which][2], draw, body, sizeof(body)));
+}
+
+/* Bytes of the input itself: as they are, or as a frame's payload. */
+static void throw(struct chaos *c, unsigned i, bool framed)
+{
+	unsigned kind = next(c), n = next(c) % THROW_MAX;
+	static const enum ws_opcode ops[] = { WS_TEXT, WS_TEXT, WS_CONTINUATION, WS_BINARY, WS_PING, WS_PONG, WS_TEXT, WS_CONTINUATION };
+
+	if (n > (size_t)(c->end - c->p))
+		n = (unsigned)(c->end - c->p);
+	if (!framed)
+		client_bytes(&c->crowd, client_at(c, i), c->p, n);
+	else if (client_at(c, i)->websocket)
+		client_frame(&c->crowd, client_at(c, i), ops[kind % 8], kind % 16 < 8 || ops[kind % 8] == WS_PING || ops[kind % 8] == WS_PONG, c->p,
+		             n > WS_CONTROL_BYTES_MAX ? WS_CONTROL_BYTES_MAX : n);
+	c->p += n;
+}
+
+static void wait(struct chaos *c)
+{
+	static const int64_t times_ms[] = { 1, 20, 300, 999, 1000, 1001, 2000, 4999, 5000, 10000, 30000, 31000, 60000, 90000, 300000, 7 };
+
+	sim_advance(&c->crowd.sim, c->crowd.sim.now.mono.ms + times_ms[next(c) % 16]);
+}
+
+static void shrink(struct chaos *c)
+{
+	struct server *s = c->crowd.sim.server;
+	struct pool *const pools[] = { &s->frames.cells, &s->frames.blocks, &s->nodes, &s->intake.loans, &s->intake.pools[0],
+		                       &s->intake.pools[1], &s->intake.pools[2], &s->address_cells };
+	unsigned draw = next(c);
+	struct pool *p = pools[draw % 8];
+
+	pool_limit(p, draw / 8 % 4 == 0 ? POOL_NONE : pool_used(p) + draw / 32);
+	c->limited = true;
+}
+
+static void lift(struct chaos *c)
+{
+	struct server *s = c->crowd.sim.server;
+
+	pool_limit(&s->frames.cells, POOL_NONE);
+	pool_limit(&s->frames.blocks, POOL_NONE);
+	pool_limit(&s->nodes, POOL_NONE);
+	pool_limit(&s->intake.loans, POOL_NONE);
+	pool_limit(&s->address_cells, POOL_NONE);
+	for (int i = 0; i < INTAKE_CLASSES; i++)
+		pool_limit(&s->intake.pools[i], POOL_NONE);
+}
+
+static void step(struct chaos *c)
+{
+	unsigned op = next(c), i = op / 16;
+	struct client *cl = client_at(c, i);
+	struct sim *sim = &c->crowd.sim;
+
+	switch (op % 16) {
+	case 0: connect(c, i); break;
+	case 1:
+	case 2:
+	case 3: say(c, i); break;
+	case 4: ask(c, i); break;
+	case 5: throw(c, i, true); break;
+	case 6: throw(c, i, false); break;
+	case 7: client_drop(&c->crowd, cl); break;
+	case 8: client_end(&c->crowd, cl); break;
+	case 9: client_close(&c->crowd, cl, cl->websocket ? 1000 : 0); break;
+	case 10: cl->stalled = !cl->stalled; break;
+	case 11: client_take(&c->crowd, cl, next(c)); break;
+	case 12:
+	case 13: wait(c); break;
+	case 14: sim->cut = (enum sim_cut)(next(c) % SIM_CUTS); break;
+	case 15:
+		switch (i) {
+		case 0: shrink(c); break;
+		case 1: lift(c); break;
+		case 2: sim->frozen = !sim->frozen; break;
+		case 3: sim_step_wall(sim, ((int64_t)next(c) - 128) * 86400000); break;
+		case 4: server_drain(sim->server); break;
+		default: cl->silent = !cl->silent; break;
+		}
+	}
+	sim_settle(sim);
+}
+
+/* --- what they know --- */
+
+static void learn(struct chaos *c, const struct heard *h)
+{
+	const struct client *cl = &c->crowd.clients[h->client];
+	const char *rest = h->text, *status;
+	char user[WORD_MAX] = "", word[WORD_MAX] = "";
+	unsigned at = (unsigned)strtoul(cl->name + 1, NULL, 10);
+
+	if (cl->dialect == DIALECT_SNAKE && strncmp(rest, "presence_update u", 17) == 0)
+		rest += 16;
+	else if (cl->dialect == DIALECT_UPPER && strncmp(rest, "PRESENCE_UPDATE u", 17) == 0)
+		rest += 16;
+	else if (cl->dialect == DIALECT_ROOMS && strncmp(rest, "presence u", 10) == 0)
+		rest += 9;
+	else
+		return;
+	status = cl->dialect == DIALECT_ROOMS ? "%15s %*s %15s" : "%15s %15s";
+	if (sscanf(rest, status, user, word) == 2 && user[1] >= '0' && user[1] < '0' + CHAOS_USERS)
+		memcpy(c->knows[at][user[1] - '0'], word, sizeof(word));
+}
+
+static void listen(struct chaos *c)
+{
+	for (size_t i = 0; i < c->crowd.heard_count; i++) {
+		const struct heard *h = &c->crowd.heard[i];
+
+		if (c->trace)
+			printf("# %8lld %s %s\n", (long long)h->at_ms, c->crowd.clients[h->client].name, h->text);
+		learn(c, h);
+	}
+	crowd_forget(&c->crowd);
+}
+
+static const char *shown(enum status s, enum dialect_id d)
+{
+	static const char *const names[STATUS_COUNT] = { "offline", "online", "away", "busy", "dnd", "invisible" };
+
+	return s == STATUS_DND && d == DIALECT_UPPER ? "busy" : names[s];
+}
+
+/* Everybody who watches all and is still here was told the last of each user, if anything. */
+static void check_truth(struct chaos *c)
+{
+	char text[128];
+
+	for (unsigned i = 0; i < CHAOS_CLIENTS; i++)
+		for (unsigned u = 0; u < CHAOS_USERS; u++) {
+			const struct client *cl = client_at(c, i);
+			char user[WORD_MAX];
+			struct presence_view v;
+
+			snprintf(user, sizeof(user), "u%u", u);
+			if (cl->link < 0 || !cl->websocket || cl->close_heard || strcmp(user, c->user_of[i]) == 0 || c->knows[i][u][0] == '\0')
+				continue;
+			engine_view(c->crowd.sim.server->engine, str_of(user, strlen(user)), &v, c->crowd.sim.now);
+			if (strcmp(shown(v.status, cl->dialect), c->knows[i][u]) == 0)
+				continue;
+			snprintf(text, sizeof(text), "%s knows %s as %s, who is %s", cl->name, user, c->knows[i][u], shown(v.status, cl->dialect));
+			sim_fault(&c->crowd.sim, text);
+		}
+}
+
+/* --- a life --- */
+
+static void configure(struct chaos *c)
+{
+	struct server_config *cfg = &c->crowd.sim.cfg;
+	unsigned a = next(c), b = next(c);
+
+	sim_config(cfg);
+	cfg->connections_max = 10;
+	cfg->connections_per_user_max = 4;
+	cfg->connections_per_ip_max = a & 1 ? 6 : 0;
+	cfg->presence_rate = a & 2 ? 1 : 0;
+	cfg->slow_consumer = a & 4 ? SLOW_CLOSE : SLOW_DROP;
+	cfg->audience = a & 8 ? AUDIENCE_ROOMS : AUDIENCE_ALL;
+	cfg->client_buffer_messages = a & 16 ? 4 : 64;
+	cfg->client_buffer_bytes = a & 32 ? 500 : 65536;
+	cfg->subscriptions_per_connection_max = a & 64 ? 2 : 32;
+	cfg->offline_debounce_ms = a & 128 ? 0 : 5000;
+	cfg->message_bytes_max[DIALECT_DOTTED] = 65536;
+	c->crowd.sim.cut = (enum sim_cut)(b % SIM_CUTS);
+	c->crowd.sim.pipe_bytes = b & 4 ? 200 : 0;
+	cfg->message_rate = b & 8 ? 2 : 50;
+	cfg->message_burst = b & 8 ? 4 : 100;
+	cfg->write_wait_ms = b & 16 ? 0 : 10000;
+	cfg->heartbeat_interval_ms = b & 32 ? 0 : 30000;
+	cfg->pong_wait_ms = cfg->heartbeat_interval_ms * 2;
+	c->crowd.sim.check_turns = true;
+}
+
+/* All faults end; then time passes. */
+static void heal(struct chaos *c)
+{
+	lift(c);
+	c->crowd.sim.frozen = false;
+	for (unsigned i = 0; i < CHAOS_CLIENTS; i++) {
+		client_at(c, i)->stalled = false;
+		client_at(c, i)->silent = false;
+	}
+	sim_settle(&c->crowd.sim);
+	sim_advance(&c->crowd.sim, c->crowd.sim.now.mono.ms + HEAL_MS);
+	listen(c);
+}
+
+struct chaos_result chaos_run(const uint8_t *bytes, size_t n, uint64_t seed, bool trace)
+{
+	static struct chaos c;
+	struct chaos_result r = { .steps = 0 };
+
+	c = (struct chaos){ .p = bytes, .end = bytes + n, .trace = trace };
+	configure(&c);
+	c.crowd.sim.print_log = trace;
+	if (!crowd_start(&c.crowd, seed)) {
+		snprintf(r.fault, sizeof(r.fault), "the server does not start");
+		return r;
+	}
+	while (c.p < c.end && c.crowd.sim.fault[0] == '\0') {
+		c.steps++;
+		step(&c);
+		listen(&c);
+	}
+	heal(&c);
+	if (!c.limited && c.crowd.sim.cfg.audience == AUDIENCE_ALL)
+		check_truth(&c);
+	if (c.crowd.sim.fault[0] == '\0')
+		sim_leave_all(&c.crowd.sim);
+	memcpy(r.fault, c.crowd.sim.fault, sizeof(c.crowd.sim.fault));
+	r.hash = c.crowd.sim.hash;
+	r.turns = c.crowd.sim.turns;
+	r.steps = c.steps;
+	r.lived_ms = c.crowd.sim.now.mono.ms;
+	crowd_stop(&c.crowd);
+	return r;
+}
