@@ -6,7 +6,8 @@
  * - Between an entry's home and the entry there is no empty slot, and walking a run of entries the distance
  *   grows by at most 1 a step. So a search may stop at the first slot that is empty or nearer to its home
  *   than the sought entry would be.
- * - count <= entries_max < slots: there is always an empty slot, and every walk ends.
+ * - count <= 7/10 of the slots in use: there is always an empty slot, and every walk ends.
+ * - The slots in use are the first mask + 1 of those there are; the rest is zero, never touched.
  */
 #include "base/map.h"
 
@@ -14,8 +15,15 @@
 
 enum {
 	SLOTS_MIN = 8,
+	SLOTS_AT_FIRST = 512, /* a page */
 	ENTRIES_MAX_MAX = 1 << 30,
 };
+
+/* Whether so many entries are too many for so many slots: longer walks cost more than memory. */
+static bool too_full(uint64_t entries, uint64_t slots)
+{
+	return slots * 7 < entries * 10;
+}
 
 static uint32_t distance(const struct map *m, uint32_t i)
 {
@@ -29,10 +37,10 @@ void map_init(struct map *m, struct region *r, uint32_t entries_max, struct siph
 	uint64_t slots = SLOTS_MIN;
 
 	assert(entries_max > 0 && entries_max <= ENTRIES_MAX_MAX);
-	while (slots * 7 < (uint64_t)entries_max * 10)
+	while (too_full(entries_max, slots))
 		slots *= 2;
 	*m = (struct map){ .key = key, .key_of = key_of, .ctx = ctx };
-	m->mask = (uint32_t)(slots - 1);
+	m->mask = (uint32_t)(slots < SLOTS_AT_FIRST ? slots : (uint64_t)SLOTS_AT_FIRST) - 1;
 	m->entries_max = entries_max;
 	m->slots = region_take_array(r, slots, sizeof(*m->slots), REGION_ALIGN);
 }
@@ -83,12 +91,10 @@ uint32_t map_find(const struct map *m, struct str key)
 	return map_find_hash(m, map_hash(m, key), key_is, &(struct key_is){ m, key });
 }
 
-void map_insert_hash(struct map *m, uint32_t hash, uint32_t value)
+static void place(struct map *m, struct map_slot carried)
 {
-	struct map_slot carried = { hash, value + 1 };
-	uint32_t i = hash & m->mask;
+	uint32_t i = carried.hash & m->mask;
 
-	assert(m->slots != NULL && value != MAP_NONE && m->count < m->entries_max);
 	for (uint32_t d = 0; m->slots[i].value_plus1 != 0; d++) {
 		uint32_t here = distance(m, i);
 
@@ -102,6 +108,38 @@ void map_insert_hash(struct map *m, uint32_t hash, uint32_t value)
 		i = (i + 1) & m->mask;
 	}
 	m->slots[i] = carried;
+}
+
+/*
+ * Twice the slots, in place. Going round the old ones from an empty one on, each entry is lifted and placed anew: its home
+ * stays or moves up by the old size, so in either half the entries stand as before with some gone, and none comes to stand
+ * behind where it stood, where those wait that are still to be lifted.
+ */
+static void grow(struct map *m)
+{
+	uint32_t old_mask = m->mask, start = 0;
+
+	while (m->slots[start].value_plus1 != 0)
+		start++;
+	assert(start <= old_mask);
+	m->mask = old_mask * 2 + 1;
+	for (uint32_t n = 1; n <= old_mask; n++) {
+		uint32_t i = (start + n) & old_mask;
+		struct map_slot lifted = m->slots[i];
+
+		m->slots[i] = (struct map_slot){ 0, 0 };
+		if (lifted.value_plus1 != 0)
+			place(m, lifted);
+	}
+}
+
+void map_insert_hash(struct map *m, uint32_t hash, uint32_t value)
+{
+	assert(m->slots != NULL && value != MAP_NONE && m->count < m->entries_max);
+	/* Never beyond what was taken: that is not too full for entries_max. */
+	while (too_full((uint64_t)m->count + 1, (uint64_t)m->mask + 1))
+		grow(m);
+	place(m, (struct map_slot){ hash, value + 1 });
 	m->count++;
 }
 
@@ -195,7 +233,7 @@ bool map_valid(const struct map *m)
 {
 	uint32_t count = 0;
 
-	if ((m->mask & (m->mask + 1)) != 0 || m->count > m->entries_max || m->entries_max > m->mask)
+	if ((m->mask & (m->mask + 1)) != 0 || m->count > m->entries_max || too_full(m->count, (uint64_t)m->mask + 1))
 		return false;
 	for (uint64_t i = 0; i <= m->mask; i++) {
 		if (m->slots[i].value_plus1 == 0)

@@ -3,8 +3,9 @@
  * slot.
  *
  * Open addressing with Robin Hood probing (Celis 1986) and backward-shift deletion, so there are no
- * tombstones and no rehash; sized once. Hashes are keyed (siphash.h). Zeroed memory is an empty map, so
- * untouched pages stay untouched. Ownership: the map keeps numbers only; a record's key must not change
+ * tombstones. The memory is sized once; of it the map uses one page at first and twice as much whenever that
+ * fills up, so that few entries do not touch the pages of many: an insertion that doubles n slots takes O(n),
+ * about 10 ns a slot. Hashes are keyed (siphash.h). Ownership: the map keeps numbers only; a record's key must not change
  * while its number is in the map. Composite keys: map_hash_lead() or map_hash_pair(), then the *_hash calls
  * with an equality of one's own.
  */
@@ -29,9 +30,9 @@ typedef bool (*map_eq_fn)(const void *ctx, uint32_t value);        /* is record 
 
 struct map {
 	struct map_slot *slots;
-	uint32_t mask;        /* slots - 1; slots is a power of two */
+	uint32_t mask;        /* slots in use - 1; a power of two, and at most 7/10 of them hold an entry */
 	uint32_t count;
-	uint32_t entries_max; /* at most 7/10 of the slots */
+	uint32_t entries_max; /* at most 7/10 of the slots there are */
 	struct siphash_key key;
 	map_key_fn key_of;    /* NULL when only the *_hash calls are used */
 	const void *ctx;      /* for key_of */

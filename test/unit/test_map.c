@@ -8,6 +8,7 @@
 enum {
 	RECORDS = 300,
 	STEPS = 20000,
+	GROWN = 3000,
 	BIG = 20000,
 	MEM_BYTES = 1 << 20,
 };
@@ -197,6 +198,40 @@ static void test_model(struct rng *r)
 	tap_ok(ok, "model of %d records, %d steps", RECORDS, STEPS);
 }
 
+/* value's hash, of a kind: spread; crowded round the end of every table's slots; a few for all. */
+static uint32_t growth_hash(unsigned kind, uint32_t value)
+{
+	uint32_t spread = value * 0x9e3779b1U;
+
+	if (kind == 0)
+		return spread;
+	return kind == 1 ? (spread & ~0x3fffU) | (0x3ff8 + (spread >> 28)) : (value % 8) * 0x20000000U - 3;
+}
+
+static bool is_value(const void *ctx, uint32_t value)
+{
+	return *(const uint32_t *)ctx == value;
+}
+
+static void test_growth(unsigned kind)
+{
+	struct map m = fresh(GROWN, NULL);
+	uint32_t mask = m.mask, grown = 0;
+	bool ok = true;
+
+	for (uint32_t i = 0; ok && i < GROWN; i++) {
+		map_insert_hash(&m, growth_hash(kind, i), i);
+		if (m.mask == mask)
+			continue;
+		grown++;
+		mask = m.mask;
+		ok = map_valid(&m) && map_count(&m) == i + 1;
+		for (uint32_t k = 0; ok && k <= i; k++)
+			ok = map_find_hash(&m, growth_hash(kind, k), is_value, &k) == k;
+	}
+	tap_ok(ok && map_valid(&m) && grown > 0, "hashes of kind %u: all stay in %u doublings", kind, (unsigned)grown);
+}
+
 static void test_probes(void)
 {
 	struct map m = fresh(BIG, key_of);
@@ -221,6 +256,8 @@ int main(int argc, char **argv)
 	test_collisions();
 	test_composite();
 	test_model(&r);
+	for (unsigned kind = 0; kind < 3; kind++)
+		test_growth(kind);
 	test_probes();
 	return tap_done();
 }
