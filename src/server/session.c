@@ -252,7 +252,7 @@ static void data(struct server *s, struct conn *c, const struct ws_event *ev)
 		message(s, c, ev->opcode, ev->p, ev->n);
 		return;
 	}
-	if (!intake_append(&s->intake, c, ev->p, ev->n, ev->frame_remaining)) {
+	if (!intake_append(&s->intake, c, ev->p, ev->n)) {
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return;
 	}
@@ -337,7 +337,7 @@ static bool pause_input(struct server *s, struct conn *c, const uint8_t *bytes, 
 		outbox_write(s, c);
 	if (c->state != CONN_LIVE || (c->flags & CONN_DOOMED) || !outbox_is_high(s, c))
 		return false;
-	if (!intake_append(&s->intake, c, bytes, n, 0)) {
+	if (!intake_append(&s->intake, c, bytes, n)) {
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return true;
 	}
