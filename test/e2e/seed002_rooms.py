@@ -59,6 +59,18 @@ async def bearer(server):
             await watcher.want({**PRESENCE, "user_id": "user-124", "username": "bea"})
 
 
+@case("rooms claim: a room that it does not cover is 403, for sending too")
+async def claim(server):
+    async with await alice(server, rooms=["general", "team-*"]) as me:
+        for room in ("general", "team-7"):
+            await me.send({"type": "subscribe", "channel_id": room})
+            await me.want({"type": "subscribed", "channel_id": room, "dm_id": None})
+        await me.send({"type": "subscribe", "channel_id": "other"})
+        await me.want(error(403))
+        await me.send({"type": "typing", "dm_id": "generals"})
+        await me.want(error(403))
+
+
 @rows("message", [
     ("subscribe to a channel", [SUBSCRIBE], SUBSCRIBED),
     ("subscribe to a DM", [SUBSCRIBE_DM], {"type": "subscribed", "channel_id": None, "dm_id": "dm_123"}),
