@@ -68,6 +68,7 @@ async def answer(server, method, path, body, status, wanted):
     ("bulk of numbers", "POST", V1 + "bulk", {"user_ids": [1]}, [], 400),
     ("broadcast without data", "POST", "/api/v1/broadcast", {"all": True}, [], 400),
     ("broadcast to whom?", "POST", "/api/v1/broadcast", {"data": {}}, [], 400),
+    ("broadcast to one and to all", "POST", "/api/v1/broadcast", {"users": ["u"], "all": True, "data": {}}, [], 400),
     ("broadcast as the protocol's own", "POST", "/api/v1/broadcast", {"all": True, "type": "presence_update", "data": {}}, [], 400),
     ("typing without a user", "POST", "/api/v1/typing", {"conversation_id": "c", "is_typing": True}, [], 400),
     ("a bad credential on a read", "GET", V1 + "u", None, ["-H", "Authorization: Bearer wrong"], 401),
