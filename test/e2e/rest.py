@@ -74,7 +74,7 @@ async def answer(server, method, path, body, status, wanted):
     ("a bad credential on a read", "GET", V1 + "u", None, ["-H", "Authorization: Bearer wrong"], 401),
     ("the key, wrong by a byte", "GET", V1 + "u", None, ["-H", "Authorization: Bearer an-api-key-of-this-tesT"], 401),
     ("the key, cut", "PUT", V1 + "u", {"online_status": "away"}, ["-H", "Authorization: Bearer an-api-key"], 401),
-    ("admin without the key", "GET", "/admin/stats", None, [], 403),
+    ("admin without the key", "GET", "/admin/stats", None, [], 401),
     ("nothing there", "GET", "/api/v1/nothing", None, [], 404), ("favicon.ico", "GET", "/favicon.ico", None, [], 404),
     ("two segments", "GET", "/a/b", None, [], 404),
     ("text/plain", "PUT", V1 + "u", '{"online_status":"away"}', TEXT_BODY, 415),

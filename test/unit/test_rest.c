@@ -253,7 +253,8 @@ static const struct row {
 	{ "4", "a page of this machine", "POST", "/api/v1/presence/eve/heartbeat", "Origin: http://localhost:3000\r\n", NULL, 204, NULL, NULL, NULL,
 	  0, NULL },
 
-	{ "4", "admin not here", "GET", "/admin/stats", NULL, NULL, 403, NULL, NULL, NULL, 0, NULL },
+	{ "4", "admin not here", "GET", "/admin/stats", NULL, NULL, 401, "WWW-Authenticate: Bearer\r\n", NULL, NULL, 0, NULL },
+	{ "4", "admin by a token", "GET", "/admin/stats", JWT, NULL, 403, NULL, NULL, NULL, 0, NULL },
 	{ "4", "admin by key", "GET", "/admin/stats", KEY, NULL, 200, NULL, NULL, "\"nodes\":1", 0, &elsewhere },
 	{ "4", "admin listener", "GET", "/admin/stats", NULL, NULL, 200, NULL, NULL, "{\"connections\":3,", ON_ADMIN, &elsewhere },
 	{ "4", "admin: a foreign page", "POST", "/admin/drain", "Origin: https://evil.example\r\n", NULL, 403, NULL, NULL, NULL, ON_ADMIN, NULL },
