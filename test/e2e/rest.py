@@ -166,6 +166,7 @@ async def devices(server):
         equal(sorted((d["device_id"], d["dialect"]) for d in got), [("desk", "dotted"), ("phone", "snake")])
         for d in got:
             equal(d, {"device_id": ANY, "connection_id": TEXT, "dialect": ANY, "connected_at": TIME, "last_seen": TIME})
+            assert d["connected_at"] <= d["last_seen"], d
         assert one.first["payload"]["connection_id"] in [d["connection_id"] for d in got], got
 
 
