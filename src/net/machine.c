@@ -21,9 +21,15 @@ static int64_t read_clock(clockid_t id, int64_t per_second)
 	return ts.tv_sec * per_second + ts.tv_nsec / (1000000000 / per_second);
 }
 
+/*
+ * Both clocks turn to the next millisecond together: cut off one by one they would differ by a millisecond more
+ * or less from reading to reading, and with them each date that is told as "so long ago".
+ */
 struct now machine_now(void)
 {
-	return (struct now){ .mono = { read_clock(CLOCK_MONOTONIC, 1000) }, .wall = { read_clock(CLOCK_REALTIME, 1000) } };
+	int64_t mono_us = read_clock(CLOCK_MONOTONIC, 1000000), ahead_us = read_clock(CLOCK_REALTIME, 1000000) - mono_us;
+
+	return (struct now){ .mono = { mono_us / 1000 }, .wall = { mono_us / 1000 + ahead_us / 1000 } };
 }
 
 int64_t machine_us(void)

@@ -303,6 +303,8 @@ static void view_device(const struct engine *e, uint32_t device, uint32_t conn, 
 		seen_ms = l->touched_ms;
 	}
 	out->last_seen = (wall_t){ now.wall.ms - (now.mono.ms - seen_ms) };
+	if (out->last_seen.ms < out->connected_at.ms) /* the wall clock was set back since */
+		out->last_seen = out->connected_at;
 	out->device_id = devices_id(&e->devices, device, out->connection_id_text);
 }
 

@@ -224,8 +224,8 @@ static void read_broadcast(struct body *b, struct broadcast *out)
 	};
 	out->users = body_ids_optional(b, STR("users"), STR("users: " FIELD_WANT_IDS_APPEND), &out->users_given);
 	out->exclude = body_ids_optional(b, STR("exclude"), STR("exclude: " FIELD_WANT_IDS_APPEND), &unused);
-	if (!out->all && !out->users_given && str_absent(out->room) && out->topic == 0)
-		body_refuse(b, STR("to whom? one of users, room, topic, or all: true is required"));
+	if ((int)out->all + (int)out->users_given + (int)!str_absent(out->room) + (int)(out->topic != 0) != 1)
+		body_refuse(b, STR("to whom? exactly one of users, room, topic, or all: true is required"));
 }
 
 void api_broadcast(struct server *s, struct conn *c, struct rest_call *call)

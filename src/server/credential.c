@@ -99,9 +99,10 @@ enum verdict credential_check(struct server *s, const struct conn *c, const stru
 		return VERDICT_ALLOWED;
 	if (!is_own_page(s, c, req))
 		return VERDICT_ORIGIN;
-	if (access == ACCESS_ADMIN)
-		return s->cfg->listeners[c->listener].admin ? VERDICT_ALLOWED : VERDICT_FORBIDDEN;
-	if (is_local(s, c) && !is_forwarded(req))
+	if (access == ACCESS_ADMIN ? s->cfg->listeners[c->listener].admin : is_local(s, c) && !is_forwarded(req))
 		return VERDICT_ALLOWED;
-	return p == PRESENTED_NOTHING ? VERDICT_MISSING : VERDICT_FORBIDDEN;
+	/* 401 asks for a credential: not where none would do. */
+	if (p == PRESENTED_NOTHING && (access != ACCESS_ADMIN || s->cfg->api_key.n > 0))
+		return VERDICT_MISSING;
+	return VERDICT_FORBIDDEN;
 }

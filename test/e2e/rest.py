@@ -68,12 +68,13 @@ async def answer(server, method, path, body, status, wanted):
     ("bulk of numbers", "POST", V1 + "bulk", {"user_ids": [1]}, [], 400),
     ("broadcast without data", "POST", "/api/v1/broadcast", {"all": True}, [], 400),
     ("broadcast to whom?", "POST", "/api/v1/broadcast", {"data": {}}, [], 400),
+    ("broadcast to one and to all", "POST", "/api/v1/broadcast", {"users": ["u"], "all": True, "data": {}}, [], 400),
     ("broadcast as the protocol's own", "POST", "/api/v1/broadcast", {"all": True, "type": "presence_update", "data": {}}, [], 400),
     ("typing without a user", "POST", "/api/v1/typing", {"conversation_id": "c", "is_typing": True}, [], 400),
     ("a bad credential on a read", "GET", V1 + "u", None, ["-H", "Authorization: Bearer wrong"], 401),
     ("the key, wrong by a byte", "GET", V1 + "u", None, ["-H", "Authorization: Bearer an-api-key-of-this-tesT"], 401),
     ("the key, cut", "PUT", V1 + "u", {"online_status": "away"}, ["-H", "Authorization: Bearer an-api-key"], 401),
-    ("admin without the key", "GET", "/admin/stats", None, [], 403),
+    ("admin without the key", "GET", "/admin/stats", None, [], 401),
     ("nothing there", "GET", "/api/v1/nothing", None, [], 404), ("favicon.ico", "GET", "/favicon.ico", None, [], 404),
     ("two segments", "GET", "/a/b", None, [], 404),
     ("text/plain", "PUT", V1 + "u", '{"online_status":"away"}', TEXT_BODY, 415),
@@ -165,6 +166,7 @@ async def devices(server):
         equal(sorted((d["device_id"], d["dialect"]) for d in got), [("desk", "dotted"), ("phone", "snake")])
         for d in got:
             equal(d, {"device_id": ANY, "connection_id": TEXT, "dialect": ANY, "connected_at": TIME, "last_seen": TIME})
+            assert d["connected_at"] <= d["last_seen"], d
         assert one.first["payload"]["connection_id"] in [d["connection_id"] for d in got], got
 
 
