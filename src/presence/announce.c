@@ -366,8 +366,5 @@ void announce_arm(struct engine *e, uint32_t user, struct now now)
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
 		if (device_pinned(devices_at(&e->devices, d)))
 			at = min_ms(at, devices_at(&e->devices, d)->expires_ms);
-	if (at == INT64_MAX)
-		wheel_unset(e->wheel, &u->timer);
-	else
-		wheel_set(e->wheel, &u->timer, (mono_t){ at > now.mono.ms ? at : now.mono.ms + 1 });
+	users_wake_at(&e->users, user, (mono_t){ at > now.mono.ms ? at : now.mono.ms + 1 });
 }

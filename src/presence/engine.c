@@ -162,7 +162,7 @@ void engine_timer(struct engine *e, struct timer *timer, struct now now)
 	assert(!timer_is_set(timer));
 	switch ((enum timer_kind)timer_kind(timer)) {
 	case TIMER_USER:
-		stay_expire(e, TIMER_OWNER(timer, struct user, timer), now);
+		stay_expire(e, TIMER_OWNER(timer, struct profile, timer)->user, now);
 		break;
 	case TIMER_TYPING:
 		typing_expire(e, timer, now);
@@ -425,7 +425,7 @@ static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices
 		away += device_away(device);
 	}
 	*devices += device_count;
-	if ((debounce || (u->flags & USER_PENDING) != 0) && !timer_is_set(&u->timer))
+	if ((debounce || (u->flags & USER_PENDING) != 0) && !users_waits(&e->users, u))
 		return false;
 	if ((u->flags & USER_PENDING) == 0 && announce_due(e, user))
 		return false;

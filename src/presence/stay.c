@@ -299,9 +299,8 @@ static void expire_devices(struct engine *e, uint32_t user, struct now now)
 
 /* --- time --- */
 
-void stay_expire(struct engine *e, const struct user *u, struct now now)
+void stay_expire(struct engine *e, uint32_t user, struct now now)
 {
-	uint32_t user = pool_index(&e->users.cells, u);
 	struct announce_state before = announce_state_of(e, user);
 
 	expire_devices(e, user, now);
