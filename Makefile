@@ -18,6 +18,7 @@ TEST_SRC := $(sort $(wildcard test/unit/test_*.c test/wire/test_*.c test/sim/tes
 HELP_SRC := $(sort $(filter-out $(TEST_SRC),$(wildcard test/*.c test/unit/*.c test/wire/*.c test/sim/*.c)))
 FUZZ_SRC := $(sort $(wildcard fuzz/fuzz_*.c))
 BENCH_SRC := $(sort $(wildcard test/bench/*.c))
+COUNTING_SRC := test/malloc/counting.c
 E2E := $(sort $(wildcard test/e2e/*.sh test/e2e/*.py test/e2e/*.mjs))
 TESTS := $(TEST_SRC:%.c=build/asan/%)
 FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/fuzz/%)
@@ -42,6 +43,8 @@ CRT = /usr/lib/$(MACHINE)-linux-musl
 GCRT = $(dir $(shell $(CC) -print-libgcc-file-name))
 LDFLAGS := -static -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-z,relro,-z,now -Wl,-z,noexecstack \
 	-Wl,--gc-sections -nostartfiles
+
+WATCHED := malloc calloc realloc aligned_alloc posix_memalign free epoll_wait
 
 .PHONY: all test test-unit test-e2e fuzz fuzz-short check-clang tidy bench image clean tests list-tests
 .DELETE_ON_ERROR:
@@ -76,8 +79,8 @@ $1_LIBS := build/$1/libpresenced.a $(HIREDIS:%=build/$1/%) build/$1/bearssl/libb
 endef
 KERNEL := -idirafter build/vendor/kernel-headers
 KERNEL_LIB := -idirafter $(CURDIR)/build/vendor/kernel-headers -ffile-prefix-map=$(CURDIR)=.
-CHECKED := $(LIB_SRC) src/main.c $(HELP_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC)
-$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 $(HARDEN) $(KERNEL_LIB),$(LIB_SRC),src/main.c))
+CHECKED := $(LIB_SRC) src/main.c $(HELP_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(COUNTING_SRC)
+$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 $(HARDEN) $(KERNEL_LIB),$(LIB_SRC),src/main.c $(COUNTING_SRC)))
 $(eval $(call flavour,asan,$(CC),-O1 $(SANITIZE),-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(TEST_SRC)))
 $(eval $(call flavour,fuzz-obj,$(CLANG),-O1 $(SANITIZE) -fsanitize=fuzzer-no-link,-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(FUZZ_SRC)))
 $(eval $(call flavour,clang,$(CLANG),-O2,-O2,$(CHECKED)))
@@ -87,6 +90,10 @@ build/vendor/ready: vendor/lock scripts/vendor
 	$(Q)scripts/vendor
 	$(Q)touch $@
 build/presenced.debug: build/obj/src/main.o $(obj_LIBS)
+	$(Q)$(MUSL_CC) $(LDFLAGS) -o $@ $(CRT)/rcrt1.o $(CRT)/crti.o $(GCRT)crtbeginS.o $^ $(GCRT)crtendS.o $(CRT)/crtn.o
+# The same objects, libc's too, with every allocator watched: test/e2e/no_malloc.py.
+build/presenced.counting: LDFLAGS += $(WATCHED:%=-Wl,--wrap=%)
+build/presenced.counting: build/obj/src/main.o $(COUNTING_SRC:%.c=build/obj/%.o) $(obj_LIBS)
 	$(Q)$(MUSL_CC) $(LDFLAGS) -o $@ $(CRT)/rcrt1.o $(CRT)/crti.o $(GCRT)crtbeginS.o $^ $(GCRT)crtendS.o $(CRT)/crtn.o
 $(TESTS): build/asan/%: build/asan/%.o $(asan_LIBS)
 	$(Q)$(CC) $(SANITIZE) -o $@ $^ -pthread
@@ -100,7 +107,7 @@ $(BENCHES): build/bench/%: build/bench-obj/test/bench/%.o build/bench-obj/libpre
 tests: $(TESTS)
 test-unit: tests
 	$(Q)scripts/tap $(TESTS)
-test-e2e: all
+test-e2e: all build/presenced.counting
 	$(Q)scripts/tap -- $(E2E)
 fuzz: $(FUZZERS)
 fuzz-short: fuzz
@@ -108,7 +115,7 @@ fuzz-short: fuzz
 check-clang: $(CHECKED:%.c=build/clang/%.o)
 tidy: all
 	$(Q)scripts/tidy
-test: all tests fuzz check-clang
+test: all build/presenced.counting tests fuzz check-clang
 	$(Q)scripts/tap $(ALL_TESTS)
 list-tests:
 	@echo $(ALL_TESTS)

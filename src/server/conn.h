@@ -68,22 +68,23 @@ struct conn {
 	uint8_t dialect;           /* enum dialect_id */
 	uint8_t listener;
 	uint8_t intake_class;
-	uint32_t head;             /* first queued frame; FRAME_NONE: nothing queued */
+	uint32_t head;             /* first queued frame; FRAME_NONE: nothing queued. The queue's shape: queue.h */
 	uint32_t head_sent;        /* bytes of it already written */
-	uint32_t node_first;       /* the frames behind it, in queue nodes; POOL_NONE: none */
+	uint32_t run_last;         /* last frame of the first run */
+	uint32_t node_first;       /* the runs behind it, in nodes; POOL_NONE: none */
 	uint32_t node_last;
-	uint32_t queued_messages;  /* head included */
 	uint32_t queued_bytes;     /* head_sent not subtracted */
+	uint16_t queued_messages;
+	uint16_t run_count;        /* frames in the first run, head included */
 	uint8_t bad_streak;        /* malformed messages in a row */
 	uint8_t limited_streak;    /* messages over a rate limit in a row */
 	uint32_t intake;           /* buffer of the message or request that came in part; POOL_NONE */
 	uint32_t intake_bytes;     /* held in it */
 	uint32_t loan;             /* LIVE: a control frame that came in part; HTTP: cursor of a streamed response; POOL_NONE */
-	strref grant;              /* rooms that its token opens (server/grant.h); STRREF_NONE: all */
 
 	/* --- the rest --- */
 	alignas(64) struct timer timer; /* one, for the earliest of all that this connection waits for */
-	mono_t heard;              /* last input, or output taken that had to wait */
+	mono_t heard;              /* last input; or output taken, when there was no room to ping it */
 	mono_t pinged;             /* last ping, or when the first is due to be counted from */
 	mono_t blocked_since;      /* with CONN_BLOCKED: last progress */
 	mono_t since;              /* what is under way began: this HTTP request (the first: the connection), this unfinished
@@ -95,6 +96,7 @@ struct conn {
 	};
 	uint64_t key;              /* random: the connection id in 16 hex digits */
 	struct peer peer;
+	strref grant;              /* rooms that its token opens (server/grant.h); STRREF_NONE: all */
 };
 
 static_assert(offsetof(struct conn, timer) == 64, "what a fan-out touches is one cache line");

@@ -24,6 +24,8 @@ void frames_init(struct frames *fs, struct region *r, uint32_t cells, uint32_t b
 {
 	pool_init(&fs->cells, r, FRAME_CELL_BYTES, cells);
 	pool_init(&fs->blocks, r, FRAME_BLOCK_BYTES, blocks);
+	for (int chain = 0; chain < FRAME_CHAINS; chain++)
+		fs->newest[chain] = FRAME_NONE;
 }
 
 /* Notes how far the piece being written got. */
@@ -81,6 +83,8 @@ bool frame_open(struct frames *fs, struct frame_writer *fw, uint16_t headroom)
 	f->conflation = CONFLATE_NEVER;
 	f->close_after = 0;
 	f->is_message = 0;
+	f->chain = 0;
+	f->next = FRAME_NONE;
 	jsonw_init_chunks(&fw->json, f->data + headroom, FRAME_INLINE_BYTES - headroom, more, fw);
 	return true;
 }
@@ -139,21 +143,25 @@ uint32_t frame_of(struct frames *fs, const void *bytes, size_t n)
 	return frame_close(&fw);
 }
 
-void frame_hold(struct frames *fs, uint32_t f, uint32_t references)
+void frame_chain(struct frames *fs, uint32_t f, uint32_t chain)
 {
-	struct frame *frame = frame_at(fs, f);
+	uint32_t before = fs->newest[chain];
 
-	assert(frame->refs > 0 && references <= UINT32_MAX - frame->refs);
-	frame->refs += references;
+	assert(chain < FRAME_CHAINS && frame_at(fs, f)->chain == 0);
+	if (before != FRAME_NONE) {
+		frame_at(fs, before)->next = f;
+		frame_at(fs, before)->chain = 0;
+	}
+	frame_at(fs, f)->chain = (uint8_t)(chain + 1);
+	fs->newest[chain] = f;
 }
 
-void frame_drop(struct frames *fs, uint32_t f)
+void frame_free(struct frames *fs, uint32_t f)
 {
 	struct frame *frame = frame_at(fs, f);
 
-	assert(frame->refs > 0);
-	if (--frame->refs > 0)
-		return;
+	if (frame->chain != 0)
+		fs->newest[frame->chain - 1] = FRAME_NONE;
 	for (uint32_t b = frame->first_block, next; b != POOL_NONE; b = next) {
 		next = block_at(fs, b)->next;
 		pool_give(&fs->blocks, b);

@@ -22,6 +22,7 @@ enum {
 	FRAME_BLOCK_BYTES = 4096,
 	FRAME_INLINE_BYTES = FRAME_CELL_BYTES - 32,
 	FRAME_BLOCK_DATA_BYTES = FRAME_BLOCK_BYTES - 8,
+	FRAME_CHAINS = 8,
 	FRAME_HEADROOM_BYTES = 10, /* the longest header of a frame from a server: 2 + 8, RFC 6455 5.2 */
 };
 
@@ -37,7 +38,9 @@ struct frame {
 	uint8_t conflation;   /* enum conflation */
 	uint8_t close_after;  /* a Close frame, or the end of a response that ends the connection */
 	uint8_t is_message;   /* a WebSocket data message: counted when it has been written */
-	uint8_t reserved[9];
+	uint8_t chain;        /* 1 + the chain whose newest it is; 0: of none, or not the newest */
+	uint32_t next;        /* the frame made after it in its chain; FRAME_NONE. Once set it never changes */
+	uint8_t reserved[4];
 	char data[FRAME_INLINE_BYTES];
 };
 
@@ -45,6 +48,7 @@ static_assert(sizeof(struct frame) == FRAME_CELL_BYTES, "the cell is filled");
 
 struct frames {
 	struct pool cells, blocks;
+	uint32_t newest[FRAME_CHAINS]; /* FRAME_NONE: gone, or none yet */
 	uint32_t opened;        /* frames ever opened, modulo 2^32 */
 };
 
@@ -80,8 +84,26 @@ static inline struct frame *frame_at(const struct frames *fs, uint32_t f)
 	return pool_at(&fs->cells, f);
 }
 
-void frame_hold(struct frames *, uint32_t f, uint32_t references);
-void frame_drop(struct frames *, uint32_t f);
+/* f, just closed, follows the newest frame of `chain`: that one's `next` says so from now on. */
+void frame_chain(struct frames *, uint32_t f, uint32_t chain);
+
+static inline void frame_hold(struct frames *fs, uint32_t f, uint32_t references)
+{
+	struct frame *frame = frame_at(fs, f);
+
+	assert(frame->refs > 0 && references <= UINT32_MAX - frame->refs);
+	frame->refs += references;
+}
+
+/* The last reference went: the frame's memory goes back. For frame_drop(). */
+void frame_free(struct frames *, uint32_t f);
+
+static inline void frame_drop(struct frames *fs, uint32_t f)
+{
+	assert(frame_at(fs, f)->refs > 0);
+	if (--frame_at(fs, f)->refs == 0)
+		frame_free(fs, f);
+}
 
 /* Slices of the frame from byte `skip` on: fills at most `max`, returns how many; *covers is the bytes they hold. */
 uint32_t frame_slices(const struct frames *, uint32_t f, uint32_t skip, struct iovec *out, uint32_t max, uint32_t *covers);

@@ -1,11 +1,11 @@
 /*
- * Invariants: head == FRAME_NONE exactly when queued_messages == 0; the nodes behind the head hold the frames 2..n in order; each
- * queued frame has one reference for this queue. A connection with a queue is dirty or blocked, never neither.
+ * Invariants: a connection with a queue (queue.h) is dirty or blocked, never neither.
  * Between outbox_begin and outbox_end nothing here calls the engine: what has to leave it is put down with conn_leave().
  */
 #include "server/outbox.h"
 
 #include "base/hex.h"
+#include "server/queue.h"
 #include "server/session.h"
 #include "server/state.h"
 #include "wire/ws_frame.h"
@@ -56,6 +56,7 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 		server_refused(s, REFUSED_POOL, NULL);
 		return FRAME_NONE;
 	}
+	frame_chain(&s->frames, f, id);
 	frame_at(&s->frames, f)->is_message = 1;
 	frame_at(&s->frames, f)->conflation = (uint8_t)ev->conflation;
 	frame_at(&s->frames, f)->subject = ev->subject;
@@ -63,100 +64,24 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 	return f;
 }
 
-/* --- the queue of one connection --- */
-
-static struct queue_node *node_at(const struct server *s, uint32_t n)
-{
-	return pool_at(&s->nodes, n);
-}
+/* --- queueing --- */
 
 static bool push(struct server *s, struct conn *c, uint32_t f)
 {
-	if (c->head == FRAME_NONE) {
-		c->head = f;
-		c->head_sent = 0;
-	} else {
-		uint32_t n = pool_take(&s->nodes);
-
-		if (n == POOL_NONE)
-			return false;
-		*node_at(s, n) = (struct queue_node){ f, POOL_NONE };
-		if (c->node_first == POOL_NONE)
-			c->node_first = n;
-		else
-			node_at(s, c->node_last)->next = n;
-		c->node_last = n;
-	}
-	c->queued_messages++;
-	c->queued_bytes += frame_at(&s->frames, f)->len;
+	if (!queue_push(s, c, f))
+		return false;
 	if (!(c->flags & CONN_BLOCKED))
 		conn_list_add(&s->dirty, c, conn_index(s, c), CONN_DIRTY);
 	return true;
 }
 
-/* Takes the head off; its reference is dropped. */
-static void pop(struct server *s, struct conn *c)
-{
-	uint32_t n = c->node_first;
-
-	assert(c->head != FRAME_NONE && c->queued_messages > 0);
-	c->queued_messages--;
-	c->queued_bytes -= frame_at(&s->frames, c->head)->len;
-	frame_drop(&s->frames, c->head);
-	c->head_sent = 0;
-	if (n == POOL_NONE) {
-		c->head = FRAME_NONE;
-		return;
-	}
-	c->head = node_at(s, n)->frame;
-	c->node_first = node_at(s, n)->next;
-	pool_give(&s->nodes, n);
-}
-
-/* Takes the node behind `prev` (POOL_NONE: the first) out of the queue. */
-static void unlink_node(struct server *s, struct conn *c, uint32_t prev, uint32_t n)
-{
-	struct queue_node *node = node_at(s, n);
-
-	if (prev == POOL_NONE)
-		c->node_first = node->next;
-	else
-		node_at(s, prev)->next = node->next;
-	if (c->node_last == n)
-		c->node_last = prev;
-	c->queued_messages--;
-	c->queued_bytes -= frame_at(&s->frames, node->frame)->len;
-	frame_drop(&s->frames, node->frame);
-	pool_give(&s->nodes, n);
-}
-
-/* Does `old` tell a state that `f` (or, for f == FRAME_NONE, any later typing) has overtaken? */
-static bool overtaken(const struct server *s, uint32_t old, uint32_t f)
-{
-	const struct frame *o = frame_at(&s->frames, old), *n;
-
-	if (f == FRAME_NONE)
-		return o->conflation == CONFLATE_TYPING;
-	n = frame_at(&s->frames, f);
-	return o->conflation != CONFLATE_NEVER && o->conflation == n->conflation && o->subject == n->subject;
-}
-
 /* Removes every unsent frame that `f` overtakes. True when any was. */
 static bool conflate(struct server *s, struct conn *c, uint32_t f)
 {
-	uint32_t before = c->queued_messages;
+	uint32_t gone = queue_conflate(s, c, f);
 
-	for (uint32_t n = c->node_first, prev = POOL_NONE, next; n != POOL_NONE; n = next) {
-		next = node_at(s, n)->next;
-		if (overtaken(s, node_at(s, n)->frame, f))
-			unlink_node(s, c, prev, n);
-		else
-			prev = n;
-	}
-	if (c->head != FRAME_NONE && c->head_sent == 0 && overtaken(s, c->head, f))
-		pop(s, c);
-	s->metrics.conflated += before - c->queued_messages;
-	return c->queued_messages < before;
+	s->metrics.conflated += gone;
+	return gone > 0;
 }
 
 static bool fits(const struct server *s, const struct conn *c, uint32_t f)
@@ -270,6 +195,7 @@ void outbox_deliver(void *ctx, const uint32_t *conns, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct conn *c = conn_at(s, conns[i]);
+		uint32_t f;
 
 		if (i + PREFETCH_AHEAD < n)
 			__builtin_prefetch(&s->conns[conns[i + PREFETCH_AHEAD]], 1);
@@ -282,8 +208,12 @@ void outbox_deliver(void *ctx, const uint32_t *conns, uint32_t n)
 		}
 		if (out->frame[c->dialect] == FRAME_NONE)
 			continue;
-		frame_hold(&s->frames, out->frame[c->dialect], 1);
-		out->delivered += outbox_frame(s, c, out->frame[c->dialect]);
+		f = out->frame[c->dialect];
+		frame_hold(&s->frames, f, 1);
+		if (!(c->flags & (CONN_BLOCKED | CONN_DOOMED)) && fits(s, c, f) && push(s, c, f))
+			out->delivered++;
+		else
+			out->delivered += outbox_frame(s, c, f);
 	}
 }
 
@@ -321,54 +251,44 @@ struct burst {
 	size_t bytes;
 };
 
-/* The queue's next frames as slices, as many as there is room for; returns how many frames they are of. */
-static uint32_t gather(struct server *s, const struct conn *c, struct burst *b)
+/* The queue's next frames as slices, as many as there is room for. */
+static void gather(struct server *s, const struct conn *c, struct burst *b)
 {
 	struct iovec *iov = s->staging.slices;
-	uint32_t f = c->head, n = c->node_first, skip = c->head_sent, covers;
+	struct queue_walk w = queue_front(c);
+	uint32_t skip = c->head_sent, covers;
 
 	*b = (struct burst){ .iov = iov };
-	for (uint32_t frames = 1;; frames++) {
-		b->slices += frame_slices(&s->frames, f, skip, iov + b->slices, STAGED_FRAMES_MAX - b->slices, &covers);
+	for (; w.frame != FRAME_NONE && b->slices < SLICES_MAX; queue_step(s, &w), skip = 0) {
+		b->slices += frame_slices(&s->frames, w.frame, skip, iov + b->slices, SLICES_MAX - b->slices, &covers);
 		b->bytes += covers;
-		skip = 0;
-		if (n == POOL_NONE || b->slices == STAGED_FRAMES_MAX)
-			return frames;
-		f = node_at(s, n)->frame;
-		n = node_at(s, n)->next;
 	}
 }
 
-/* Is this connection's queue what was last put together for another one? */
+/* Is this connection's queue what was last put together for another one? One run is the same frames if it begins and counts alike. */
 static bool is_staged(const struct server *s, const struct conn *c)
 {
 	const struct staging *st = &s->staging;
-	uint32_t n = c->node_first, all = c->queued_messages < STAGED_FRAMES_MAX ? c->queued_messages : STAGED_FRAMES_MAX;
 
-	if (st->opened != s->frames.opened || st->frame_count != all || c->head_sent > 0 || st->frames[0] != c->head)
-		return false;
-	for (uint32_t i = 1; i < all; i++, n = node_at(s, n)->next)
-		if (st->frames[i] != node_at(s, n)->frame)
-			return false;
-	return true;
+	return st->first == c->head && st->count == c->run_count && st->opened == s->frames.opened && c->head_sent == 0 &&
+	       c->node_first == POOL_NONE;
 }
 
 /* Several small slices become one: a write of one slice spares the kernel more than the copy costs us. */
-static void stage(struct server *s, const struct conn *c, struct burst *b, uint32_t frames)
+static void stage(struct server *s, const struct conn *c, struct burst *b)
 {
 	struct staging *st = &s->staging;
-	uint32_t n = c->node_first, used = 0;
+	bool whole_run = c->head_sent == 0 && c->node_first == POOL_NONE && b->slices == c->run_count;
+	uint32_t used = 0;
 
 	for (uint32_t i = 0; i < b->slices; i++) {
 		memcpy(st->bytes + used, b->iov[i].iov_base, b->iov[i].iov_len);
 		used += (uint32_t)b->iov[i].iov_len;
 	}
 	assert(used == b->bytes);
+	st->first = whole_run ? c->head : FRAME_NONE; /* anything else is nobody else's */
+	st->count = c->run_count;
 	st->opened = s->frames.opened;
-	st->frame_count = c->head_sent > 0 ? 0 : frames; /* half a frame is nobody else's */
-	st->frames[0] = c->head;
-	for (uint32_t i = 1; i < frames; i++, n = node_at(s, n)->next)
-		st->frames[i] = node_at(s, n)->frame;
 	st->whole = (struct iovec){ st->bytes, used };
 	b->iov = &st->whole;
 	b->slices = 1;
@@ -377,13 +297,12 @@ static void stage(struct server *s, const struct conn *c, struct burst *b, uint3
 static struct burst next_burst(struct server *s, const struct conn *c)
 {
 	struct burst b;
-	uint32_t frames;
 
-	if (c->node_first != POOL_NONE && is_staged(s, c))
+	if (c->run_count > 1 && is_staged(s, c))
 		return (struct burst){ &s->staging.whole, 1, s->staging.whole.iov_len };
-	frames = gather(s, c, &b);
+	gather(s, c, &b);
 	if (b.slices > 1 && b.bytes <= STAGING_BYTES && b.bytes / b.slices < FRAME_CELL_BYTES)
-		stage(s, c, &b, frames);
+		stage(s, c, &b);
 	return b;
 }
 
@@ -403,7 +322,7 @@ static void advance(struct server *s, struct conn *c, size_t bytes)
 		if (f->close_after)
 			c->flags |= CONN_CLOSE_SENT;
 		s->metrics.messages_sent += f->is_message;
-		pop(s, c);
+		queue_pop(s, c);
 	}
 }
 
@@ -438,12 +357,8 @@ void outbox_write(struct server *s, struct conn *c)
 			conn_doom(s, c);
 			return;
 		}
-		if (r > 0) {
-			/* It reads what had to wait, so it is there, though our pings may find no room. */
-			if (c->flags & CONN_BLOCKED)
-				c->heard = s->now.mono;
+		if (r > 0)
 			advance(s, c, (size_t)r);
-		}
 		if (r < 0 || (size_t)r < b.bytes) {
 			blocked(s, c, r > 0);
 			return;
@@ -476,12 +391,7 @@ void outbox_flush(struct server *s)
 
 void outbox_clear(struct server *s, struct conn *c, bool keep_started)
 {
-	bool kept = keep_started && c->head != FRAME_NONE && c->head_sent > 0;
-
-	while (c->node_first != POOL_NONE)
-		unlink_node(s, c, POOL_NONE, c->node_first);
-	if (c->head != FRAME_NONE && !kept)
-		pop(s, c);
+	queue_clear(s, c, keep_started);
 }
 
 bool outbox_is_high(const struct server *s, const struct conn *c)

@@ -156,6 +156,7 @@ static void work(struct server *s, struct conn *c, uint8_t *bytes, size_t n, boo
 		intake_consume(&s->intake, c, (uint32_t)done);
 	else
 		keep(s, c, bytes + done, n - done, expected);
+	conn_arm(s, c); /* a request that has begun has less time than one that may come */
 	if (waits)
 		wait(s, c);
 	else if (c->flags & CONN_SERVED)
@@ -204,6 +205,8 @@ void request_written(struct server *s, struct conn *c)
 			conn_to(s, c, CONN_LINGER);
 		return;
 	}
+	if (!timer_is_set(&c->timer))
+		conn_arm(s, c); /* it fired while the answer waited, with nothing to wait for */
 	if (c->flags & CONN_PAUSED) {
 		c->flags &= ~(uint32_t)CONN_PAUSED;
 		conn_want(s, c);

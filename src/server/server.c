@@ -167,7 +167,7 @@ uint32_t server_accept(struct server *s, int handle, uint32_t listener, const st
 	c = conn_at(s, ci);
 	assert(c->state == CONN_FREE);
 	*c = (struct conn){
-		.handle = handle, .generation = c->generation + 1, .head = FRAME_NONE, .node_first = POOL_NONE, .node_last = POOL_NONE,
+		.handle = handle, .generation = c->generation + 1, .head = FRAME_NONE, .run_last = FRAME_NONE, .node_first = POOL_NONE, .node_last = POOL_NONE,
 		.listener = (uint8_t)listener, .intake = POOL_NONE, .loan = POOL_NONE, .heard = s->now.mono, .pinged = s->now.mono,
 		.key = server_random(s), .peer = *peer,
 	};
@@ -409,7 +409,7 @@ static void drain_step(struct server *s)
 	int64_t half_ms = s->cfg->drain_timeout_ms / 2, past_ms = mono_since_ms(s->now.mono, s->drain_since);
 	uint64_t until = s->conns_high;
 
-	if (s->metrics.connections > DRAIN_AT_ONCE_MAX && past_ms + DRAIN_STEP_MS < half_ms)
+	if (s->drain_spread && past_ms + DRAIN_STEP_MS < half_ms)
 		until = until * (uint64_t)(past_ms + DRAIN_STEP_MS) / (uint64_t)half_ms;
 	for (; s->drain_cursor < until; s->drain_cursor++) {
 		struct conn *c = conn_at(s, s->drain_cursor);
@@ -437,6 +437,7 @@ void server_drain(struct server *s)
 	s->draining = true;
 	s->drain_since = s->now.mono;
 	s->drain_cursor = 0;
+	s->drain_spread = s->metrics.connections > DRAIN_AT_ONCE_MAX;
 	LOG(&s->log, s->now.wall, LOG_INFO, "Draining", LOG_U64("connections", s->metrics.connections));
 	drain_step(s);
 }

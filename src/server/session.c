@@ -559,7 +559,9 @@ static void live_timer(struct server *s, struct conn *c)
 	}
 	if (ping_interval_ms(s) > 0 && due(s, mono_add_ms(c->pinged, ping_interval_ms(s)))) {
 		c->pinged = s->now.mono;
-		outbox_message(s, c, WS_PING, NULL, 0);
+		/* No room to ask it: that it reads is the sign of life then. */
+		if (!outbox_message(s, c, WS_PING, NULL, 0) && mono_before(c->heard, c->blocked_since))
+			c->heard = c->blocked_since;
 	}
 }
 

@@ -99,7 +99,7 @@ static void tables_init(struct server *s, struct region *r, const struct sizes *
 	b->connections = region_used(r) - mark;
 	mark = region_used(r);
 	frames_init(&s->frames, r, z->frames, z->blocks);
-	pool_init(&s->nodes, r, sizeof(struct queue_node), z->nodes);
+	pool_init(&s->nodes, r, sizeof(struct queue_run), z->nodes);
 	b->frames = region_used(r) - mark;
 	mark = region_used(r);
 	intake_init(&s->intake, r, z->large_bytes, &z->intake);

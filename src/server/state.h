@@ -22,7 +22,8 @@
 enum {
 	INPUT_BYTES = 65536,            /* the loop's one read buffer: what one turn takes from one connection at most */
 	STAGING_BYTES = 65536,          /* several small frames for one connection are written as one slice */
-	STAGED_FRAMES_MAX = 64,
+	SLICES_MAX = 64,
+	QUEUE_MESSAGES_MAX = 65535,     /* whatever client-buffer says: counted in 16 bits */
 	SPARE_CONNECTIONS = 64,         /* slots beyond connections_max: REST, health and the 503 for who is too many */
 	HTTP_REQUESTS_PER_TURN_MAX = 64, /* pipelined on one connection: the rest waits for the next turn */
 	HTTP_IDLE_MS = 60000,           /* between two requests of one connection */
@@ -34,9 +35,10 @@ enum {
 /* Timer kinds of the server; the engine has 0 .. ENGINE_TIMER_KINDS-1. */
 enum server_timer { TIMER_CONN = ENGINE_TIMER_KINDS, TIMER_DRAIN };
 
-struct queue_node {
-	uint32_t frame;
-	uint32_t next;
+/* Frames that follow each other by frame.next, in a queue behind the connection's own first run (queue.h). */
+struct queue_run {
+	uint32_t first, last, count;
+	uint32_t next;                  /* node of the next run; POOL_NONE */
 };
 
 /* One event on its way out: which dialects have encoded it, and to what. */
@@ -52,9 +54,8 @@ struct fanout {
 struct staging {
 	char *bytes;
 	struct iovec whole;             /* what of `bytes` is in use */
-	struct iovec slices[STAGED_FRAMES_MAX]; /* scratch for one write; too large to be cleared on the stack each time */
-	uint32_t frames[STAGED_FRAMES_MAX];
-	uint32_t frame_count;           /* 0: nothing staged */
+	struct iovec slices[SLICES_MAX]; /* scratch for one write; too large to be cleared on the stack each time */
+	uint32_t first, count;          /* the run of frames that it holds; FRAME_NONE: nobody's but one's */
 	uint32_t opened;                /* frames.opened when it was made: a frame's number may be another frame's by now */
 };
 
@@ -90,7 +91,8 @@ struct server {
 	struct conn_list free;          /* last in, first out */
 	struct conn_list dirty;         /* room for twice the slots: one may come back while it is worked off */
 	struct conn_list leaving, doomed, resume;
-	struct pool nodes;              /* struct queue_node */
+	struct pool nodes;              /* struct queue_run */
+	struct conn conflated;          /* scratch of queue_conflate(): a queue without a connection */
 	struct frames frames;
 	struct intake intake;
 	struct fanout out;
@@ -110,6 +112,7 @@ struct server {
 	struct claim claim;
 
 	bool draining;
+	bool drain_spread;              /* they are many: one after the other */
 	mono_t drain_since;
 	uint32_t drain_cursor;          /* slots below it were told to go */
 	bool drain_told;                /* all that were there have been */

@@ -4,35 +4,32 @@
  * Nothing here is cheap: queued references are compared each with each, so that no memory is needed.
  */
 #include "server/outbox.h"
+#include "server/queue.h"
 #include "server/server.h"
 #include "server/session.h"
 #include "server/state.h"
 
-/* Every queued reference in turn: of each connection the head, then the nodes. */
+/* Every queued reference in turn, connection by connection. */
 struct walk {
 	uint32_t ci;
-	uint32_t node;
-	bool in_nodes;
+	bool inside;
+	struct queue_walk queue;
 };
 
 static uint32_t walk_next(const struct server *s, struct walk *w)
 {
-	while (w->ci < s->conns_high) {
+	for (; w->ci < s->conns_high; w->ci++, w->inside = false) {
 		const struct conn *c = &s->conns[w->ci];
 
-		if (c->state != CONN_FREE && !w->in_nodes && c->head != FRAME_NONE) {
-			w->in_nodes = true;
-			w->node = c->node_first;
-			return c->head;
-		}
-		if (w->in_nodes && w->node != POOL_NONE) {
-			const struct queue_node *n = pool_at(&s->nodes, w->node);
-
-			w->node = n->next;
-			return n->frame;
-		}
-		w->ci++;
-		w->in_nodes = false;
+		if (c->state == CONN_FREE)
+			continue;
+		if (w->inside)
+			queue_step(s, &w->queue);
+		else
+			w->queue = queue_front(c);
+		w->inside = true;
+		if (w->queue.frame != FRAME_NONE)
+			return w->queue.frame;
 	}
 	return FRAME_NONE;
 }
@@ -73,26 +70,11 @@ static bool frames_valid(const struct server *s)
 }
 
 /* *nodes: what its queue holds of them. */
-static bool queue_valid(const struct server *s, const struct conn *c, uint32_t *nodes)
+static bool output_valid(const struct server *s, const struct conn *c, uint32_t *nodes)
 {
-	uint32_t messages = c->head != FRAME_NONE, last = POOL_NONE;
-	uint64_t bytes = c->head != FRAME_NONE ? frame_at(&s->frames, c->head)->len : 0;
-
-	if (c->head == FRAME_NONE && (c->node_first != POOL_NONE || c->head_sent != 0))
-		return false;
-	if (c->head != FRAME_NONE && c->head_sent >= bytes)
-		return false;
-	for (uint32_t n = c->node_first; n != POOL_NONE; n = ((const struct queue_node *)pool_at(&s->nodes, n))->next) {
-		bytes += frame_at(&s->frames, ((const struct queue_node *)pool_at(&s->nodes, n))->frame)->len;
-		messages++;
-		last = n;
-		++*nodes;
-	}
-	if (last != POOL_NONE && last != c->node_last)
-		return false;
 	if (c->head != FRAME_NONE && !(c->flags & (CONN_DIRTY | CONN_BLOCKED | CONN_DOOMED)))
 		return false;
-	return messages == c->queued_messages && bytes == c->queued_bytes;
+	return queue_valid(s, c, nodes);
 }
 
 /* What waits has a timer that is not late, or comes up in the next turn anyway. */
@@ -213,7 +195,7 @@ bool server_valid(const struct server *s)
 			t.free_squares += (uint64_t)i * i;
 			continue;
 		}
-		if (c->state >= CONN_STATES || !conn_valid(s, c) || !queue_valid(s, c, &t.nodes))
+		if (c->state >= CONN_STATES || !conn_valid(s, c) || !output_valid(s, c, &t.nodes))
 			return false;
 		add(&t, c);
 	}

@@ -81,7 +81,7 @@ def connection_rate():
 @case("O1 out of descriptors: the loop is idle, who is there is served, and it recovers within a second")
 @threaded
 def emfile():
-    with Server("--offline-debounce", "0") as server:
+    with Server("--offline-debounce", "0", *(["--user", "root"] if os.geteuid() == 0 else [])) as server:
         there = [websocket(server, "/ws?dialect=rooms&user_id=u%d" % i) for i in range(10)]
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (25, 25))
         crowd = []
@@ -94,7 +94,7 @@ def emfile():
             live(there[0])
             time.sleep(0.1)
         spent = (cpu_seconds(server.pid) - before) / (time.monotonic() - start)
-        assert spent < 0.25, "%.0f %% of a processor" % (spent * 100)
+        assert spent < 0.1, "%.0f %% of a processor" % (spent * 100)
         for s in crowd:
             s.close()
         start = time.monotonic()

@@ -204,6 +204,8 @@ static void step(struct chaos *c)
 	struct client *cl = client_at(c, i);
 	struct sim *sim = &c->crowd.sim;
 
+	if (c->trace)
+		printf("# %8lld step %u of %s (%s)\n", (long long)sim->now.mono.ms, op % 16, cl->name, sim_cut_names[sim->cut]);
 	switch (op % 16) {
 	case 0: connect(c, i); break;
 	case 1:
@@ -322,7 +324,7 @@ static void configure(struct chaos *c)
 	cfg->write_wait_ms = b & 16 ? 0 : 10000;
 	cfg->heartbeat_interval_ms = b & 32 ? 0 : 30000;
 	cfg->pong_wait_ms = cfg->heartbeat_interval_ms * 2;
-	c->crowd.sim.check_turns = true;
+	c->crowd.sim.check_turns = b & 64;
 }
 
 /* All faults end; then time passes. */

@@ -261,8 +261,10 @@ void client_end(struct crowd *c, struct client *cl)
 
 void client_drop(struct crowd *c, struct client *cl)
 {
-	if (cl->link >= 0)
+	if (cl->link >= 0) {
 		sim_drop(&c->sim, cl->link);
+		sim_release(&c->sim, cl->link);
+	}
 	cl->link = -1;
 }
 
@@ -497,6 +499,7 @@ static void meet_end(struct crowd *c, struct client *cl)
 	cl->at_end = true;
 	if (!cl->silent) {
 		sim_end(&c->sim, cl->link);
+		sim_release(&c->sim, cl->link);
 		cl->link = -1;
 	}
 }

@@ -307,6 +307,11 @@ void sim_drop(struct sim *sim, int link)
 	sim_bytes_take(&l->down, l->down.n);
 }
 
+void sim_release(struct sim *sim, int link)
+{
+	link_at(sim, link)->released = true;
+}
+
 size_t sim_receive(struct sim *sim, int link, void *buf, size_t n)
 {
 	struct sim_link *l = link_at(sim, link);
@@ -383,7 +388,7 @@ static void check(struct sim *sim)
 	for (uint32_t i = 0; i < sim->links_high; i++) {
 		struct sim_link *l = &sim->links[i];
 
-		if (l->used && l->accepted && l->server_closed && (l->client_gone || (l->client_ended && l->down.n == 0))) {
+		if (l->used && l->accepted && l->server_closed && l->released) {
 			l->used = false;
 			sim_bytes_take(&l->up, l->up.n);
 			sim_bytes_take(&l->down, l->down.n);
@@ -423,7 +428,7 @@ static bool turn(struct sim *sim)
 	return any || more;
 }
 
-void sim_settle(struct sim *sim)
+static void settle(struct sim *sim)
 {
 	bool any = true;
 
@@ -437,7 +442,13 @@ void sim_settle(struct sim *sim)
 		if (turns == TURNS_WITHOUT_REST_MAX)
 			sim_fault(sim, "the server does not come to rest");
 	}
-	check(sim);
+}
+
+void sim_settle(struct sim *sim)
+{
+	settle(sim);
+	if (!sim->frozen)
+		check(sim);
 }
 
 static void clocks_to(struct sim *sim, int64_t mono_ms)
@@ -455,7 +466,7 @@ void sim_advance(struct sim *sim, int64_t ms)
 		if (next > ms)
 			break;
 		clocks_to(sim, next > sim->now.mono.ms ? next : sim->now.mono.ms + 1);
-		sim_settle(sim);
+		settle(sim);
 	}
 	if (ms > sim->now.mono.ms)
 		clocks_to(sim, ms);
@@ -498,10 +509,12 @@ void sim_leave_all(struct sim *sim)
 	static const struct sim_levels nothing;
 	struct sim_levels left;
 
-	sim->frozen = false;
+	sim->frozen = sim->check_turns = false;
 	for (uint32_t i = 0; i < sim->links_high; i++)
-		if (sim->links[i].used && sim->links[i].accepted)
+		if (sim->links[i].used) {
 			sim_drop(sim, (int)i);
+			sim_release(sim, (int)i);
+		}
 	sim_settle(sim);
 	sim_advance(sim, sim->now.mono.ms + FORGET_MS);
 	left = sim_levels(sim);
@@ -509,6 +522,6 @@ void sim_leave_all(struct sim *sim)
 	if (memcmp(&left, &nothing, sizeof(left)) != 0)
 		sim_fault(sim, "everybody left, and something was not given back");
 	for (uint32_t i = 0; i < sim->links_high; i++)
-		if (sim->links[i].used && sim->links[i].accepted)
+		if (sim->links[i].used && sim->links[i].accepted && !sim->links[i].server_closed)
 			sim_fault(sim, "everybody left, and a handle was not closed");
 }

@@ -57,6 +57,7 @@ struct sim_link {
 	bool client_ended;  /* no more comes up: FIN */
 	bool client_gone;   /* reset */
 	bool server_shut, server_closed;
+	bool released;      /* its number may be another link's */
 	bool wants_input, wants_output;
 	uint32_t listener, conn, generation;
 	struct peer peer;
@@ -78,7 +79,7 @@ struct sim {
 	enum sim_cut cut;
 	size_t pipe_bytes;
 	bool frozen;            /* the process is stopped: nothing is read, no timer runs */
-	bool check_turns;       /* server_valid() after every turn, not only when all is quiet */
+	bool check_turns;       /* server_valid() after every turn, not only when sim_settle() and sim_advance() are done */
 	struct sim_link *links; /* [SIM_LINKS_MAX] */
 	uint32_t links_high;
 	uint64_t turns, hash;   /* of all that went down, where and when */
@@ -106,6 +107,8 @@ int sim_connect(struct sim *, uint32_t listener, const struct peer *peer);
 void sim_send(struct sim *, int link, const void *bytes, size_t n);
 void sim_end(struct sim *, int link);  /* half-close */
 void sim_drop(struct sim *, int link); /* reset: what was under way is lost */
+/* The client is done with the number. */
+void sim_release(struct sim *, int link);
 
 /* Up to n bytes that came down; 0: none. */
 size_t sim_receive(struct sim *, int link, void *buf, size_t n);
