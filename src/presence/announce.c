@@ -362,7 +362,7 @@ void announce_arm(struct engine *e, uint32_t user, struct now now)
 		at = min_ms(at, expiry_ms(p->custom_expires, now));
 	if (p != NULL && !wall_absent(p->shown_expires))
 		at = min_ms(at, expiry_ms(p->shown_expires, now));
-	for (uint32_t d = u->pins == 0 ? POOL_NONE : list_first(&u->devices); d != POOL_NONE;
+	for (uint32_t d = users_pins(&e->users, user) == 0 ? POOL_NONE : list_first(&u->devices); d != POOL_NONE;
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
 		if (device_pinned(devices_at(&e->devices, d)))
 			at = min_ms(at, devices_at(&e->devices, d)->expires_ms);

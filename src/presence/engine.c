@@ -32,7 +32,9 @@ static void init_ids(struct engine *e, struct region *r)
 	const struct engine_config *c = &e->config;
 	uint32_t all =
 		2 * c->users_max + 2 * c->connections_max + c->rooms_max + c->typing_max + c->calls_max;
-	uint32_t counts[STRPOOL_CLASSES] = { all, all, all, all, 0, 0 };
+	uint32_t counts[STRPOOL_CLASSES] = {
+		[STRPOOL_14] = all, [STRPOOL_22] = all, [STRPOOL_38] = all, [STRPOOL_70] = all, [STRPOOL_134] = all,
+	};
 
 	strpool_init(&e->ids, r, counts);
 }
@@ -203,9 +205,9 @@ enum engine_status engine_typing(struct engine *e, struct str room, struct str u
 
 	if (user == MAP_NONE)
 		return ENGINE_FULL;
-	users_at(&e->users, user)->pins++;
+	users_pin(&e->users, user);
 	done = typing_from_outside(e, user, room, is_typing, now);
-	users_at(&e->users, user)->pins--;
+	users_unpin(&e->users, user);
 	users_settle(&e->users, user);
 	return done ? ENGINE_OK : ENGINE_FULL;
 }

@@ -64,7 +64,7 @@ static void free_device_if_unused(struct engine *e, uint32_t user, uint32_t d)
 static void unpin_device(struct engine *e, uint32_t user, uint32_t d)
 {
 	devices_unpin(&e->devices, d);
-	users_at(&e->users, user)->pins--;
+	users_unpin(&e->users, user);
 	free_device_if_unused(e, user, d);
 }
 
@@ -240,16 +240,16 @@ void stay_touch(struct engine *e, uint32_t conn, struct now now)
 
 static bool pin_device(struct engine *e, uint32_t user, uint32_t device, struct now now)
 {
-	struct user *u = users_at(&e->users, user);
 	bool fresh = !device_pinned(devices_at(&e->devices, device));
 	int64_t expires_ms =
 		mono_add_ms(now.mono, e->config.presence_ttl_ms > 0 ? e->config.presence_ttl_ms : 1).ms;
 
-	if (fresh && u->pins >= PINNED_PER_USER_MAX)
+	if (fresh && users_pins(&e->users, user) >= PINNED_PER_USER_MAX)
 		return false;
 	if (!devices_pin(&e->devices, device, expires_ms))
 		return false;
-	u->pins += fresh;
+	if (fresh)
+		users_pin(&e->users, user);
 	return true;
 }
 
@@ -284,7 +284,7 @@ enum engine_status stay_heartbeat(struct engine *e, struct str user_id, struct s
 static void expire_devices(struct engine *e, uint32_t user, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
-	uint32_t d = u->pins == 0 ? POOL_NONE : list_first(&u->devices);
+	uint32_t d = users_pins(&e->users, user) == 0 ? POOL_NONE : list_first(&u->devices);
 
 	while (d != POOL_NONE) {
 		uint32_t next = list_next(&e->devices.cells, DEVICES_OF_USER, d);

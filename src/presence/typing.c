@@ -89,7 +89,7 @@ static uint32_t find(const struct engine *e, const struct said *s, uint32_t *cou
 static void unpin_recipients(struct engine *e, struct typing *t)
 {
 	for (uint32_t i = 0; i < t->recipient_count; i++) {
-		users_at(&e->users, t->recipients[i])->pins--;
+		users_unpin(&e->users, t->recipients[i]);
 		users_settle(&e->users, t->recipients[i]);
 	}
 	t->recipient_count = 0;
@@ -106,7 +106,7 @@ static void pin_recipients(struct engine *e, struct typing *t, const struct strs
 
 		if (user == MAP_NONE)
 			continue;
-		users_at(&e->users, user)->pins++;
+		users_pin(&e->users, user);
 		t->recipients[t->recipient_count++] = user;
 		users_settle(&e->users, user);
 	}

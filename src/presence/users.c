@@ -23,6 +23,7 @@ void users_init(struct users *us, struct region *r, const struct users_config *c
 		struct wheel *wheel)
 {
 	uint32_t counts[STRPOOL_CLASSES] = {
+		[STRPOOL_14] = c->users_max,
 		[STRPOOL_22] = c->users_max,
 		[STRPOOL_38] = c->users_max,
 		[STRPOOL_70] = c->users_max / 2 + 1,
@@ -48,7 +49,7 @@ static bool pinned(const struct users *us, uint32_t i)
 	const struct user *u = users_at(us, i);
 
 	return (u->flags & (USER_PRESENT | USER_PENDING)) != 0 || u->device_count != 0 ||
-	       u->watchers.count != 0 || u->pins != 0 || users_typing_plus1(us, i) != 0 ||
+	       u->watchers.count != 0 || users_pins(us, i) != 0 || users_typing_plus1(us, i) != 0 ||
 	       users_call_leg_plus1(us, i) != 0;
 }
 
@@ -61,10 +62,20 @@ static bool empty(const struct user *u)
 /* Nothing of the profile is needed: without it the user is the same. */
 static bool needless(const struct user *u, const struct profile *p)
 {
-	return !timer_is_set(&p->timer) && p->typing_plus1 == 0 && p->call_leg_plus1 == 0 &&
+	return !timer_is_set(&p->timer) && p->pins == 0 && p->typing_plus1 == 0 && p->call_leg_plus1 == 0 &&
 	       u->override == STATUS_OFFLINE && p->custom == STRREF_NONE && p->metadata == STRREF_NONE &&
 	       p->told_texts == 0 && p->told_own_texts == 0 && wall_absent(p->custom_expires) &&
 	       wall_absent(p->shown_expires) && list_first(&p->haunts) == POOL_NONE;
+}
+
+static void give_back_profile(struct users *us, uint32_t i)
+{
+	struct user *u = users_at(us, i);
+
+	if (u->profile != POOL_NONE && needless(u, users_profile(us, u))) {
+		pool_give(&us->profiles, u->profile);
+		u->profile = POOL_NONE;
+	}
 }
 
 static void leave_idle(struct users *us, uint32_t i)
@@ -96,8 +107,9 @@ static void blank(struct users *us, uint32_t i)
 		assert(list_first(&p->haunts) == POOL_NONE);
 		drop_text(us, p->custom, p->shown_custom);
 		drop_text(us, p->metadata, p->shown_metadata);
-		pool_give(&us->profiles, u->profile);
-		u->profile = POOL_NONE;
+		p->custom = p->metadata = p->shown_custom = p->shown_metadata = STRREF_NONE;
+		p->custom_expires = p->shown_expires = WALL_NONE;
+		p->told_texts = p->told_own_texts = 0;
 	}
 	strpool_drop(us->ids, u->name);
 	u->name = STRREF_NONE;
@@ -105,6 +117,7 @@ static void blank(struct users *us, uint32_t i)
 	u->flags &= (uint8_t)~USER_DESCRIBED;
 	u->last_seen = WALL_NONE;
 	u->told = u->told_own = STATUS_OFFLINE;
+	give_back_profile(us, i);
 }
 
 static void release(struct users *us, uint32_t i)
@@ -162,12 +175,8 @@ uint32_t users_make(struct users *us, struct str id)
 void users_settle(struct users *us, uint32_t i)
 {
 	struct user *u = users_at(us, i);
-	const struct profile *p = users_profile(us, u);
 
-	if (p != NULL && needless(u, p)) {
-		pool_give(&us->profiles, u->profile);
-		u->profile = POOL_NONE;
-	}
+	give_back_profile(us, i);
 	if (pinned(us, i)) {
 		leave_idle(us, i);
 	} else if (empty(u)) {
@@ -239,6 +248,19 @@ struct profile *users_need_profile(struct users *us, uint32_t i)
 		timer_init(&users_profile(us, u)->timer, us->timer_kind);
 	}
 	return users_profile(us, u);
+}
+
+void users_pin(struct users *us, uint32_t i)
+{
+	users_need_profile(us, i)->pins++;
+}
+
+void users_unpin(struct users *us, uint32_t i)
+{
+	struct profile *p = users_profile(us, users_at(us, i));
+
+	assert(p != NULL && p->pins > 0);
+	p->pins--;
 }
 
 void users_wake_at(struct users *us, uint32_t i, mono_t at)

@@ -42,14 +42,13 @@ struct user {
 	uint32_t devices_away;
 	struct receivers watchers; /* presence subscriptions narrowed to this user */
 	struct list_link of_idle;
-	uint32_t pins;           /* other references: of typing's recipients, devices of REST, a call */
 	uint8_t override;        /* enum status: BUSY, DND, INVISIBLE; OFFLINE: none */
 	uint8_t told;            /* status that others were told last */
 	uint8_t told_own;        /* status that the user's own connections were told last */
 	uint8_t flags;           /* enum user_flag */
 };
 
-static_assert(sizeof(struct user) <= 96, "there is one per idle connection");
+static_assert(sizeof(struct user) <= 88, "there is one per idle connection");
 
 /*
  * What most users do not need now: something to wait for, typing, calls, texts, and what being invisible changes.
@@ -59,6 +58,7 @@ struct profile {
 	struct timer timer;                  /* earliest of: debounce, rate window, expiry of texts or a device */
 	uint32_t user;                       /* whose */
 	uint32_t override_by;                /* hash of the id of the device that set the override; 0: no device did */
+	uint32_t pins;                       /* other references: of typing's recipients, devices of REST, a call */
 	uint32_t typing_plus1;               /* first of the user's typings; 0: none */
 	uint32_t call_leg_plus1;             /* first of the user's calls; 0: none */
 	strref custom, metadata;             /* as the user sees them */
@@ -103,6 +103,13 @@ static inline struct user *users_at(const struct users *us, uint32_t i)
 static inline struct profile *users_profile(const struct users *us, const struct user *u)
 {
 	return u->profile == POOL_NONE ? NULL : (struct profile *)pool_at(&us->profiles, u->profile);
+}
+
+static inline uint32_t users_pins(const struct users *us, uint32_t i)
+{
+	const struct profile *p = users_profile(us, users_at(us, i));
+
+	return p == NULL ? 0 : p->pins;
 }
 
 /* First of the user's typings, and of their calls; 0: none. */
@@ -160,6 +167,10 @@ strref users_put_text(struct users *us, struct str text);
 
 /* The profile, made (empty) when there was none. One per user is there. */
 struct profile *users_need_profile(struct users *us, uint32_t i);
+
+/* One reference more, or less, to the record; users_settle() is then due. */
+void users_pin(struct users *us, uint32_t i);
+void users_unpin(struct users *us, uint32_t i);
 
 /* The user's timer is to fire then; MONO_NEVER: not at all. */
 void users_wake_at(struct users *us, uint32_t i, mono_t at);
