@@ -104,7 +104,7 @@ static void test_model(struct rng *r)
 
 	for (unsigned step = 0; ok && step < STEPS; step++) {
 		if (rng_below(r, 100) < (step / 1000 % 2 == 0 ? 70U : 30U)) {
-			uint32_t bytes = rng_below(r, spans[rng_below(r, 6)]),
+			uint32_t bytes = rng_below(r, spans[rng_below(r, STRPOOL_CLASSES)]),
 				 at = rng_below(r, 2100 - bytes);
 			uint32_t class = strpool_class(bytes);
 			strref ref = strpool_put(&sp, str_of(text + at, bytes));
