@@ -75,7 +75,8 @@ void machine_complain(struct str what, int error)
 {
 	const char *why = error == 0 ? "" : strerror(error);
 	struct iovec line[] = {
-		{ (char *)"presenced: ", 11 }, { (char *)what.p, what.n }, { (char *)": ", error == 0 ? 0 : 2 }, { (char *)why, strlen(why) }, { (char *)"\n", 1 },
+		{ (char *)"presenced: ", 11 }, { (char *)what.p, what.n }, { (char *)": ", error == 0 ? 0 : 2 },
+		{ (char *)why, strlen(why) }, { (char *)"\n", 1 },
 	};
 
 	if (writev(STDERR_FILENO, line, 5) < 0)

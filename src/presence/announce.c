@@ -217,6 +217,33 @@ static void tell_own(const struct engine *e, uint32_t user, struct now now)
 	tell_end(e);
 }
 
+static bool is_in_room_elsewhere(const struct engine *e, uint32_t conn, uint32_t room)
+{
+	const struct user *u = users_at(&e->users, links_at(&e->links, conn)->user);
+
+	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
+		if (c != conn && interests_find(e, c, INTEREST_ROOM, room) != MAP_NONE)
+			return true;
+	return false;
+}
+
+void announce_joined(const struct engine *e, uint32_t conn, uint32_t room, struct now now)
+{
+	uint32_t user = links_at(&e->links, conn)->user;
+	const struct user *u = users_at(&e->users, user);
+	struct event ev;
+
+	if (u->told == STATUS_OFFLINE || (u->flags & USER_PENDING) != 0 || is_in_room_elsewhere(e, conn, room))
+		return;
+	ev = event_of(e, user, false, now);
+	ev.status_changed = true;
+	ev.change = CHANGE_ONLINE;
+	tell_begin(e, &ev, now);
+	tell_skip_links_of(e, user);
+	tell_receivers(e, &rooms_at(&e->rooms, room)->members, TOPIC_ROOM_PRESENCE);
+	tell_end(e);
+}
+
 /* Between two broadcasts of one user. */
 static int64_t rate_gap_ms(const struct engine *e)
 {

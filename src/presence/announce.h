@@ -36,6 +36,13 @@ bool announce_reaches_own(const struct engine *e, uint32_t conn);
  */
 void announce(struct engine *e, uint32_t user, struct now now);
 
+/*
+ * The link's user entered a room, with no other link in it: those who hear of room mates alone hear of the
+ * user from now on, so they are told how things stand. Nothing when the user is shown as offline, or when a
+ * broadcast waits, which will reach them too.
+ */
+void announce_joined(const struct engine *e, uint32_t conn, uint32_t room, struct now now);
+
 /* The link was shown all users' state, or its own: it needs no broadcast of what is pending now. */
 void announce_snapshot(struct engine *e, uint32_t conn);
 

@@ -279,7 +279,8 @@ void calls_hangup(struct engine *e, uint32_t conn, const struct command *cmd, st
 		return;
 	}
 	ack(e, conn, cmd, now);
-	tell_ended(e, call_at(e, leg >> 1), STR("hangup"), LINK_NONE, now);
+	/* Who gave an id has its answer, which says the same. */
+	tell_ended(e, call_at(e, leg >> 1), STR("hangup"), str_absent(cmd->reply_to) ? LINK_NONE : conn, now);
 	forget(e, leg >> 1);
 }
 

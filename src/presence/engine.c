@@ -102,7 +102,7 @@ struct engine *engine_new(const struct engine_config *config, struct region *r, 
 	timer_init(&e->roster_timer, TIMER_ROSTER);
 	e->roster_quiet_until_ms = now.mono.ms;
 	if (config->cleanup_interval_ms > 0)
-		wheel_set(wheel, &e->sweep_timer, mono_add_ms(now.mono, config->cleanup_interval_ms));
+		stay_sweep_later(e, now);
 	return e;
 }
 

@@ -22,4 +22,7 @@ void stay_expire(struct engine *e, uint32_t user, struct now now);
 /* Every cleanup_interval: closes silent links, forgets old users. */
 void stay_sweep(struct engine *e, struct now now);
 
+/* Arms the sweep for one interval from now. */
+void stay_sweep_later(struct engine *e, struct now now);
+
 #endif

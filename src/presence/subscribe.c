@@ -73,7 +73,17 @@ static enum interest_outcome make_interests(struct engine *e, uint32_t conn, con
 
 /* --- the second pass --- */
 
-static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd)
+static void enter_room(struct engine *e, uint32_t conn, uint32_t room, uint8_t topics, struct now now)
+{
+	uint8_t *mask = interests_mask(e, interests_find(e, conn, INTEREST_ROOM, room));
+	bool entered = *mask == 0;
+
+	*mask |= topics;
+	if (entered && e->config.audience_rooms)
+		announce_joined(e, conn, room, now);
+}
+
+static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
 {
 	const struct link *l = links_at(&e->links, conn);
 	uint8_t topics = cmd->subscription.topics, of_room = topics & TOPIC_OF_ROOM;
@@ -84,11 +94,8 @@ static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd
 	if (wants_users(cmd))
 		of_link &= (uint8_t)~TOPIC_PRESENCE;
 	interests_set_topics(e, conn, interests_topics(e, conn) | of_link);
-	for (uint32_t i = 0; wants_room(cmd) && i < cmd->subscription.rooms.n; i++) {
-		uint32_t room = rooms_find(&e->rooms, cmd->subscription.rooms.v[i]);
-
-		*interests_mask(e, interests_find(e, conn, INTEREST_ROOM, room)) |= of_room;
-	}
+	for (uint32_t i = 0; wants_room(cmd) && i < cmd->subscription.rooms.n; i++)
+		enter_room(e, conn, rooms_find(&e->rooms, cmd->subscription.rooms.v[i]), of_room, now);
 	for (uint32_t i = 0; wants_users(cmd) && i < cmd->subscription.users.n; i++) {
 		uint32_t watch = interests_find(e, conn, INTEREST_USER,
 						users_find(&e->users, cmd->subscription.users.v[i]));
@@ -147,7 +154,7 @@ void subscribe_command(struct engine *e, uint32_t conn, const struct command *cm
 	case INTEREST_OK:
 		break;
 	}
-	set_masks(e, conn, cmd);
+	set_masks(e, conn, cmd, now);
 	tell_done(e, conn, cmd, EV_SUBSCRIBED, now);
 	if ((cmd->subscription.topics & TOPIC_PRESENCE) != 0)
 		tell_snapshot(e, conn, cmd, now);

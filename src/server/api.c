@@ -94,20 +94,23 @@ void api_devices(struct server *s, struct conn *c, struct rest_call *call)
 
 void api_bulk(struct server *s, struct conn *c, struct rest_call *call)
 {
-	static const struct field rows[] = { FIELD("", "user_ids", IDS, query) };
-	struct command cmd = { .type = CMD_QUERY };
+	struct str want = STR("user_ids: " FIELD_WANT_IDS_APPEND);
 	struct presence_view v;
 	struct response r;
+	struct strs ids;
+	bool given;
 
-	body_fields(&call->body, rows, 1, &cmd);
+	ids = body_ids_optional(&call->body, STR("user_ids"), want, &given);
+	if (!given)
+		body_refuse(&call->body, want);
 	if (!rest_body_ok(s, c, &call->body))
 		return;
 	respond_open(s, c, &r);
 	jsonw_obj(r.json);
 	jsonw_key(r.json, STR("presences"));
 	jsonw_arr(r.json);
-	for (uint32_t i = 0; i < cmd.query.n; i++) {
-		engine_view(s->engine, cmd.query.v[i], &v, s->now);
+	for (uint32_t i = 0; i < ids.n; i++) {
+		engine_view(s->engine, ids.v[i], &v, s->now);
 		rest_write_user(r.json, &v);
 	}
 	jsonw_end_arr(r.json);

@@ -45,18 +45,14 @@ static bool grow(struct intake *in, struct conn *c, uint64_t need)
 	return false;
 }
 
-bool intake_append(struct intake *in, struct conn *c, const void *bytes, size_t n, uint64_t expected)
+bool intake_append(struct intake *in, struct conn *c, const void *bytes, size_t n)
 {
-	uint64_t now = (uint64_t)c->intake_bytes + n, all = now + expected;
+	uint64_t now = (uint64_t)c->intake_bytes + n;
 
 	if (n == 0)
 		return true;
-	if (c->intake == POOL_NONE || in->bytes_max[c->intake_class] < now) {
-		if (all > in->bytes_max[INTAKE_CLASSES - 1])
-			all = now;
-		if (!grow(in, c, all) && !grow(in, c, now))
-			return false;
-	}
+	if ((c->intake == POOL_NONE || in->bytes_max[c->intake_class] < now) && !grow(in, c, now))
+		return false;
 	memcpy(intake_bytes(in, c) + c->intake_bytes, bytes, n);
 	c->intake_bytes = (uint32_t)now;
 	return true;

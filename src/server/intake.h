@@ -30,8 +30,11 @@ struct intake_counts {
 
 void intake_init(struct intake *, struct region *, uint64_t large_bytes, const struct intake_counts *);
 
-/* Appends n bytes to what the connection holds; `expected` more are known to come (they choose the size). False: no buffer, nothing changed. */
-bool intake_append(struct intake *, struct conn *, const void *bytes, size_t n, uint64_t expected);
+/*
+ * Appends n bytes to what the connection holds. The buffer is chosen for what came, not for what a header announces: large ones are
+ * few, and announcing costs a peer nothing. False: no buffer, nothing changed.
+ */
+bool intake_append(struct intake *, struct conn *, const void *bytes, size_t n);
 
 /* What the connection holds; NULL when nothing. */
 uint8_t *intake_bytes(const struct intake *, const struct conn *);

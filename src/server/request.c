@@ -25,11 +25,11 @@ static void malformed(struct server *s, struct conn *c)
 }
 
 /* Keeps what is not a whole request yet. */
-static void keep(struct server *s, struct conn *c, const uint8_t *bytes, size_t n, size_t expected)
+static void keep(struct server *s, struct conn *c, const uint8_t *bytes, size_t n)
 {
 	if (n > 0 && (c->flags & CONN_SERVED))
 		c->since = s->now.mono;
-	if (!intake_append(&s->intake, c, bytes, n, expected))
+	if (!intake_append(&s->intake, c, bytes, n))
 		respond_error(s, c, &(struct respond_error){ .status = 503, .message = STR("no room for the request"), .retry_after_s = 1,
 		                                             .last = true, .why = REFUSED_POOL });
 }
@@ -81,12 +81,11 @@ static void hand_over(struct server *s, struct conn *c, uint8_t *rest, size_t n,
 
 enum step { STEP_MORE, STEP_SERVED, STEP_UPGRADED, STEP_LAST };
 
-/* One request at bytes[0, n). *used: its bytes, when it was served; *expected: how many more are known to come. */
-static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n, size_t *used, size_t *expected)
+/* One request at bytes[0, n). *used: its bytes, when it was served. */
+static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n, size_t *used)
 {
 	enum http_result r = http_parse(&c->http, (const char *)bytes, n, &s->request);
 
-	*expected = 0;
 	if (r == HTTP_MORE)
 		return STEP_MORE;
 	if (r == HTTP_BAD) {
@@ -95,7 +94,6 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 	}
 	*used = s->request.head_bytes + s->request.content_length;
 	if (n < *used) {
-		*expected = *used - n;
 		await_body(s, c);
 		return STEP_MORE;
 	}
@@ -132,7 +130,7 @@ static void wait(struct server *s, struct conn *c)
 /* Works through the requests in bytes[0, n), and keeps what is left of them. */
 static void work(struct server *s, struct conn *c, uint8_t *bytes, size_t n, bool in_intake)
 {
-	size_t done = 0, used = 0, expected = 0;
+	size_t done = 0, used = 0;
 	enum step last = STEP_SERVED;
 	bool waits = false;
 
@@ -140,7 +138,7 @@ static void work(struct server *s, struct conn *c, uint8_t *bytes, size_t n, boo
 		waits = must_wait(s, c, served);
 		if (waits)
 			break;
-		last = step(s, c, bytes + done, n - done, &used, &expected);
+		last = step(s, c, bytes + done, n - done, &used);
 		if (last == STEP_SERVED || last == STEP_UPGRADED)
 			done += used;
 	}
@@ -155,7 +153,7 @@ static void work(struct server *s, struct conn *c, uint8_t *bytes, size_t n, boo
 	if (in_intake)
 		intake_consume(&s->intake, c, (uint32_t)done);
 	else
-		keep(s, c, bytes + done, n - done, expected);
+		keep(s, c, bytes + done, n - done);
 	conn_arm(s, c); /* a request that has begun has less time than one that may come */
 	if (waits)
 		wait(s, c);
@@ -173,7 +171,7 @@ void request_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 		return;
 	}
 	assert(n <= INTAKE_MEDIUM_BYTES - c->intake_bytes);
-	if (n > 0 && !intake_append(&s->intake, c, bytes, n, 0)) {
+	if (n > 0 && !intake_append(&s->intake, c, bytes, n)) {
 		refuse(s, c, 503, STR("no room for the request"), REFUSED_POOL);
 		return;
 	}

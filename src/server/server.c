@@ -167,7 +167,8 @@ uint32_t server_accept(struct server *s, int handle, uint32_t listener, const st
 	c = conn_at(s, ci);
 	assert(c->state == CONN_FREE);
 	*c = (struct conn){
-		.handle = handle, .generation = c->generation + 1, .head = FRAME_NONE, .run_last = FRAME_NONE, .node_first = POOL_NONE, .node_last = POOL_NONE,
+		.handle = handle, .generation = c->generation + 1, .head = FRAME_NONE, .run_last = FRAME_NONE,
+		.node_first = POOL_NONE, .node_last = POOL_NONE,
 		.listener = (uint8_t)listener, .intake = POOL_NONE, .loan = POOL_NONE, .heard = s->now.mono, .pinged = s->now.mono,
 		.key = server_random(s), .peer = *peer,
 	};

@@ -43,6 +43,15 @@ static void answer_error(struct server *s, struct conn *c, const struct command 
 
 /* --- the beginning --- */
 
+static int64_t ping_interval_ms(const struct server *s)
+{
+	int64_t p = s->cfg->ping_period_ms, h = s->cfg->heartbeat_interval_ms;
+
+	if (p == 0 || (h > 0 && h < p))
+		p = h;
+	return p;
+}
+
 static void greet(struct server *s, struct conn *c, const struct identity *id)
 {
 	struct conn_id_text connection = conn_id(c);
@@ -70,7 +79,7 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 	ws_dec_init(&c->ws);
 	c->heard = s->now.mono;
 	/* Spread: ten thousand that came together are not pinged together. */
-	c->pinged = mono_add_ms(s->now.mono, -(int64_t)(server_random(s) % (uint64_t)(s->cfg->ping_period_ms / 2 + 1)));
+	c->pinged = mono_add_ms(s->now.mono, -(int64_t)(server_random(s) % (uint64_t)(ping_interval_ms(s) / 2 + 1)));
 	c->flags |= CONN_GREETED;
 	if (s->cfg->command_rate_any)
 		memset(&s->command_buckets[(size_t)conn_index(s, c) * CMD_COUNT], 0, CMD_COUNT * sizeof(struct bucket));
@@ -252,7 +261,7 @@ static void data(struct server *s, struct conn *c, const struct ws_event *ev)
 		message(s, c, ev->opcode, ev->p, ev->n);
 		return;
 	}
-	if (!intake_append(&s->intake, c, ev->p, ev->n, ev->frame_remaining)) {
+	if (!intake_append(&s->intake, c, ev->p, ev->n)) {
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return;
 	}
@@ -337,7 +346,7 @@ static bool pause_input(struct server *s, struct conn *c, const uint8_t *bytes, 
 		outbox_write(s, c);
 	if (c->state != CONN_LIVE || (c->flags & CONN_DOOMED) || !outbox_is_high(s, c))
 		return false;
-	if (!intake_append(&s->intake, c, bytes, n, 0)) {
+	if (!intake_append(&s->intake, c, bytes, n)) {
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return true;
 	}
@@ -466,15 +475,6 @@ void session_written(struct server *s, struct conn *c)
 }
 
 /* --- time --- */
-
-static int64_t ping_interval_ms(const struct server *s)
-{
-	int64_t p = s->cfg->ping_period_ms, h = s->cfg->heartbeat_interval_ms;
-
-	if (p == 0 || (h > 0 && h < p))
-		p = h;
-	return p;
-}
 
 /* Silence for so long ends the connection; 0: never. */
 static int64_t silence_max_ms(const struct server *s)

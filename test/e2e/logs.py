@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """CONTRACT section 6: seed 003's sample lines in their order, `conn` on a connection's lines, json, levels, no secrets."""
-import json, os, re, sys
+import asyncio, json, os, re, socket, subprocess, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Client, Roster, Snake, refused
-from server import Raw, Server
+from server import BINARY, Raw, Server
 from tap import case, equal, has, rows, run
 from web import curl, jwt
 
@@ -81,9 +81,19 @@ async def as_json(_):
 @rows("LOG_LEVEL", [(l, l, info) for l, info in [("INFO", True), ("info", True), ("Debug", True), ("WARNING", False),
                                                  ("warn", False), ("Error", False)]])
 async def level(_, name, info):
-    with Server(env={"LOG_LEVEL": name}, listeners=1 if info else 0) as server:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    # A quiet log does not say when it listens: the health check does.
+    with Server("--listen", "127.0.0.1:%d" % port, listen=(), env={"LOG_LEVEL": name}) as server:
+        server.ports = [port]
+        for _ in range(200):
+            if subprocess.run([BINARY, "healthcheck", server.http("/ready")], stderr=subprocess.DEVNULL).returncode == 0:
+                break
+            await asyncio.sleep(0.02)
+        (await Snake.connect(server.url("/ws?user_id=u"))).socket.transport.abort()
         if info:
-            await story(server)
+            server.wait_log("level=INFO msg=.User came online")
         equal("level=INFO" in server.log(), info)
 
 

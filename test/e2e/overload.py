@@ -3,7 +3,7 @@
 import asyncio, json, os, resource, signal, socket, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Rooms, Snake
-from server import BINARY, Raw, Server, masked, upgrade, websocket
+from server import BINARY, environment, Raw, Server, masked, upgrade, websocket
 from tap import case, equal, has, rows, run
 from web import curl
 
@@ -158,6 +158,27 @@ async def conflated(_):
             slow.close()
 
 
+@case("a ping falls due while one large message is on its way: the connection stays and gets it whole")
+@threaded
+def ping_behind_large():
+    with Server("--max-message-size", "16m", "--heartbeat-interval", "1s", "--message-rate", "0", listen=("dialect=echo",)) as server:
+        size = 8 << 20
+        raw = websocket(server, "/", rcvbuf=65536)
+        raw.send(masked(2, b"x" * size))
+        start = time.monotonic()
+        while len(raw.got) < size:  # reads for 1.4 s: longer than the interval, shorter than twice that
+            raw.more(5)
+            if len(raw.got) > size * (time.monotonic() - start) / 1.4:
+                time.sleep(0.01)
+        raw.send(masked(9, b"still?"))
+        seen = []
+        while (0x8a, b"still?") not in seen:
+            seen.append(raw.frame())
+            assert seen[-1][0] & 15 != 8, seen[-1]
+        assert (0x82, b"x" * size) in seen, "not whole"
+        raw.close()
+
+
 @case("D10 a log pipe that nobody reads: lines are dropped and counted, the loop never waits")
 @threaded
 def log_pipe():
@@ -277,7 +298,8 @@ async def stopped(_):
 @threaded
 def busy():
     with Server() as server:
-        done = subprocess.run([BINARY, "--listen", "127.0.0.1:%d" % server.port], stderr=subprocess.PIPE, timeout=5)
+        done = subprocess.run([BINARY, "--listen", "127.0.0.1:%d" % server.port], stderr=subprocess.PIPE, timeout=5,
+                              env=environment())
         text = done.stderr.decode()
         assert done.returncode not in (0, None) and str(server.port) in text and len(text.splitlines()) == 1, (done.returncode, text)
 

@@ -326,6 +326,39 @@ static void nodes_run_out(void)
 	}
 }
 
+/* Announcing much takes no buffer from those who send it. */
+static void announced_only(void)
+{
+	struct sim sim = { 0 };
+	static char long_ping[5000];
+	uint8_t frame[8] = { 0x81, 0xfe, 0x13, 0x88 };
+	int a;
+
+	sim_config(&sim.cfg);
+	start(&sim);
+	pool_limit(&sim.server->intake.pools[1], 2);
+	pool_limit(&sim.server->intake.pools[2], 1);
+	for (int i = 0; i < 4; i++) {
+		a = sim_connect(&sim, 0, NULL);
+		upgrade(&sim, a, "/ws?user_id=many", "");
+		sim_send(&sim, a, "\x81\xfe\xea\x60\0\0\0\0x", 9);
+		a = sim_connect(&sim, 0, NULL);
+		send_text(&sim, a, "PUT /api/v1/presence/u HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\nx");
+	}
+	sim_settle(&sim);
+	a = sim_connect(&sim, 0, NULL);
+	upgrade(&sim, a, "/ws", "X-User-ID: one\r\n");
+	memset(long_ping, ' ', sizeof(long_ping));
+	memcpy(long_ping, "{\"type\":\"ping\"}", 15);
+	sim_send(&sim, a, frame, 8);
+	sim_send(&sim, a, long_ping, 4500);
+	sim_settle(&sim);
+	sim_send(&sim, a, long_ping + 4500, 500);
+	drink(&sim, a);
+	tap_ok(strstr(out, "\"pong\"") != NULL, "a message in two pieces finds a buffer, whatever others have announced");
+	finish(&sim, "announced only");
+}
+
 static void same_slot_new_limits(void)
 {
 	struct sim sim = { 0 };
@@ -433,6 +466,7 @@ int main(void)
 	pipelined_upgrade();
 	slow_second_request();
 	nameless_in_two_pieces();
+	announced_only();
 	same_slot_new_limits();
 	unix_peers_have_no_address();
 	drain_with_newcomers();

@@ -186,7 +186,8 @@ static const struct row {
 	{ "4", "bulk is a read", "POST", "/api/v1/presence/bulk", JSON, "{\"user_ids\":[\"zoe\"]}", 200, NULL, NULL, NULL, 0, &elsewhere },
 	{ "4", "bulk: no list", "POST", "/api/v1/presence/bulk", JSON, "{\"user_ids\":\"zoe\"}", 400, NULL, NULL, "user_ids: ", 0, NULL },
 	{ "4", "bulk: bad id", "POST", "/api/v1/presence/bulk", JSON, "{\"user_ids\":[\"\"]}", 400, NULL, NULL, "user_ids: ", 0, NULL },
-	{ "4", "bulk: no id", "POST", "/api/v1/presence/bulk", JSON, "{\"user_ids\":[]}", 400, NULL, NULL, "user_ids: ", 0, NULL },
+	{ "4", "bulk: nobody asked for", "POST", "/api/v1/presence/bulk", JSON, "{\"user_ids\":[]}", 200, NULL, "{\"presences\":[]}", NULL, 0, NULL },
+	{ "4", "bulk: no list", "POST", "/api/v1/presence/bulk", JSON, "{}", 400, NULL, NULL, "user_ids: ", 0, NULL },
 
 	{ "4", "no body", "PUT", "/api/v1/presence/dan", JSON, NULL, 400, NULL, NULL, NULL, 0, NULL },
 	{ "4", "another media type", "PUT", "/api/v1/presence/dan", "Content-Type: text/plain\r\n", "{\"online_status\":\"busy\"}", 415, NULL, NULL,
