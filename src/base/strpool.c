@@ -13,7 +13,7 @@ enum {
 
 #define CELL_MASK ((UINT32_C(1) << CLASS_SHIFT) - 1)
 
-static const uint16_t class_bytes_max[STRPOOL_CLASSES] = { 22, 38, 70, 134, 262, 2054 };
+static const uint16_t class_bytes_max[STRPOOL_CLASSES] = { 14, 22, 38, 70, 134, 262, 2054 };
 
 static_assert(STRPOOL_CLASSES <= 7, "class 7 is STRREF_FULL");
 

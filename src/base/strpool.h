@@ -1,7 +1,7 @@
 /*
- * base/strpool.h: strings of up to 2048 bytes in pools of six sizes; a string is held by a 4-byte reference.
+ * base/strpool.h: strings of up to 2048 bytes in pools of seven sizes; a string is held by a 4-byte reference.
  *
- * A cell is a 2-byte length and the bytes: ids of up to 22 bytes cost 24, UUIDs 40. A class that is full is
+ * A cell is a 2-byte length and the bytes: ids of up to 14 bytes cost 16, UUIDs 40. A class that is full is
  * full: strings do not move up into larger cells, so that many short ones cannot starve the few long ones.
  * A struct strpool of zeros holds nothing. Ownership: who puts a string drops it, once. Slices from
  * strpool_get() live until that drop.
@@ -20,6 +20,7 @@ typedef uint32_t strref; /* class << 29 | cell + 1 */
 
 /* Longest string of each class; cells are these + 2. */
 enum {
+	STRPOOL_14,   /* short ids */
 	STRPOOL_22,   /* chosen ids, ULIDs, room names */
 	STRPOOL_38,   /* UUIDs, most e-mail addresses */
 	STRPOOL_70,

@@ -111,9 +111,9 @@ static bool snapshot_after(uint32_t a, uint32_t b)
  */
 static void skip_informed(const struct engine *e, const struct user *u)
 {
+	uint32_t conns[LINKS_BATCH], cursor = 0, n;
 	struct receivers_walk walk = { 0 };
 	const struct receivers_chunk *c;
-	uint32_t n;
 
 	for (uint32_t conn = links_first(u->link_plus1); conn != LINK_NONE;
 	     conn = links_next(&e->links, conn))
@@ -121,11 +121,10 @@ static void skip_informed(const struct engine *e, const struct user *u)
 			tell_skip(e, conn);
 	if ((u->flags & USER_PENDING) == 0 || u->changed == e->snapshots)
 		return;
-	while ((c = receivers_next(&e->chunks, &e->hearers, &walk, &n)) != NULL)
+	while (e->links.hearers > 0 && (n = links_next_hearing(&e->links, TOPIC_PRESENCE, &cursor, conns)) > 0)
 		for (uint32_t i = 0; i < n; i++)
-			if (snapshot_after(links_at(&e->links, c->conn[i])->snapshot, u->changed))
-				tell_skip(e, c->conn[i]);
-	walk = (struct receivers_walk){ 0 };
+			if (snapshot_after(links_at(&e->links, conns[i])->snapshot, u->changed))
+				tell_skip(e, conns[i]);
 	while ((u->flags & USER_SEEN) != 0 &&
 	       (c = receivers_next(&e->chunks, &u->watchers, &walk, &n)) != NULL)
 		for (uint32_t i = 0; i < n; i++)
@@ -150,7 +149,8 @@ static void tell_audience(const struct engine *e, uint32_t user)
 	const struct user *u = users_at(&e->users, user);
 	const struct profile *p = users_profile(&e->users, u);
 
-	tell_receivers(e, &e->hearers, TOPIC_PRESENCE);
+	if (e->links.hearers > 0)
+		tell_hearing(e, TOPIC_PRESENCE);
 	tell_receivers(e, &u->watchers, TOPIC_PRESENCE);
 	if (!e->config.audience_rooms)
 		return;
@@ -331,16 +331,13 @@ static void tell_roster(const struct engine *e, struct now now)
 {
 	struct query_list q;
 	struct event ev = roster_event(query_online(&q, e, now));
-	struct receivers_walk walk = { 0 };
-	const struct receivers_chunk *c;
-	uint32_t n;
+	uint32_t conns[LINKS_BATCH], cursor = 0, n;
 
 	tell_begin(e, &ev, now);
-	while ((c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
+	while ((n = links_next_hearing(&e->links, TOPIC_ROSTER, &cursor, conns)) > 0)
 		for (uint32_t i = 0; i < n; i++)
-			if ((c->mask[i] & TOPIC_ROSTER) != 0 &&
-			    !snapshot_after(links_at(&e->links, c->conn[i])->snapshot, e->roster_changed))
-				tell_link(e, c->conn[i]);
+			if (!snapshot_after(links_at(&e->links, conns[i])->snapshot, e->roster_changed))
+				tell_link(e, conns[i]);
 	tell_end(e);
 }
 
@@ -392,12 +389,9 @@ void announce_arm(struct engine *e, uint32_t user, struct now now)
 		at = min_ms(at, expiry_ms(p->custom_expires, now));
 	if (p != NULL && !wall_absent(p->shown_expires))
 		at = min_ms(at, expiry_ms(p->shown_expires, now));
-	for (uint32_t d = u->pins == 0 ? POOL_NONE : list_first(&u->devices); d != POOL_NONE;
+	for (uint32_t d = users_pins(&e->users, user) == 0 ? POOL_NONE : list_first(&u->devices); d != POOL_NONE;
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
-		if (devices_at(&e->devices, d)->expires_ms != 0)
+		if (device_pinned(devices_at(&e->devices, d)))
 			at = min_ms(at, devices_at(&e->devices, d)->expires_ms);
-	if (at == INT64_MAX)
-		wheel_unset(e->wheel, &u->timer);
-	else
-		wheel_set(e->wheel, &u->timer, (mono_t){ at > now.mono.ms ? at : now.mono.ms + 1 });
+	users_wake_at(&e->users, user, (mono_t){ at > now.mono.ms ? at : now.mono.ms + 1 });
 }

@@ -36,7 +36,7 @@ static uint32_t next_leg(const struct engine *e, uint32_t leg)
 static uint32_t find_leg(const struct engine *e, uint32_t user, struct str id, uint32_t *count)
 {
 	*count = 0;
-	for (uint32_t leg = users_at(&e->users, user)->call_leg_plus1 - 1; leg != LINK_NONE;
+	for (uint32_t leg = users_call_leg_plus1(&e->users, user) - 1; leg != LINK_NONE;
 	     leg = next_leg(e, leg), ++*count)
 		if (str_eq(strpool_get(&e->ids, call_at(e, leg >> 1)->id), id))
 			return leg;
@@ -48,17 +48,17 @@ static uint32_t find_leg(const struct engine *e, uint32_t user, struct str id, u
 static void push_leg(struct engine *e, uint32_t i, enum call_role role)
 {
 	struct call *c = call_at(e, i);
-	struct user *u = users_at(&e->users, c->user[role]);
+	struct profile *p = users_need_profile(&e->users, c->user[role]);
 
-	c->next_leg_plus1[role] = u->call_leg_plus1;
-	u->call_leg_plus1 = (i << 1 | role) + 1;
+	c->next_leg_plus1[role] = p->call_leg_plus1;
+	p->call_leg_plus1 = (i << 1 | role) + 1;
 	users_settle(&e->users, c->user[role]);
 }
 
 static void remove_leg(struct engine *e, uint32_t i, enum call_role role)
 {
 	struct call *c = call_at(e, i);
-	uint32_t *from = &users_at(&e->users, c->user[role])->call_leg_plus1;
+	uint32_t *from = &users_need_profile(&e->users, c->user[role])->call_leg_plus1;
 
 	while (*from != (i << 1 | role) + 1)
 		from = &call_at(e, (*from - 1) >> 1)->next_leg_plus1[(*from - 1) & 1];
@@ -288,13 +288,12 @@ void calls_hangup(struct engine *e, uint32_t conn, const struct command *cmd, st
 
 void calls_end_link(struct engine *e, uint32_t conn, struct now now)
 {
-	const struct user *u = users_at(&e->users, links_at(&e->links, conn)->user);
-	uint32_t leg = u->call_leg_plus1 - 1;
+	uint32_t user = links_at(&e->links, conn)->user, leg = users_call_leg_plus1(&e->users, user) - 1;
 
 	while (leg != LINK_NONE) {
 		uint32_t next = next_leg(e, leg), i = leg >> 1;
 		const struct call *c = call_at(e, i);
-		bool rang_only_here = (leg & 1) == CALLEE && ringing(c) && u->links == 1;
+		bool rang_only_here = (leg & 1) == CALLEE && ringing(c) && users_at(&e->users, user)->links == 1;
 
 		if (c->conn[leg & 1] == conn || rang_only_here) {
 			tell_ended(e, c, STR("disconnected"), conn, now);
@@ -332,7 +331,7 @@ bool calls_valid(const struct engine *e)
 
 	for (uint32_t u = map_next(&e->users.by_id, &cursor); u != MAP_NONE;
 	     u = map_next(&e->users.by_id, &cursor))
-		for (uint32_t leg = users_at(&e->users, u)->call_leg_plus1 - 1; leg != LINK_NONE;
+		for (uint32_t leg = users_call_leg_plus1(&e->users, u) - 1; leg != LINK_NONE;
 		     leg = next_leg(e, leg))
 			if (++legs > 2 * pool_used(&e->calls.cells) || !call_valid(e, leg, u))
 				return false;

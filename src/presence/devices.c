@@ -44,7 +44,9 @@ uint32_t devices_make(struct devices *ds, struct list *of_user, struct str id, u
 		return POOL_NONE;
 	}
 	d = devices_at(ds, i);
-	*d = (struct device){ .key = key, .id = ref };
+	*d = (struct device){ .id = ref };
+	if (ref == STRREF_NONE)
+		d->key = key;
 	list_push(of_user, &ds->cells, DEVICES_OF_USER, i);
 	return i;
 }
@@ -69,6 +71,7 @@ void devices_keep_id(struct devices *ds, uint32_t i)
 
 		assert(ref != STRREF_FULL);
 		d->id = ref;
+		d->expires_ms = 0;
 	}
 }
 
@@ -77,10 +80,11 @@ bool devices_pin(struct devices *ds, uint32_t i, int64_t expires_ms)
 	struct device *d = devices_at(ds, i);
 
 	assert(expires_ms > 0);
-	if (d->expires_ms == 0) {
+	if (!device_pinned(d)) {
 		if (ds->socketless == ds->socketless_max)
 			return false;
 		ds->socketless++;
+		devices_keep_id(ds, i);
 	}
 	d->expires_ms = expires_ms;
 	return true;
@@ -90,7 +94,7 @@ void devices_unpin(struct devices *ds, uint32_t i)
 {
 	struct device *d = devices_at(ds, i);
 
-	if (d->expires_ms != 0) {
+	if (device_pinned(d)) {
 		assert(ds->socketless > 0);
 		ds->socketless--;
 		d->expires_ms = 0;
@@ -101,7 +105,7 @@ void devices_free(struct devices *ds, struct list *of_user, uint32_t i)
 {
 	struct device *d = devices_at(ds, i);
 
-	assert(device_links(d) == 0 && d->expires_ms == 0);
+	assert(device_links(d) == 0 && !device_pinned(d));
 	list_remove(of_user, &ds->cells, DEVICES_OF_USER, i);
 	strpool_drop(ds->ids, d->id);
 	pool_give(&ds->cells, i);

@@ -3,7 +3,7 @@
  * REST has none.
  *
  * A generated device id is not stored: it is the 16 hex digits of the key of the connection it was generated
- * for.
+ * for. Once somebody else names it, it is stored as any other is.
  */
 #ifndef PRESENCE_DEVICES_H
 #define PRESENCE_DEVICES_H
@@ -15,20 +15,22 @@
 #include <stdint.h>
 
 struct device {
-	uint64_t key;             /* of the connection it was generated for; counts when id is absent */
-	int64_t expires_ms;       /* mono; REST told of it, it stays until then; 0: lives by its links */
+	union {
+		uint64_t key;       /* id absent: of the connection it was generated for */
+		int64_t expires_ms; /* else: mono; REST told of it, it stays until then; 0: lives by its links */
+	};
 	strref id;                /* STRREF_NONE: generated */
 	struct list_link of_user;
 	uint32_t links_away;      /* links << 1 | away */
 };
 
-static_assert(sizeof(struct device) <= 32, "one per connection");
+static_assert(sizeof(struct device) <= 24, "one per connection");
 #define DEVICES_OF_USER offsetof(struct device, of_user)
 
 struct devices {
 	struct pool cells;
 	struct strpool *ids;
-	uint32_t socketless; /* devices with expires_ms != 0 */
+	uint32_t socketless; /* pinned devices */
 	uint32_t socketless_max;
 };
 
@@ -48,6 +50,17 @@ static inline uint32_t device_links(const struct device *d)
 static inline bool device_away(const struct device *d)
 {
 	return (d->links_away & 1) != 0;
+}
+
+/* When REST's word for it ends, mono; 0: it never told of it. */
+static inline int64_t device_expires_ms(const struct device *d)
+{
+	return d->id == STRREF_NONE ? 0 : d->expires_ms;
+}
+
+static inline bool device_pinned(const struct device *d)
+{
+	return device_expires_ms(d) != 0;
 }
 
 /* The device of that id in a user's list; POOL_NONE when there is none. O(devices of the user). */

@@ -32,7 +32,9 @@ static void init_ids(struct engine *e, struct region *r)
 	const struct engine_config *c = &e->config;
 	uint32_t all =
 		2 * c->users_max + 2 * c->connections_max + c->rooms_max + c->typing_max + c->calls_max;
-	uint32_t counts[STRPOOL_CLASSES] = { all, all, all, all, 0, 0 };
+	uint32_t counts[STRPOOL_CLASSES] = {
+		[STRPOOL_14] = all, [STRPOOL_22] = all, [STRPOOL_38] = all, [STRPOOL_70] = all, [STRPOOL_134] = all,
+	};
 
 	strpool_init(&e->ids, r, counts);
 }
@@ -41,8 +43,7 @@ static void init_chunks(struct engine *e, struct region *r)
 {
 	const struct engine_config *c = &e->config;
 	uint64_t lists = (uint64_t)c->rooms_max + c->users_max;
-	uint64_t chunks = 2 * receivers_chunks_max(c->connections_max, 1) +
-	                  receivers_chunks_max(c->subscriptions_max, lists);
+	uint64_t chunks = receivers_chunks_max(c->subscriptions_max, lists);
 
 	pool_init(&e->chunks, r, sizeof(struct receivers_chunk), (uint32_t)chunks);
 }
@@ -163,7 +164,7 @@ void engine_timer(struct engine *e, struct timer *timer, struct now now)
 	assert(!timer_is_set(timer));
 	switch ((enum timer_kind)timer_kind(timer)) {
 	case TIMER_USER:
-		stay_expire(e, TIMER_OWNER(timer, struct user, timer), now);
+		stay_expire(e, TIMER_OWNER(timer, struct profile, timer)->user, now);
 		break;
 	case TIMER_TYPING:
 		typing_expire(e, timer, now);
@@ -204,9 +205,9 @@ enum engine_status engine_typing(struct engine *e, struct str room, struct str u
 
 	if (user == MAP_NONE)
 		return ENGINE_FULL;
-	users_at(&e->users, user)->pins++;
+	users_pin(&e->users, user);
 	done = typing_from_outside(e, user, room, is_typing, now);
-	users_at(&e->users, user)->pins--;
+	users_unpin(&e->users, user);
 	users_settle(&e->users, user);
 	return done ? ENGINE_OK : ENGINE_FULL;
 }
@@ -217,22 +218,12 @@ static void tell_topic(const struct engine *e, uint8_t topic)
 {
 	uint32_t cursor = 0;
 
-	tell_receivers(e, &e->all, topic);
+	tell_hearing(e, topic & (uint8_t)~TOPIC_OF_ROOM);
 	if ((topic & TOPIC_OF_ROOM) == 0)
 		return;
 	for (uint32_t i = map_next(&e->rooms.by_id, &cursor); i != MAP_NONE;
 	     i = map_next(&e->rooms.by_id, &cursor))
 		tell_receivers(e, &rooms_at(&e->rooms, i)->members, topic);
-}
-
-static void tell_everyone(const struct engine *e)
-{
-	struct receivers_walk walk = { 0 };
-	const struct receivers_chunk *c;
-	uint32_t n;
-
-	while ((c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
-		e->sink->deliver(e->sink->ctx, c->conn, n);
 }
 
 uint32_t engine_broadcast(struct engine *e, const struct broadcast *b, struct now now)
@@ -260,7 +251,7 @@ uint32_t engine_broadcast(struct engine *e, const struct broadcast *b, struct no
 	if (b->topic != 0)
 		tell_topic(e, b->topic);
 	if (b->all)
-		tell_everyone(e);
+		tell_hearing(e, LINK_HERE);
 	return tell_end(e);
 }
 
@@ -290,14 +281,12 @@ static void view_device(const struct engine *e, uint32_t device, uint32_t conn, 
 			struct now now)
 {
 	const struct device *d = devices_at(&e->devices, device);
-	int64_t seen_ms = d->expires_ms != 0 ? d->expires_ms - e->config.presence_ttl_ms : now.mono.ms;
+	int64_t seen_ms = device_pinned(d) ? device_expires_ms(d) - e->config.presence_ttl_ms : now.mono.ms;
 
-	*out = (struct device_view){ .connected_at = WALL_NONE };
+	*out = (struct device_view){ .conn = conn, .connected_at = WALL_NONE };
 	if (conn != LINK_NONE) {
 		const struct link *l = links_at(&e->links, conn);
 
-		hex_put_u64(out->connection_id_text, l->key);
-		out->connection_id = str_of(out->connection_id_text, HEX_U64_BYTES);
 		out->dialect = l->dialect;
 		out->connected_at = l->connected_at;
 		seen_ms = l->touched_ms;
@@ -305,7 +294,7 @@ static void view_device(const struct engine *e, uint32_t device, uint32_t conn, 
 	out->last_seen = (wall_t){ now.wall.ms - (now.mono.ms - seen_ms) };
 	if (out->last_seen.ms < out->connected_at.ms) /* the wall clock was set back since */
 		out->last_seen = out->connected_at;
-	out->device_id = devices_id(&e->devices, device, out->connection_id_text);
+	out->device_id = devices_id(&e->devices, device, out->device_id_text);
 }
 
 /* Cursor: 0, then connection + 1, then DEVICES | device + 1. */
@@ -406,23 +395,14 @@ static bool links_valid(const struct engine *e)
 	uint32_t count = 0, hearers = 0;
 
 	for (uint32_t conn = 0; conn < e->links.max; conn++) {
-		const struct link *l = links_at(&e->links, conn);
+		uint8_t topics = e->links.topics[conn];
 
-		if (!links_live(&e->links, conn))
-			continue;
-		count++;
-		if (receivers_conn(&e->chunks, l->all_pos) != conn ||
-		    receivers_back(&e->chunks, l->all_pos) != conn)
+		if (topics != 0 && (conn >= e->links.high || (topics & TOPIC_OF_ROOM) != LINK_HERE))
 			return false;
-		if ((interests_topics(e, conn) & TOPIC_PRESENCE) == 0)
-			continue;
-		hearers++;
-		if (receivers_conn(&e->chunks, l->hearer_pos) != conn ||
-		    receivers_back(&e->chunks, l->hearer_pos) != conn)
-			return false;
+		count += topics != 0;
+		hearers += (topics & TOPIC_PRESENCE) != 0;
 	}
-	return count == e->links.count && count == e->all.count && hearers == e->hearers.count &&
-	       receivers_valid(&e->chunks, &e->all) && receivers_valid(&e->chunks, &e->hearers);
+	return count == e->links.count && hearers == e->links.hearers;
 }
 
 /* A user's links and devices, counted one by one, are what the record says; and what waits has its timer. */
@@ -443,13 +423,13 @@ static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices
 		const struct device *device = devices_at(&e->devices, d);
 
 		if (++device_count > u->device_count ||
-		    (device_links(device) == 0 && device->expires_ms == 0))
+		    (device_links(device) == 0 && !device_pinned(device)))
 			return false;
 		of_devices += device_links(device);
 		away += device_away(device);
 	}
 	*devices += device_count;
-	if ((debounce || (u->flags & USER_PENDING) != 0) && !timer_is_set(&u->timer))
+	if ((debounce || (u->flags & USER_PENDING) != 0) && !users_waits(&e->users, u))
 		return false;
 	if ((u->flags & USER_PENDING) == 0 && announce_due(e, user))
 		return false;

@@ -132,10 +132,11 @@ void engine_view(const struct engine *, struct str user_id, struct presence_view
 bool engine_online_after(const struct engine *, struct str after, struct presence_view *out, struct now);
 
 struct device_view {
-	struct str device_id, connection_id; /* connection_id absent: a device without a socket */
+	struct str device_id;
+	uint32_t conn;            /* UINT32_MAX: a device without a socket */
 	uint8_t dialect;
 	wall_t connected_at, last_seen;
-	char connection_id_text[17];
+	char device_id_text[16];
 };
 /* Connections of one user (none for an invisible one). *cursor starts at 0; false when done. */
 bool engine_devices_next(const struct engine *, struct str user_id, uint32_t *cursor, struct device_view *out, struct now);

@@ -118,21 +118,15 @@ enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum intere
 
 uint8_t interests_topics(const struct engine *e, uint32_t conn)
 {
-	return *receivers_mask(&e->chunks, links_at(&e->links, conn)->all_pos);
+	assert(links_live(&e->links, conn));
+	return e->links.topics[conn] & (uint8_t)~LINK_HERE;
 }
 
 void interests_set_topics(struct engine *e, uint32_t conn, uint8_t topics)
 {
-	struct link *l = links_at(&e->links, conn);
-	bool heard = (interests_topics(e, conn) & TOPIC_PRESENCE) != 0,
-	     hears = (topics & TOPIC_PRESENCE) != 0;
-	uint32_t moved;
-
-	*receivers_mask(&e->chunks, l->all_pos) = topics;
-	if (hears && !heard)
-		l->hearer_pos = receivers_add(&e->chunks, &e->hearers, conn, conn, TOPIC_PRESENCE);
-	else if (heard && !hears && receivers_remove(&e->chunks, &e->hearers, l->hearer_pos, &moved))
-		links_at(&e->links, moved)->hearer_pos = l->hearer_pos;
+	e->links.hearers -= (interests_topics(e, conn) & TOPIC_PRESENCE) != 0;
+	e->links.hearers += (topics & TOPIC_PRESENCE) != 0;
+	e->links.topics[conn] = (topics & (uint8_t)~TOPIC_OF_ROOM) | LINK_HERE;
 }
 
 uint8_t *interests_mask(const struct engine *e, uint32_t i)

@@ -60,7 +60,7 @@ uint32_t interests_find(const struct engine *e, uint32_t conn, enum interest_kin
 enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum interest_kind kind,
 				    uint32_t target);
 
-/* What a link hears that is of no room and no one user: replaces its mask in the list of all links. */
+/* What a link hears that is of no room and no one user. */
 uint8_t interests_topics(const struct engine *e, uint32_t conn);
 void interests_set_topics(struct engine *e, uint32_t conn, uint8_t topics);
 

@@ -20,6 +20,7 @@
 
 enum timer_kind { TIMER_USER, TIMER_TYPING, TIMER_CALL, TIMER_SWEEP, TIMER_ROSTER, TIMER_KINDS };
 
+static_assert((LINK_HERE & ~TOPIC_OF_ROOM) == 0, "a bit that no link's topics use");
 static_assert((int)TIMER_KINDS <= (int)ENGINE_TIMER_KINDS, "the engine's kinds fit its share");
 
 struct engine {
@@ -37,8 +38,6 @@ struct engine {
 	struct typings typings;
 	struct calls calls;
 
-	struct receivers all;     /* every link; mask: what it hears that is not of a room */
-	struct receivers hearers; /* those of them with TOPIC_PRESENCE: what nobody hears costs nothing */
 	uint32_t snapshots;     /* lists of presence shown so far; see announce.h */
 
 	struct timer sweep_timer, roster_timer;

@@ -60,8 +60,10 @@ static void apply_texts(struct engine *e, uint32_t user, const struct presence_p
 	bool frozen = invisible(u);
 	struct profile *p;
 
-	if (t->custom != STRREF_NONE || t->metadata != STRREF_NONE)
+	if (t->custom != STRREF_NONE || t->metadata != STRREF_NONE) {
 		users_need_profile(&e->users, user);
+		u->flags |= USER_DESCRIBED;
+	}
 	p = users_profile(&e->users, u);
 	if (p == NULL)
 		return;
@@ -109,6 +111,7 @@ static void hide(struct engine *e, uint32_t user, struct now now)
 	struct profile *p = users_need_profile(&e->users, user);
 	struct user *u = users_at(&e->users, user);
 
+	u->flags |= USER_DESCRIBED;
 	p->shown_expires = p->custom_expires;
 	if ((u->flags & USER_PRESENT) != 0 && u->last_seen.ms < now.wall.ms)
 		u->last_seen = now.wall;
@@ -142,7 +145,8 @@ static void set_override(struct engine *e, uint32_t user, enum status override, 
 	if (override != STATUS_INVISIBLE && was)
 		show(e, user);
 	u->override = (uint8_t)override;
-	u->override_by = by;
+	if (override != STATUS_OFFLINE)
+		users_need_profile(&e->users, user)->override_by = by;
 }
 
 static void mark_device(struct engine *e, uint32_t user, uint32_t d, bool away)
@@ -187,6 +191,12 @@ static uint32_t device_hash(const struct engine *e, uint32_t device)
 	return h != 0 ? h : 1;
 }
 
+/* The override is of the device with that hash. */
+static bool set_by(const struct engine *e, const struct user *u, uint32_t by)
+{
+	return u->override != STATUS_OFFLINE && users_profile(&e->users, u)->override_by == by;
+}
+
 static void apply_status(struct engine *e, uint32_t user, uint32_t device, enum status status, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
@@ -204,7 +214,7 @@ static void apply_status(struct engine *e, uint32_t user, uint32_t device, enum 
 	} else {
 		mark_device(e, user, device, away);
 	}
-	if (!away || device == POOL_NONE || u->override_by == by)
+	if (!away || device == POOL_NONE || set_by(e, u, by))
 		set_override(e, user, STATUS_OFFLINE, 0, now);
 }
 
@@ -251,14 +261,14 @@ enum engine_status status_put(struct engine *e, struct str user_id, const struct
 		return ENGINE_FULL;
 	u = users_at(&e->users, user);
 	users_blank_if_old(&e->users, user, now.mono);
-	u->pins++; /* room for a text may be made at the expense of idle users, but not of this one */
+	users_pin(&e->users, user); /* room for a text may be made at the expense of idle users, but not of this one */
 	users_settle(&e->users, user);
 	done = apply(e, user, POOL_NONE, patch, now);
 	if (done && (u->flags & USER_PRESENT) == 0)
 		u->offline_ms = now.mono.ms;
 	if (done)
 		announce(e, user, now);
-	u->pins--;
+	users_unpin(&e->users, user);
 	users_settle(&e->users, user);
 	return done ? ENGINE_OK : ENGINE_FULL;
 }

@@ -55,7 +55,7 @@ static void free_device_if_unused(struct engine *e, uint32_t user, uint32_t d)
 	struct user *u = users_at(&e->users, user);
 	const struct device *device = devices_at(&e->devices, d);
 
-	if (device_links(device) > 0 || device->expires_ms != 0)
+	if (device_links(device) > 0 || device_pinned(device))
 		return;
 	u->device_count--;
 	u->devices_away -= device_away(device);
@@ -65,7 +65,7 @@ static void free_device_if_unused(struct engine *e, uint32_t user, uint32_t d)
 static void unpin_device(struct engine *e, uint32_t user, uint32_t d)
 {
 	devices_unpin(&e->devices, d);
-	users_at(&e->users, user)->pins--;
+	users_unpin(&e->users, user);
 	free_device_if_unused(e, user, d);
 }
 
@@ -128,15 +128,14 @@ static void link_up(struct engine *e, uint32_t conn, uint32_t user, uint32_t dev
 	if (e->config.audience_rooms)
 		mask &= (uint8_t)~TOPIC_PRESENCE;
 	*links_at(&e->links, conn) = (struct link){
-		.key = a->key, .touched_ms = now.mono.ms, .connected_at = now.wall, .user = user,
+		.touched_ms = now.mono.ms, .connected_at = now.wall, .user = user,
 		.device = device, .dialect = a->dialect,
-		.flags = (uint8_t)(LINK_ATTACHED | ((a->topics & TOPIC_PRESENCE) != 0 ? LINK_HEARS : 0) |
+		.flags = (uint8_t)(((a->topics & TOPIC_PRESENCE) != 0 ? LINK_HEARS : 0) |
 		                   (a->hears_own_arrival ? LINK_GREETED : 0)),
 	};
 	links_push(&e->links, &u->link_plus1, conn);
 	u->links++;
 	devices_at(&e->devices, device)->links_away += 2;
-	links_at(&e->links, conn)->all_pos = receivers_add(&e->chunks, &e->all, conn, conn, 0);
 	interests_set_topics(e, conn, mask);
 }
 
@@ -144,11 +143,8 @@ static void link_down(struct engine *e, uint32_t conn)
 {
 	struct link *l = links_at(&e->links, conn);
 	struct user *u = users_at(&e->users, l->user);
-	uint32_t moved;
 
 	interests_set_topics(e, conn, 0);
-	if (receivers_remove(&e->chunks, &e->all, l->all_pos, &moved))
-		links_at(&e->links, moved)->all_pos = l->all_pos;
 	links_remove(&e->links, &u->link_plus1, conn);
 	u->links--;
 	devices_at(&e->devices, l->device)->links_away -= 2;
@@ -245,16 +241,16 @@ void stay_touch(struct engine *e, uint32_t conn, struct now now)
 
 static bool pin_device(struct engine *e, uint32_t user, uint32_t device, struct now now)
 {
-	struct user *u = users_at(&e->users, user);
-	bool fresh = devices_at(&e->devices, device)->expires_ms == 0;
+	bool fresh = !device_pinned(devices_at(&e->devices, device));
 	int64_t expires_ms =
 		mono_add_ms(now.mono, e->config.presence_ttl_ms > 0 ? e->config.presence_ttl_ms : 1).ms;
 
-	if (fresh && u->pins >= PINNED_PER_USER_MAX)
+	if (fresh && users_pins(&e->users, user) >= PINNED_PER_USER_MAX)
 		return false;
 	if (!devices_pin(&e->devices, device, expires_ms))
 		return false;
-	u->pins += fresh;
+	if (fresh)
+		users_pin(&e->users, user);
 	return true;
 }
 
@@ -289,11 +285,11 @@ enum engine_status stay_heartbeat(struct engine *e, struct str user_id, struct s
 static void expire_devices(struct engine *e, uint32_t user, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
-	uint32_t d = u->pins == 0 ? POOL_NONE : list_first(&u->devices);
+	uint32_t d = users_pins(&e->users, user) == 0 ? POOL_NONE : list_first(&u->devices);
 
 	while (d != POOL_NONE) {
 		uint32_t next = list_next(&e->devices.cells, DEVICES_OF_USER, d);
-		int64_t expires_ms = devices_at(&e->devices, d)->expires_ms;
+		int64_t expires_ms = device_expires_ms(devices_at(&e->devices, d));
 
 		if (expires_ms != 0 && expires_ms <= now.mono.ms)
 			unpin_device(e, user, d);
@@ -304,9 +300,8 @@ static void expire_devices(struct engine *e, uint32_t user, struct now now)
 
 /* --- time --- */
 
-void stay_expire(struct engine *e, const struct user *u, struct now now)
+void stay_expire(struct engine *e, uint32_t user, struct now now)
 {
-	uint32_t user = pool_index(&e->users.cells, u);
 	struct announce_state before = announce_state_of(e, user);
 
 	expire_devices(e, user, now);
@@ -319,15 +314,12 @@ void stay_expire(struct engine *e, const struct user *u, struct now now)
 /* At most `max` links that were silent for too long. */
 static uint32_t find_stale(struct engine *e, uint32_t *conns, uint32_t max, struct now now)
 {
-	struct receivers_walk walk = { 0 };
-	const struct receivers_chunk *c;
-	uint32_t n, found = 0;
+	uint32_t found = 0;
 
-	while (found < max && (c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
-		for (uint32_t i = 0; i < n && found < max; i++)
-			if (now.mono.ms - links_at(&e->links, c->conn[i])->touched_ms >
-			    e->config.stale_timeout_ms)
-				conns[found++] = c->conn[i];
+	for (uint32_t c = 0; c < e->links.high && found < max; c++)
+		if (links_live(&e->links, c) &&
+		    now.mono.ms - links_at(&e->links, c)->touched_ms > e->config.stale_timeout_ms)
+			conns[found++] = c;
 	return found;
 }
 
@@ -337,14 +329,9 @@ static uint32_t find_stale(struct engine *e, uint32_t *conns, uint32_t max, stru
  */
 static void forget_snapshots(struct engine *e)
 {
-	struct receivers_walk walk = { 0 };
-	const struct receivers_chunk *c;
-	uint32_t n;
-
-	while ((c = receivers_next(&e->chunks, &e->all, &walk, &n)) != NULL)
-		for (uint32_t i = 0; i < n; i++)
-			if (links_at(&e->links, c->conn[i])->snapshot != 0)
-				links_at(&e->links, c->conn[i])->snapshot = 0;
+	for (uint32_t c = 0; c < e->links.high; c++)
+		if (links_live(&e->links, c) && links_at(&e->links, c)->snapshot != 0)
+			links_at(&e->links, c)->snapshot = 0;
 }
 
 void stay_sweep(struct engine *e, struct now now)

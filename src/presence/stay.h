@@ -17,7 +17,7 @@ void stay_touch(struct engine *e, uint32_t conn, struct now now);
 enum engine_status stay_heartbeat(struct engine *e, struct str user_id, struct str device_id, struct now now);
 
 /* A user's timer is due. */
-void stay_expire(struct engine *e, const struct user *, struct now now);
+void stay_expire(struct engine *e, uint32_t user, struct now now);
 
 /* Every cleanup_interval: closes silent links, forgets old users. */
 void stay_sweep(struct engine *e, struct now now);

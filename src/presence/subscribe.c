@@ -179,6 +179,7 @@ static void leave_room(struct engine *e, uint32_t conn, struct str id, uint8_t t
 	if (room == MAP_NONE)
 		return;
 	interests_end_haunts(e, links_at(&e->links, conn)->user, room);
+	users_settle(&e->users, links_at(&e->links, conn)->user);
 	room = rooms_find(&e->rooms, id);
 	interest = room == MAP_NONE ? MAP_NONE : interests_find(e, conn, INTEREST_ROOM, room);
 	if (interest != MAP_NONE)

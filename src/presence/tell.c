@@ -51,6 +51,14 @@ void tell_receivers(const struct engine *e, const struct receivers *rs, uint8_t 
 	}
 }
 
+void tell_hearing(const struct engine *e, uint8_t topics)
+{
+	uint32_t conns[LINKS_BATCH], cursor = 0, n;
+
+	while ((n = links_next_hearing(&e->links, topics, &cursor, conns)) > 0)
+		e->sink->deliver(e->sink->ctx, conns, n);
+}
+
 uint32_t tell_end(const struct engine *e)
 {
 	return e->sink->end(e->sink->ctx);

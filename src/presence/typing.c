@@ -74,7 +74,7 @@ static uint32_t find(const struct engine *e, const struct said *s, uint32_t *cou
 	uint32_t found = POOL_NONE;
 
 	*count = 0;
-	for (uint32_t i = users_at(&e->users, s->user)->typing_plus1 - 1; i != POOL_NONE;
+	for (uint32_t i = users_typing_plus1(&e->users, s->user) - 1; i != POOL_NONE;
 	     i = typing_at(e, i)->next_plus1 - 1) {
 		const struct typing *t = typing_at(e, i);
 
@@ -89,7 +89,7 @@ static uint32_t find(const struct engine *e, const struct said *s, uint32_t *cou
 static void unpin_recipients(struct engine *e, struct typing *t)
 {
 	for (uint32_t i = 0; i < t->recipient_count; i++) {
-		users_at(&e->users, t->recipients[i])->pins--;
+		users_unpin(&e->users, t->recipients[i]);
 		users_settle(&e->users, t->recipients[i]);
 	}
 	t->recipient_count = 0;
@@ -106,7 +106,7 @@ static void pin_recipients(struct engine *e, struct typing *t, const struct strs
 
 		if (user == MAP_NONE)
 			continue;
-		users_at(&e->users, user)->pins++;
+		users_pin(&e->users, user);
 		t->recipients[t->recipient_count++] = user;
 		users_settle(&e->users, user);
 	}
@@ -115,8 +115,7 @@ static void pin_recipients(struct engine *e, struct typing *t, const struct strs
 static void forget(struct engine *e, uint32_t i)
 {
 	struct typing *t = typing_at(e, i);
-	struct user *u = users_at(&e->users, t->user);
-	uint32_t *from = &u->typing_plus1;
+	uint32_t *from = &users_need_profile(&e->users, t->user)->typing_plus1;
 
 	while (*from != i + 1)
 		from = &typing_at(e, *from - 1)->next_plus1;
@@ -130,8 +129,8 @@ static void forget(struct engine *e, uint32_t i)
 
 static uint32_t make(struct engine *e, const struct said *s)
 {
-	struct user *u = users_at(&e->users, s->user);
 	uint32_t i = pool_take(&e->typings.cells);
+	struct profile *p;
 	struct typing *t;
 	strref room;
 
@@ -139,12 +138,13 @@ static uint32_t make(struct engine *e, const struct said *s)
 		return POOL_NONE;
 	room = strpool_put(&e->ids, s->room);
 	assert(room != STRREF_FULL);
+	p = users_need_profile(&e->users, s->user);
 	t = typing_at(e, i);
 	*t = (struct typing){
-		.user = s->user, .next_plus1 = u->typing_plus1, .room = room, .kind = (uint8_t)s->kind,
+		.user = s->user, .next_plus1 = p->typing_plus1, .room = room, .kind = (uint8_t)s->kind,
 	};
 	timer_init(&t->timer, TIMER_TYPING);
-	u->typing_plus1 = i + 1;
+	p->typing_plus1 = i + 1;
 	users_settle(&e->users, s->user);
 	return i;
 }
@@ -235,7 +235,7 @@ static void stop(struct engine *e, uint32_t i, struct now now)
 
 void typing_end(struct engine *e, uint32_t user, uint32_t conn, struct now now)
 {
-	uint32_t i = users_at(&e->users, user)->typing_plus1 - 1;
+	uint32_t i = users_typing_plus1(&e->users, user) - 1;
 
 	while (i != POOL_NONE) {
 		uint32_t next = typing_at(e, i)->next_plus1 - 1;
@@ -257,7 +257,7 @@ bool typing_valid(const struct engine *e)
 
 	for (uint32_t u = map_next(&e->users.by_id, &cursor); u != MAP_NONE;
 	     u = map_next(&e->users.by_id, &cursor)) {
-		for (uint32_t i = users_at(&e->users, u)->typing_plus1 - 1; i != POOL_NONE;
+		for (uint32_t i = users_typing_plus1(&e->users, u) - 1; i != POOL_NONE;
 		     i = typing_at(e, i)->next_plus1 - 1) {
 			const struct typing *t = typing_at(e, i);
 

@@ -2,9 +2,9 @@
  * presence/users.c: see users.h.
  *
  * Invariants: the roster holds exactly the users with USER_LISTED, in strictly ascending order of id; the
- * idle list exactly those with USER_IDLE, and those are exactly the ones nothing pins. A profile exists for
- * every invisible user. Ids always find a cell: the engine sized the string classes for as many as there can
- * be.
+ * idle list exactly those with USER_IDLE, and those are exactly the ones nothing pins. Between two calls of
+ * the engine those have a profile who need one, and nobody else. Ids always find a cell: the engine sized the
+ * string classes for as many as there can be.
  */
 #include "presence/users.h"
 
@@ -23,6 +23,7 @@ void users_init(struct users *us, struct region *r, const struct users_config *c
 		struct wheel *wheel)
 {
 	uint32_t counts[STRPOOL_CLASSES] = {
+		[STRPOOL_14] = c->users_max,
 		[STRPOOL_22] = c->users_max,
 		[STRPOOL_38] = c->users_max,
 		[STRPOOL_70] = c->users_max / 2 + 1,
@@ -43,16 +44,38 @@ void users_init(struct users *us, struct region *r, const struct users_config *c
 
 /* --- records --- */
 
-static bool pinned(const struct user *u)
+static bool pinned(const struct users *us, uint32_t i)
 {
+	const struct user *u = users_at(us, i);
+
 	return (u->flags & (USER_PRESENT | USER_PENDING)) != 0 || u->device_count != 0 ||
-	       u->watchers.count != 0 || u->typing_plus1 != 0 || u->call_leg_plus1 != 0 || u->pins != 0;
+	       u->watchers.count != 0 || users_pins(us, i) != 0 || users_typing_plus1(us, i) != 0 ||
+	       users_call_leg_plus1(us, i) != 0;
 }
 
 /* A record that nobody ever filled is of use to nobody. */
 static bool empty(const struct user *u)
 {
-	return wall_absent(u->last_seen) && u->profile == POOL_NONE && u->override == STATUS_OFFLINE;
+	return wall_absent(u->last_seen) && (u->flags & USER_DESCRIBED) == 0 && u->override == STATUS_OFFLINE;
+}
+
+/* Nothing of the profile is needed: without it the user is the same. */
+static bool needless(const struct user *u, const struct profile *p)
+{
+	return !timer_is_set(&p->timer) && p->pins == 0 && p->typing_plus1 == 0 && p->call_leg_plus1 == 0 &&
+	       u->override == STATUS_OFFLINE && p->custom == STRREF_NONE && p->metadata == STRREF_NONE &&
+	       p->told_texts == 0 && p->told_own_texts == 0 && wall_absent(p->custom_expires) &&
+	       wall_absent(p->shown_expires) && list_first(&p->haunts) == POOL_NONE;
+}
+
+static void give_back_profile(struct users *us, uint32_t i)
+{
+	struct user *u = users_at(us, i);
+
+	if (u->profile != POOL_NONE && needless(u, users_profile(us, u))) {
+		pool_give(&us->profiles, u->profile);
+		u->profile = POOL_NONE;
+	}
 }
 
 static void leave_idle(struct users *us, uint32_t i)
@@ -79,20 +102,22 @@ static void blank(struct users *us, uint32_t i)
 	struct profile *p = users_profile(us, u);
 
 	assert((u->flags & (USER_PRESENT | USER_PENDING | USER_LISTED)) == 0);
-	wheel_unset(us->wheel, &u->timer);
 	if (p != NULL) {
+		wheel_unset(us->wheel, &p->timer);
 		assert(list_first(&p->haunts) == POOL_NONE);
 		drop_text(us, p->custom, p->shown_custom);
 		drop_text(us, p->metadata, p->shown_metadata);
-		pool_give(&us->profiles, u->profile);
-		u->profile = POOL_NONE;
+		p->custom = p->metadata = p->shown_custom = p->shown_metadata = STRREF_NONE;
+		p->custom_expires = p->shown_expires = WALL_NONE;
+		p->told_texts = p->told_own_texts = 0;
 	}
 	strpool_drop(us->ids, u->name);
 	u->name = STRREF_NONE;
 	u->override = STATUS_OFFLINE;
-	u->override_by = 0;
+	u->flags &= (uint8_t)~USER_DESCRIBED;
 	u->last_seen = WALL_NONE;
 	u->told = u->told_own = STATUS_OFFLINE;
+	give_back_profile(us, i);
 }
 
 static void release(struct users *us, uint32_t i)
@@ -100,7 +125,7 @@ static void release(struct users *us, uint32_t i)
 	struct user *u = users_at(us, i);
 	uint32_t removed;
 
-	assert(!pinned(u));
+	assert(!pinned(us, i));
 	blank(us, i);
 	leave_idle(us, i);
 	removed = map_remove(&us->by_id, users_id(us, i));
@@ -143,7 +168,6 @@ uint32_t users_make(struct users *us, struct str id)
 	assert(ref != STRREF_FULL);
 	u = users_at(us, i);
 	*u = (struct user){ .id = ref, .profile = POOL_NONE, .last_seen = WALL_NONE };
-	timer_init(&u->timer, us->timer_kind);
 	map_insert(&us->by_id, id, i);
 	return i;
 }
@@ -152,7 +176,8 @@ void users_settle(struct users *us, uint32_t i)
 {
 	struct user *u = users_at(us, i);
 
-	if (pinned(u)) {
+	give_back_profile(us, i);
+	if (pinned(us, i)) {
 		leave_idle(us, i);
 	} else if (empty(u)) {
 		release(us, i);
@@ -218,10 +243,41 @@ struct profile *users_need_profile(struct users *us, uint32_t i)
 		u->profile = pool_take(&us->profiles);
 		assert(u->profile != POOL_NONE);
 		*users_profile(us, u) = (struct profile){
-			.custom_expires = WALL_NONE, .shown_expires = WALL_NONE, .shown_last_seen = WALL_NONE,
+			.user = i, .custom_expires = WALL_NONE, .shown_expires = WALL_NONE, .shown_last_seen = WALL_NONE,
 		};
+		timer_init(&users_profile(us, u)->timer, us->timer_kind);
 	}
 	return users_profile(us, u);
+}
+
+void users_pin(struct users *us, uint32_t i)
+{
+	users_need_profile(us, i)->pins++;
+}
+
+void users_unpin(struct users *us, uint32_t i)
+{
+	struct profile *p = users_profile(us, users_at(us, i));
+
+	assert(p != NULL && p->pins > 0);
+	p->pins--;
+}
+
+void users_wake_at(struct users *us, uint32_t i, mono_t at)
+{
+	struct profile *p = users_profile(us, users_at(us, i));
+
+	if (at.ms != MONO_NEVER.ms)
+		wheel_set(us->wheel, &users_need_profile(us, i)->timer, at);
+	else if (p != NULL)
+		wheel_unset(us->wheel, &p->timer);
+}
+
+bool users_waits(const struct users *us, const struct user *u)
+{
+	const struct profile *p = users_profile(us, u);
+
+	return p != NULL && timer_is_set(&p->timer);
 }
 
 /* --- what is seen --- */
@@ -379,10 +435,12 @@ static bool user_valid(const struct users *us, uint32_t i)
 		return false;
 	if (u->device_count > 0 && (u->flags & USER_PRESENT) == 0)
 		return false;
-	if (((u->flags & USER_IDLE) != 0) == pinned(u))
+	if (((u->flags & USER_IDLE) != 0) == pinned(us, i))
 		return false;
 	if (p == NULL)
-		return u->override != STATUS_INVISIBLE;
+		return u->override == STATUS_OFFLINE;
+	if (p->user != i || needless(u, p))
+		return false;
 	return u->override == STATUS_INVISIBLE ||
 	       (p->custom == p->shown_custom && p->metadata == p->shown_metadata);
 }

@@ -24,15 +24,15 @@ enum user_flag {
 	USER_LISTED = 1 << 3,    /* in the roster: present and not invisible */
 	USER_IDLE = 1 << 4,      /* in the idle list */
 	USER_SEEN = 1 << 5,      /* some watcher was shown the pending state already (announce.h) */
+	USER_DESCRIBED = 1 << 6, /* texts were set, or they hid: worth remembering though never seen */
 };
 
 struct user {
 	strref id;
 	strref name;             /* STRREF_NONE: the id */
-	uint32_t profile;        /* cell of what most users do not have; POOL_NONE */
-	uint32_t override_by;    /* hash of the id of the device that set the override; 0: no device did */
+	uint32_t profile;        /* cell of what most users do not need now; POOL_NONE */
+	uint32_t changed;        /* engine's count of snapshots when the state last changed */
 	wall_t last_seen;        /* last sign of life; never decreases */
-	struct timer timer;      /* earliest of: debounce, rate window, expiry of texts or a device */
 	int64_t offline_ms;      /* mono; in the debounce: ends then; offline: of interest until then */
 	int64_t quiet_until_ms;  /* mono; no broadcast before */
 	uint32_t link_plus1;     /* first of the user's links; 0: none */
@@ -42,20 +42,25 @@ struct user {
 	uint32_t devices_away;
 	struct receivers watchers; /* presence subscriptions narrowed to this user */
 	struct list_link of_idle;
-	uint32_t typing_plus1;   /* first of the user's typings; 0: none */
-	uint32_t call_leg_plus1; /* first of the user's calls; 0: none */
-	uint32_t pins;           /* other references: of typing's recipients, devices of REST, a call */
-	uint32_t changed;        /* engine's count of snapshots when the state last changed */
 	uint8_t override;        /* enum status: BUSY, DND, INVISIBLE; OFFLINE: none */
 	uint8_t told;            /* status that others were told last */
 	uint8_t told_own;        /* status that the user's own connections were told last */
 	uint8_t flags;           /* enum user_flag */
 };
 
-static_assert(sizeof(struct user) <= 128, "two cache lines: there is one per idle connection");
+static_assert(sizeof(struct user) <= 88, "there is one per idle connection");
 
-/* What most users do not have: texts, and the difference that being invisible makes. */
+/*
+ * What most users do not need now: something to wait for, typing, calls, texts, and what being invisible changes.
+ * It comes with the first of these and goes with the last, at users_settle().
+ */
 struct profile {
+	struct timer timer;                  /* earliest of: debounce, rate window, expiry of texts or a device */
+	uint32_t user;                       /* whose */
+	uint32_t override_by;                /* hash of the id of the device that set the override; 0: no device did */
+	uint32_t pins;                       /* other references: of typing's recipients, devices of REST, a call */
+	uint32_t typing_plus1;               /* first of the user's typings; 0: none */
+	uint32_t call_leg_plus1;             /* first of the user's calls; 0: none */
 	strref custom, metadata;             /* as the user sees them */
 	strref shown_custom, shown_metadata; /* as others do: the same unless invisible */
 	wall_t custom_expires, shown_expires; /* WALL_NONE: never */
@@ -100,6 +105,28 @@ static inline struct profile *users_profile(const struct users *us, const struct
 	return u->profile == POOL_NONE ? NULL : (struct profile *)pool_at(&us->profiles, u->profile);
 }
 
+static inline uint32_t users_pins(const struct users *us, uint32_t i)
+{
+	const struct profile *p = users_profile(us, users_at(us, i));
+
+	return p == NULL ? 0 : p->pins;
+}
+
+/* First of the user's typings, and of their calls; 0: none. */
+static inline uint32_t users_typing_plus1(const struct users *us, uint32_t i)
+{
+	const struct profile *p = users_profile(us, users_at(us, i));
+
+	return p == NULL ? 0 : p->typing_plus1;
+}
+
+static inline uint32_t users_call_leg_plus1(const struct users *us, uint32_t i)
+{
+	const struct profile *p = users_profile(us, users_at(us, i));
+
+	return p == NULL ? 0 : p->call_leg_plus1;
+}
+
 static inline struct str users_id(const struct users *us, uint32_t i)
 {
 	return strpool_get(us->ids, users_at(us, i)->id);
@@ -116,7 +143,8 @@ uint32_t users_make(struct users *us, struct str id);
 
 /*
  * Puts the record into the idle list or takes it out, as its pins say; call after anything that pinned or
- * unpinned it. One that is not pinned and remembers nothing is freed: `i` is dead then.
+ * unpinned it. One that is not pinned and remembers nothing is freed: `i` is dead then. So is a profile of which
+ * nothing is needed.
  */
 void users_settle(struct users *us, uint32_t i);
 
@@ -139,6 +167,14 @@ strref users_put_text(struct users *us, struct str text);
 
 /* The profile, made (empty) when there was none. One per user is there. */
 struct profile *users_need_profile(struct users *us, uint32_t i);
+
+/* One reference more, or less, to the record; users_settle() is then due. */
+void users_pin(struct users *us, uint32_t i);
+void users_unpin(struct users *us, uint32_t i);
+
+/* The user's timer is to fire then; MONO_NEVER: not at all. */
+void users_wake_at(struct users *us, uint32_t i, mono_t at);
+bool users_waits(const struct users *us, const struct user *u);
 
 /*
  * The devices changed, or which of them are away: a user is away when all are. Without devices the last state

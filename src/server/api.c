@@ -3,6 +3,7 @@
  */
 #include "server/api.h"
 
+#include "base/hex.h"
 #include "base/utf8.h"
 #include "dialect/topic.h"
 #include "server/respond.h"
@@ -80,8 +81,12 @@ void api_devices(struct server *s, struct conn *c, struct rest_call *call)
 	jsonw_obj(r.json);
 	jsonw_key(r.json, STR("devices"));
 	jsonw_arr(r.json);
-	while (engine_devices_next(s->engine, call->id, &cursor, &d, s->now))
-		rest_write_device(r.json, &d);
+	while (engine_devices_next(s->engine, call->id, &cursor, &d, s->now)) {
+		bool has_socket = d.conn != CONN_NONE;
+		struct conn_id_text id = has_socket ? conn_id(conn_at(s, d.conn)) : (struct conn_id_text){ "" };
+
+		rest_write_device(r.json, &d, has_socket ? str_of(id.text, HEX_U64_BYTES) : STR_NONE);
+	}
 	jsonw_end_arr(r.json);
 	jsonw_end_obj(r.json);
 	respond_close(s, c, &r, 200, RESPOND_JSON);

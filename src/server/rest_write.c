@@ -46,13 +46,13 @@ void rest_write_user(struct jsonw *w, const struct presence_view *v)
 	jsonw_end_obj(w);
 }
 
-void rest_write_device(struct jsonw *w, const struct device_view *d)
+void rest_write_device(struct jsonw *w, const struct device_view *d, struct str connection_id)
 {
-	bool has_socket = !str_absent(d->connection_id);
+	bool has_socket = !str_absent(connection_id);
 
 	jsonw_obj(w);
 	member_str(w, STR("device_id"), d->device_id);
-	member_str(w, STR("connection_id"), d->connection_id);
+	member_str(w, STR("connection_id"), connection_id);
 	member_str(w, STR("dialect"), has_socket ? dialect_name((enum dialect_id)d->dialect) : STR_NONE);
 	member_wall(w, STR("connected_at"), d->connected_at);
 	member_wall(w, STR("last_seen"), d->last_seen);

@@ -43,7 +43,7 @@ struct rig {
 	void *mem;
 	size_t mem_bytes, region_used;
 	bool started, notes, quiet, valid;
-	uint64_t keys;
+	uint64_t keys, key_of[RIG_CONNS];
 
 	/* the event under way */
 	struct event ev;
@@ -461,6 +461,7 @@ static void rig_attach(struct rig *r, uint32_t conn, const struct rig_line *l)
 		.dialect = 1, .key = ++r->keys,
 	};
 
+	r->key_of[conn] = a.key;
 	if (engine_attach(r->e, conn, &a, r->now) != ENGINE_OK)
 		rig_say(r, "= full\n");
 }
@@ -565,9 +566,11 @@ static void rig_devices(struct rig *r, struct str user)
 	uint32_t cursor = 0;
 
 	rig_say(r, "=");
-	while (engine_devices_next(r->e, user, &cursor, &d, r->now))
-		rig_say(r, " %.*s/%.*s", (int)d.device_id.n, d.device_id.p, (int)d.connection_id.n,
-			d.connection_id.p);
+	while (engine_devices_next(r->e, user, &cursor, &d, r->now)) {
+		rig_say(r, " %.*s/", (int)d.device_id.n, d.device_id.p);
+		if (d.conn < RIG_CONNS)
+			rig_say(r, "%016llx", (unsigned long long)r->key_of[d.conn]);
+	}
 	rig_say(r, "\n");
 }
 

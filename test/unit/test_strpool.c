@@ -36,7 +36,9 @@ static void test_sizes(void)
 		size_t n;
 		uint32_t class, cell_bytes;
 	} rows[] = {
-		{ "nothing", 0, STRPOOL_22, 24 },
+		{ "nothing", 0, STRPOOL_14, 16 },
+		{ "an id of 14", 14, STRPOOL_14, 16 },
+		{ "an id of 15", 15, STRPOOL_22, 24 },
 		{ "an id of 16", 16, STRPOOL_22, 24 },
 		{ "an id of 22", 22, STRPOOL_22, 24 },
 		{ "an id of 23", 23, STRPOOL_38, 40 },
@@ -52,7 +54,7 @@ static void test_sizes(void)
 		{ "2054", 2054, STRPOOL_2054, 2056 },
 		{ "2055", 2055, STRPOOL_CLASSES, 0 },
 	};
-	static const uint32_t one[STRPOOL_CLASSES] = { 1, 1, 1, 1, 1, 1 };
+	static const uint32_t one[STRPOOL_CLASSES] = { 1, 1, 1, 1, 1, 1, 1 };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct strpool sp = fresh(one);
@@ -90,8 +92,8 @@ static void test_none(void)
 
 static void test_model(struct rng *r)
 {
-	static const uint32_t counts[STRPOOL_CLASSES] = { 30, 20, 15, 10, 10, 5 };
-	static const uint32_t spans[] = { 23, 39, 71, 135, 263, 2055 };
+	static const uint32_t counts[STRPOOL_CLASSES] = { 30, 30, 20, 15, 10, 10, 5 };
+	static const uint32_t spans[] = { 15, 23, 39, 71, 135, 263, 2055 };
 	struct strpool sp = fresh(counts);
 	struct {
 		strref ref;
@@ -102,7 +104,7 @@ static void test_model(struct rng *r)
 
 	for (unsigned step = 0; ok && step < STEPS; step++) {
 		if (rng_below(r, 100) < (step / 1000 % 2 == 0 ? 70U : 30U)) {
-			uint32_t bytes = rng_below(r, spans[rng_below(r, 6)]),
+			uint32_t bytes = rng_below(r, spans[rng_below(r, STRPOOL_CLASSES)]),
 				 at = rng_below(r, 2100 - bytes);
 			uint32_t class = strpool_class(bytes);
 			strref ref = strpool_put(&sp, str_of(text + at, bytes));
