@@ -386,7 +386,7 @@ void admission_upgrade(struct server *s, struct conn *c, const struct http_reque
 	struct identity id;
 
 	if (hs->outcome == HANDSHAKE_REFUSED) {
-		refuse(s, c, hs->status, handshake_reason_name(hs->reason), REFUSED_HANDSHAKE);
+		refuse(s, c, hs->status, handshake_reason_text(hs->reason), REFUSED_HANDSHAKE);
 		return;
 	}
 	if (!str_eq(req->path, STR("/ws")) && !str_eq(req->path, STR("/"))) {

@@ -21,7 +21,7 @@ static void malformed(struct server *s, struct conn *c)
 {
 	enum http_error e = (enum http_error)c->http.error;
 
-	refuse(s, c, http_error_status(e), http_error_name(e), REFUSED_HTTP_MALFORMED);
+	refuse(s, c, http_error_status(e), http_error_text(e), REFUSED_HTTP_MALFORMED);
 }
 
 /* Keeps what is not a whole request yet. */

@@ -70,12 +70,12 @@ static void compute_accept(struct str key, char accept[HANDSHAKE_ACCEPT_BYTES])
 	(void)n;
 }
 
-#define HANDSHAKE_REASON_ROW(name, status, label)                                                            \
-	[HANDSHAKE_BAD_##name] = { status, { label, sizeof(label) - 1 } },
+#define HANDSHAKE_REASON_ROW(name, status, label, text) \
+	[HANDSHAKE_BAD_##name] = { status, { label, sizeof(label) - 1 }, { text, sizeof(text) - 1 } },
 static const struct {
 	unsigned status;
-	struct str label;
-} reasons[HANDSHAKE_REASON_COUNT] = { [HANDSHAKE_GOOD] = { 0, { "none", 4 } },
+	struct str label, text;
+} reasons[HANDSHAKE_REASON_COUNT] = { [HANDSHAKE_GOOD] = { 0, { "none", 4 }, { NULL, 0 } },
 	                              HANDSHAKE_REASONS(HANDSHAKE_REASON_ROW) };
 
 void handshake_check(const struct http_request *req, struct handshake *hs)
@@ -95,6 +95,12 @@ struct str handshake_reason_name(enum handshake_reason reason)
 {
 	assert(reason < HANDSHAKE_REASON_COUNT);
 	return reasons[reason].label;
+}
+
+struct str handshake_reason_text(enum handshake_reason reason)
+{
+	assert(reason > HANDSHAKE_GOOD && reason < HANDSHAKE_REASON_COUNT);
+	return reasons[reason].text;
 }
 
 bool handshake_protocol_next(struct handshake_protocols *it, struct str *token)

@@ -21,17 +21,17 @@ enum handshake_outcome {
 	HANDSHAKE_REFUSED, /* answer `status` (405 with Allow: GET), close, read nothing more */
 };
 
-/* Why it was refused, in the order in which it is checked: name, status, label of the counter. */
+/* Why it was refused, in the order in which it is checked: name, status, label of the counter, what the peer is told. */
 #define HANDSHAKE_REASONS(X) \
-	X(METHOD, 405, "method")         /* not GET */ \
-	X(VERSION, 400, "http_version")  /* HTTP/1.0 */ \
-	X(BODY, 400, "body")             /* a Content-Length, be it 0; Transfer-Encoding never gets here */ \
-	X(UPGRADE, 426, "upgrade")       /* not one Upgrade header that says `websocket` alone */ \
-	X(CONNECTION, 400, "connection") /* does not name `upgrade` */ \
-	X(WS_VERSION, 426, "ws_version") /* not one Sec-WebSocket-Version that says 13 */ \
-	X(KEY, 400, "key")               /* not one Sec-WebSocket-Key of 16 bytes in base64 */
+	X(METHOD, 405, "method", "a WebSocket begins with GET") \
+	X(VERSION, 400, "http_version", "a WebSocket needs version 1.1 of HTTP") \
+	X(BODY, 400, "body", "a WebSocket handshake has no body") /* a Content-Length, be it 0 */ \
+	X(UPGRADE, 426, "upgrade", "one header is required: Upgrade: websocket") /* and no other protocol in it */ \
+	X(CONNECTION, 400, "connection", "a header is required: Connection: Upgrade") \
+	X(WS_VERSION, 426, "ws_version", "one header is required: Sec-WebSocket-Version: 13") \
+	X(KEY, 400, "key", "one Sec-WebSocket-Key is required: 16 bytes in base64")
 
-#define HANDSHAKE_REASON_ENUM(name, status, label) HANDSHAKE_BAD_##name,
+#define HANDSHAKE_REASON_ENUM(name, status, label, text) HANDSHAKE_BAD_##name,
 enum handshake_reason { HANDSHAKE_GOOD, HANDSHAKE_REASONS(HANDSHAKE_REASON_ENUM) HANDSHAKE_REASON_COUNT };
 #undef HANDSHAKE_REASON_ENUM
 
@@ -56,6 +56,9 @@ void handshake_check(const struct http_request *req, struct handshake *hs);
 
 /* A constant for counters: lower case and `_`; "none" for HANDSHAKE_GOOD. */
 struct str handshake_reason_name(enum handshake_reason reason);
+
+/* What is wrong, in words for the peer; not for HANDSHAKE_GOOD. */
+struct str handshake_reason_text(enum handshake_reason reason);
 
 /*
  * Walks the subprotocols offered, in order, over all Sec-WebSocket-Protocol headers. What is no token is

@@ -512,11 +512,12 @@ enum http_result http_parse(struct http_parser *p, const char *buf, size_t bytes
 	return HTTP_DONE;
 }
 
-#define HTTP_ERROR_ROW(name, status, label) [HTTP_ERR_##name] = { status, { label, sizeof(label) - 1 } },
+#define HTTP_ERROR_ROW(name, status, label, text) \
+	[HTTP_ERR_##name] = { status, { label, sizeof(label) - 1 }, { text, sizeof(text) - 1 } },
 static const struct {
 	unsigned status;
-	struct str label;
-} errors[HTTP_ERROR_COUNT] = { [HTTP_ERR_NONE] = { 0, { "none", 4 } }, HTTP_ERRORS(HTTP_ERROR_ROW) };
+	struct str label, text;
+} errors[HTTP_ERROR_COUNT] = { [HTTP_ERR_NONE] = { 0, { "none", 4 }, { NULL, 0 } }, HTTP_ERRORS(HTTP_ERROR_ROW) };
 
 unsigned http_error_status(enum http_error error)
 {
@@ -528,6 +529,12 @@ struct str http_error_name(enum http_error error)
 {
 	assert(error < HTTP_ERROR_COUNT);
 	return errors[error].label;
+}
+
+struct str http_error_text(enum http_error error)
+{
+	assert(error > HTTP_ERR_NONE && error < HTTP_ERROR_COUNT);
+	return errors[error].text;
 }
 
 struct str http_header(const struct http_request *req, struct str name)

@@ -32,26 +32,26 @@ enum http_result {
 /* TRACE, CONNECT and what is not here never reach a request: 501. */
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OPTIONS, HTTP_PATCH };
 
-/* Why a head was refused: name, status, label of the counter. */
+/* Why a head was refused: name, status, label of the counter, what the peer is told. */
 #define HTTP_ERRORS(X) \
-	X(METHOD_BYTES, 400, "method_bytes")           /* not a token, or not followed by one space */ \
-	X(METHOD_UNKNOWN, 501, "method_unknown")       /* RFC 9110 9.1; also longer than any we know */ \
-	X(TARGET, 400, "target")                       /* no origin-, absolute- or OPTIONS' asterisk-form */ \
-	X(VERSION_BYTES, 400, "version_bytes")         /* not HTTP/digit.digit */ \
-	X(VERSION, 505, "version")                     /* not 1.0 or 1.1; the HTTP/2 preface too */ \
-	X(LINE_END, 400, "line_end")                   /* CR without LF */ \
-	X(HEADER_NAME, 400, "header_name")             /* empty, not a token, folded, or without colon */ \
-	X(HEADER_VALUE, 400, "header_value")           /* a control character other than tab */ \
-	X(HOST, 400, "host")                           /* missing in 1.1, twice, or not host[:port] */ \
-	X(CONTENT_LENGTH, 400, "content_length")       /* twice, or not 1 to 19 digits under 2^63 */ \
-	X(FRAMING, 400, "framing")                     /* Transfer-Encoding and 1.0, length or upgrade */ \
-	X(TRANSFER_ENCODING, 411, "transfer_encoding") /* any: bodies have a Content-Length here */ \
-	X(EXPECT, 417, "expect")                       /* anything but 100-continue */ \
-	X(BODY_SIZE, 413, "body_size")                 /* Content-Length over HTTP_BODY_BYTES_MAX */ \
-	X(HEAD_SIZE, 431, "head_size")                 /* no end within HTTP_HEAD_BYTES_MAX */ \
-	X(HEADER_COUNT, 431, "header_count")           /* over HTTP_HEADERS_MAX */
+	X(METHOD_BYTES, 400, "method_bytes", "the method is not a token followed by one space") \
+	X(METHOD_UNKNOWN, 501, "method_unknown", "this method is not known here") /* RFC 9110 9.1; too long too */ \
+	X(TARGET, 400, "target", "the request target is malformed") /* no origin-, absolute- or OPTIONS' asterisk-form */ \
+	X(VERSION_BYTES, 400, "version_bytes", "the request line does not end in a version of HTTP") /* not HTTP/digit.digit */ \
+	X(VERSION, 505, "version", "only versions 1.0 and 1.1 of HTTP are spoken here") /* the HTTP/2 preface too */ \
+	X(LINE_END, 400, "line_end", "a line of the head ends in CR without LF") \
+	X(HEADER_NAME, 400, "header_name", "a header line does not begin with a name and a colon") /* or is folded */ \
+	X(HEADER_VALUE, 400, "header_value", "a header holds a control character") /* other than tab */ \
+	X(HOST, 400, "host", "one Host header is required: host or host:port") \
+	X(CONTENT_LENGTH, 400, "content_length", "Content-Length: one decimal number is required") /* under 2^63 */ \
+	X(FRAMING, 400, "framing", "Transfer-Encoding beside version 1.0, Content-Length or Upgrade") \
+	X(TRANSFER_ENCODING, 411, "transfer_encoding", "a body needs Content-Length, not Transfer-Encoding") \
+	X(EXPECT, 417, "expect", "Expect: only 100-continue is known") \
+	X(BODY_SIZE, 413, "body_size", "the body is too large") /* Content-Length over HTTP_BODY_BYTES_MAX */ \
+	X(HEAD_SIZE, 431, "head_size", "the head is too large") /* no end within HTTP_HEAD_BYTES_MAX */ \
+	X(HEADER_COUNT, 431, "header_count", "there are too many headers") /* over HTTP_HEADERS_MAX */
 
-#define HTTP_ERROR_ENUM(name, status, label) HTTP_ERR_##name,
+#define HTTP_ERROR_ENUM(name, status, label, text) HTTP_ERR_##name,
 enum http_error { HTTP_ERR_NONE, HTTP_ERRORS(HTTP_ERROR_ENUM) HTTP_ERROR_COUNT };
 #undef HTTP_ERROR_ENUM
 
@@ -115,6 +115,9 @@ unsigned http_error_status(enum http_error error);
 /* A short constant for counters and logs: lower case and `_`. Any value of the enum; "none" for
  * HTTP_ERR_NONE. */
 struct str http_error_name(enum http_error error);
+
+/* What is wrong, in words for the peer; error is not HTTP_ERR_NONE. */
+struct str http_error_text(enum http_error error);
 
 /* The value of the first header of that name, in any case; absent if there is none (an empty value is not
  * absent). */

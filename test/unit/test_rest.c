@@ -189,6 +189,9 @@ static const struct row {
 	{ "4", "bulk: nobody asked for", "POST", "/api/v1/presence/bulk", JSON, "{\"user_ids\":[]}", 200, NULL, "{\"presences\":[]}", NULL, 0, NULL },
 	{ "4", "bulk: no list", "POST", "/api/v1/presence/bulk", JSON, "{}", 400, NULL, NULL, "user_ids: ", 0, NULL },
 
+	{ "4", "a method that nobody knows", "BREW", "/ann", NULL, NULL, 501, NULL, ERR(501, "this method is not known here"), NULL, 0, NULL },
+	{ "U2", "half an upgrade", "GET", "/ws", "Connection: upgrade\r\n", NULL, 426, "Sec-WebSocket-Version: 13\r\n",
+	  ERR(426, "one header is required: Upgrade: websocket"), NULL, 0, NULL },
 	{ "4", "no body", "PUT", "/api/v1/presence/dan", JSON, NULL, 400, NULL, NULL, NULL, 0, NULL },
 	{ "4", "another media type", "PUT", "/api/v1/presence/dan", "Content-Type: text/plain\r\n", "{\"online_status\":\"busy\"}", 415, NULL, NULL,
 	  NULL, 0, NULL },

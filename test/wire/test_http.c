@@ -628,8 +628,9 @@ static void test_tables(void)
 
 		wrong += status < 400 || status > 599 || str_eq(http_reason(status), STR("Unknown"));
 		wrong += http_error_name((enum http_error)e).n == 0;
+		wrong += memchr(http_error_text((enum http_error)e).p, ' ', http_error_text((enum http_error)e).n) == NULL;
 	}
-	tap_is_u64(wrong, 0, "every error has a status with a phrase, and a label");
+	tap_is_u64(wrong, 0, "every error has a status with a phrase, a label, and words");
 	tap_ok(str_eq(http_error_name(HTTP_ERR_NONE), STR("none")), "no error is called none");
 }
 
