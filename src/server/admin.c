@@ -12,7 +12,6 @@
 #include "wire/uri.h"
 
 enum {
-	CLOSE_KICKED = 4002,        /* CONTRACT 3 */
 	CLOSE_AT_ONCE_MAX = 1024,
 	PAGE_DEFAULT = 100,
 	PAGE_MAX = 500,
@@ -138,7 +137,7 @@ static bool kick(struct server *s, uint32_t ci)
 
 	if (c->state != CONN_LIVE)
 		return false;
-	session_close(s, c, CLOSE_KICKED, STR("closed by an operator"), REFUSED_KICKED);
+	session_close(s, c, SESSION_CLOSE_KICKED, STR("closed by an operator"), REFUSED_KICKED);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include "server/server.h"
 
 #include "base/hex.h"
+#include "server/deadline.h"
 #include "server/outbox.h"
 #include "server/request.h"
 #include "server/session.h"
@@ -99,7 +100,7 @@ void conn_leave(struct server *s, struct conn *c)
 
 void conn_arm(struct server *s, struct conn *c)
 {
-	mono_t at = session_deadline(s, c);
+	mono_t at = deadline_of(s, c);
 
 	if (at.ms == MONO_NEVER.ms)
 		wheel_unset(&s->wheel, &c->timer);
@@ -313,7 +314,7 @@ static void run_timers(struct server *s)
 			struct conn *c = TIMER_OWNER(t, struct conn, timer);
 
 			if (!(c->flags & CONN_DOOMED))
-				session_timer(s, c);
+				deadline_passed(s, c);
 		} else {
 			assert(timer_kind(t) == TIMER_DRAIN);
 			drain_step(s);

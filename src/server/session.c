@@ -5,57 +5,19 @@
  */
 #include "server/session.h"
 
+#include "server/deadline.h"
+#include "server/message.h"
 #include "server/outbox.h"
 #include "server/request.h"
 #include "server/state.h"
 #include "wire/ws_frame.h"
 
-enum {
-	CLOSE_HEARTBEAT = 4000, /* CONTRACT 3 */
-	CLOSE_REPLACED = 4003,
-	DRAIN_REPLY_MS = 2000,       /* how long a Close of ours is waited for when we leave (CONTRACT 5) */
-	MESSAGE_MS = 10000,          /* an unfinished message: RELIABILITY F18 */
-	MESSAGE_BYTES_PER_MS = 640,  /* and what the largest one may take on top: 5 Mbit/s */
-};
-
-/* --- answers --- */
-
-static struct event event_of(const struct server *s, enum event_type type, const struct command *cmd)
-{
-	struct event ev = { .type = type, .at = s->now.wall, .command = CMD_COUNT };
-
-	if (cmd != NULL) {
-		ev.command = cmd->type;
-		ev.reply_to = cmd->reply_to;
-	}
-	return ev;
-}
-
-static void answer_error(struct server *s, struct conn *c, const struct command *cmd, int code, struct str text)
-{
-	struct event ev = event_of(s, EV_ERROR, cmd);
-
-	ev.code = code;
-	ev.text = text;
-	s->metrics.errors_total++;
-	outbox_event(s, c, &ev);
-}
-
 /* --- the beginning --- */
-
-static int64_t ping_interval_ms(const struct server *s)
-{
-	int64_t p = s->cfg->ping_period_ms, h = s->cfg->heartbeat_interval_ms;
-
-	if (p == 0 || (h > 0 && h < p))
-		p = h;
-	return p;
-}
 
 static void greet(struct server *s, struct conn *c, const struct identity *id)
 {
 	struct conn_id_text connection = conn_id(c);
-	struct event ev = event_of(s, EV_CONNECTED, NULL);
+	struct event ev = message_event(s, EV_CONNECTED, NULL);
 
 	ev.connection_id = str_of(connection.text, 16);
 	ev.session = ev.connection_id;
@@ -79,7 +41,7 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 	ws_dec_init(&c->ws);
 	c->heard = s->now.mono;
 	/* Spread: ten thousand that came together are not pinged together. */
-	c->pinged = mono_add_ms(s->now.mono, -(int64_t)(server_random(s) % (uint64_t)(ping_interval_ms(s) / 2 + 1)));
+	c->pinged = mono_add_ms(s->now.mono, -(int64_t)(server_random(s) % (uint64_t)(deadline_ping_interval_ms(s) / 2 + 1)));
 	c->flags |= CONN_GREETED;
 	if (s->cfg->command_rate_any)
 		memset(&s->command_buckets[(size_t)conn_index(s, c) * CMD_COUNT], 0, CMD_COUNT * sizeof(struct bucket));
@@ -110,145 +72,7 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 		conn_leave(s, c); /* what it heard of its own arrival was too much */
 }
 
-/* --- messages --- */
-
-/* Over a limit: an error, and after many in a row the end. True: the message is not to be looked at. */
-static bool limited(struct server *s, struct conn *c, const struct command *cmd)
-{
-	s->metrics.refused[REFUSED_MESSAGE_RATE]++;
-	if (++c->limited_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {
-		session_close(s, c, WS_CODE_POLICY, STR("too many messages"), REFUSED_MESSAGE_RATE);
-		return true;
-	}
-	answer_error(s, c, cmd, 429, STR("too many messages"));
-	return true;
-}
-
-static bool over_message_rate(struct server *s, struct conn *c)
-{
-	uint32_t user;
-
-	if (!bucket_take(&c->messages, s->cfg->message_rate, s->cfg->message_burst, s->now.mono))
-		return true;
-	if (s->cfg->user_message_rate == 0 || !(c->flags & CONN_ATTACHED))
-		return false;
-	user = engine_user_number(s->engine, conn_index(s, c));
-	return !bucket_take(&s->user_buckets[user], s->cfg->user_message_rate, s->cfg->user_message_rate, s->now.mono);
-}
-
-static bool over_command_rate(struct server *s, const struct conn *c, enum command_type type)
-{
-	struct bucket *b;
-
-	if (!s->cfg->command_rate_any || s->cfg->command_rate[type] == 0)
-		return false;
-	b = &s->command_buckets[(size_t)conn_index(s, c) * CMD_COUNT + type];
-	return !bucket_take(b, s->cfg->command_rate[type], s->cfg->command_rate[type], s->now.mono);
-}
-
-static void bad_message(struct server *s, struct conn *c, const struct command *cmd, int code, struct str text, enum refusal why)
-{
-	s->metrics.refused[why]++;
-	if (++c->bad_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {
-		session_close(s, c, WS_CODE_POLICY, STR("too many malformed messages"), why);
-		return;
-	}
-	answer_error(s, c, cmd, code, text);
-}
-
-/* Under trust a token is not looked at: whoever has come in stays in. */
-static void authenticate(struct server *s, struct conn *c, const struct command *cmd)
-{
-	struct event ev = event_of(s, EV_AUTHENTICATED, cmd);
-	struct device_view unused;
-	struct str user_id = STR_NONE;
-
-	engine_whois(s->engine, conn_index(s, c), &user_id, &unused, s->now);
-	ev.user.user_id = user_id;
-	ev.expires = WALL_NONE;
-	outbox_event(s, c, &ev);
-}
-
-static void run(struct server *s, struct conn *c, const struct command *cmd)
-{
-	struct event ev;
-
-	s->metrics.commands[cmd->type]++;
-	switch (cmd->type) {
-	case CMD_PING:
-	case CMD_HEARTBEAT:
-		ev = event_of(s, cmd->type == CMD_PING ? EV_PONG : EV_HEARTBEAT_ACK, cmd);
-		outbox_event(s, c, &ev);
-		return;
-	case CMD_AUTHENTICATE:
-		authenticate(s, c, cmd);
-		return;
-	case CMD_LEAVE:
-		session_close(s, c, WS_CODE_NORMAL, STR("bye"), REFUSED_COUNT);
-		return;
-	case CMD_PRESENCE:
-	case CMD_QUERY:
-	case CMD_SUBSCRIBE:
-	case CMD_UNSUBSCRIBE:
-	case CMD_TYPING:
-	case CMD_RECEIPT:
-	case CMD_CALL_OFFER:
-	case CMD_CALL_ANSWER:
-	case CMD_CALL_ICE:
-	case CMD_CALL_HANGUP:
-		engine_command(s->engine, conn_index(s, c), cmd, s->now);
-		return;
-	case CMD_COUNT:
-		break;
-	}
-	assert(!"a dialect made a command that does not exist");
-}
-
-static void text_message(struct server *s, struct conn *c, uint8_t *p, size_t n)
-{
-	const struct dialect *d = dialect_at(c->dialect);
-	struct command cmd = { .type = CMD_COUNT };
-	struct decode_error err = { 400, STR("not understood") };
-	enum json_err json;
-
-	if (over_message_rate(s, c)) {
-		limited(s, c, NULL);
-		return;
-	}
-	json = json_parse_utf8(&s->json, (char *)p, n);
-	if (json != JSON_OK) {
-		const char *text = json_err_text(json);
-
-		bad_message(s, c, NULL, 400, str_of(text, strlen(text)), REFUSED_JSON);
-		return;
-	}
-	s->scratch->used = 0;
-	if (!d->decode(&s->json, s->scratch, &cmd, &err)) {
-		bad_message(s, c, &cmd, err.code, err.text, REFUSED_MESSAGE);
-		return;
-	}
-	c->bad_streak = 0;
-	if (over_command_rate(s, c, cmd.type)) {
-		limited(s, c, &cmd);
-		return;
-	}
-	c->limited_streak = 0;
-	if (c->grant != STRREF_NONE && !grant_allows(strpool_get(&s->grants, c->grant), &cmd))
-		answer_error(s, c, &cmd, 403, STR("your token does not open this room"));
-	else
-		run(s, c, &cmd);
-}
-
-static void message(struct server *s, struct conn *c, unsigned opcode, uint8_t *p, size_t n)
-{
-	s->turn_messages++;
-	s->metrics.messages_received++;
-	metrics_message_size(&s->metrics, n);
-	if (c->dialect == DIALECT_ECHO)
-		outbox_message(s, c, opcode, p, n);
-	else
-		text_message(s, c, p, n);
-}
+/* --- frames --- */
 
 /* A piece of a message: whole ones go on as they are, others are put together. */
 static void data(struct server *s, struct conn *c, const struct ws_event *ev)
@@ -258,7 +82,7 @@ static void data(struct server *s, struct conn *c, const struct ws_event *ev)
 		return;
 	}
 	if (ev->first && ev->last) {
-		message(s, c, ev->opcode, ev->p, ev->n);
+		message_take(s, c, ev->opcode, ev->p, ev->n);
 		return;
 	}
 	if (!intake_append(&s->intake, c, ev->p, ev->n)) {
@@ -274,7 +98,7 @@ static void data(struct server *s, struct conn *c, const struct ws_event *ev)
 		/* Ours while the message is worked on, and the connection's no more: it may be closed meanwhile. */
 		c->intake = POOL_NONE;
 		c->intake_bytes = 0;
-		message(s, c, ev->opcode, p, n);
+		message_take(s, c, ev->opcode, p, n);
 		if (held != POOL_NONE)
 			pool_give(&s->intake.pools[class], held);
 	}
@@ -472,175 +296,4 @@ void session_written(struct server *s, struct conn *c)
 	resume_input(s, c);
 	if (c->state == CONN_CLOSING && (c->flags & CONN_CLOSE_SENT) && (c->flags & CONN_PEER_CLOSED))
 		conn_to(s, c, CONN_LINGER);
-}
-
-/* --- time --- */
-
-/* Silence for so long ends the connection; 0: never. */
-static int64_t silence_max_ms(const struct server *s)
-{
-	int64_t by_heartbeat = 2 * s->cfg->heartbeat_interval_ms, by_pong = s->cfg->pong_wait_ms;
-
-	if (by_heartbeat == 0 || (by_pong > 0 && by_pong < by_heartbeat))
-		return by_pong;
-	return by_heartbeat;
-}
-
-static mono_t message_deadline(const struct server *s, const struct conn *c)
-{
-	if (!ws_dec_in_message(&c->ws))
-		return MONO_NEVER;
-	return mono_add_ms(c->since, MESSAGE_MS + (int64_t)(s->cfg->message_bytes_max[c->dialect] / MESSAGE_BYTES_PER_MS));
-}
-
-static mono_t live_deadline(const struct server *s, const struct conn *c)
-{
-	mono_t at = message_deadline(s, c);
-
-	if (ping_interval_ms(s) > 0)
-		at = mono_min(at, mono_add_ms(c->pinged, ping_interval_ms(s)));
-	if (silence_max_ms(s) > 0)
-		at = mono_min(at, mono_add_ms(c->heard, silence_max_ms(s)));
-	return at;
-}
-
-mono_t session_deadline(const struct server *s, const struct conn *c)
-{
-	mono_t at = MONO_NEVER;
-
-	switch ((enum conn_state)c->state) {
-	case CONN_FREE:
-		return MONO_NEVER;
-	case CONN_HTTP:
-		at = request_deadline(s, c);
-		break;
-	case CONN_LIVE:
-		at = live_deadline(s, c);
-		break;
-	case CONN_CLOSING:
-		at = mono_add_ms(c->since, s->draining ? DRAIN_REPLY_MS : WS_CLOSE_DEADLINE_MS);
-		break;
-	case CONN_LINGER:
-		return mono_add_ms(c->since, LINGER_MS);
-	case CONN_STATES:
-		assert(0);
-	}
-	if ((c->flags & CONN_BLOCKED) && s->cfg->write_wait_ms > 0)
-		at = mono_min(at, mono_add_ms(c->blocked_since, s->cfg->write_wait_ms));
-	return at;
-}
-
-static bool due(const struct server *s, mono_t at)
-{
-	return !mono_before(s->now.mono, at);
-}
-
-/* A ping that was due before the silence ran out was not sent: it is this process that stood still, so nobody had the chance to answer.
- * Everybody has one ping more then. */
-static bool excuse_silence(const struct server *s, struct conn *c)
-{
-	int64_t ping_ms = ping_interval_ms(s), silence_ms = silence_max_ms(s);
-
-	if (ping_ms == 0 || !mono_before(mono_add_ms(c->pinged, ping_ms), mono_add_ms(c->heard, silence_ms)))
-		return false;
-	c->heard = mono_add_ms(s->now.mono, ping_ms - silence_ms);
-	return true;
-}
-
-static void live_timer(struct server *s, struct conn *c)
-{
-	if (due(s, message_deadline(s, c))) {
-		session_close(s, c, WS_CODE_POLICY, STR("message took too long"), REFUSED_STALLED);
-		return;
-	}
-	if (silence_max_ms(s) > 0 && due(s, mono_add_ms(c->heard, silence_max_ms(s))) && !excuse_silence(s, c)) {
-		session_close(s, c, CLOSE_HEARTBEAT, STR("heartbeat timeout"), REFUSED_SILENT);
-		return;
-	}
-	if (ping_interval_ms(s) > 0 && due(s, mono_add_ms(c->pinged, ping_interval_ms(s)))) {
-		c->pinged = s->now.mono;
-		/* No room to ask it: that it reads is the sign of life then. */
-		if (!outbox_message(s, c, WS_PING, NULL, 0) && mono_before(c->heard, c->blocked_since))
-			c->heard = c->blocked_since;
-	}
-}
-
-void session_timer(struct server *s, struct conn *c)
-{
-	if ((c->flags & CONN_BLOCKED) && s->cfg->write_wait_ms > 0 &&
-	    due(s, mono_add_ms(c->blocked_since, s->cfg->write_wait_ms))) {
-		server_refused(s, REFUSED_STALLED, c);
-		conn_doom(s, c);
-		return;
-	}
-	switch ((enum conn_state)c->state) {
-	case CONN_HTTP:
-		request_timer(s, c);
-		break;
-	case CONN_LIVE:
-		live_timer(s, c);
-		break;
-	case CONN_CLOSING:
-	case CONN_LINGER:
-		if (due(s, session_deadline(s, c)))
-			conn_doom(s, c);
-		break;
-	case CONN_FREE:
-	case CONN_STATES:
-		assert(0);
-	}
-	if (!(c->flags & CONN_DOOMED))
-		conn_arm(s, c);
-}
-
-/* --- what the engine says of connections --- */
-
-void session_engine_close(void *ctx, uint32_t conn, enum engine_close why)
-{
-	struct server *s = ctx;
-	struct conn *c = conn_at(s, conn);
-
-	if (why == ENGINE_CLOSE_REPLACED)
-		session_close(s, c, CLOSE_REPLACED, STR("replaced by a newer connection"), REFUSED_REPLACED);
-	else
-		session_close(s, c, CLOSE_HEARTBEAT, STR("stale"), REFUSED_STALE);
-}
-
-void session_engine_note(void *ctx, enum engine_note note, struct str user, struct str device, int64_t number, struct now now)
-{
-	struct server *s = ctx;
-	struct log *l = &s->log;
-	struct conn_id_text id = s->acting == NULL ? (struct conn_id_text){ "" } : conn_id(s->acting);
-	struct log_field conn = LOG_STR("conn", str_of(id.text, strlen(id.text)));
-
-	switch (note) {
-	case NOTE_CAME_ONLINE:
-		LOG(l, now.wall, LOG_INFO, "User came online", LOG_STR("user_id", user), LOG_STR("client_id", device), conn);
-		return;
-	case NOTE_CONNECTED:
-		LOG(l, now.wall, LOG_DEBUG, "Client connected", LOG_STR("user_id", user), LOG_STR("client_id", device),
-		    LOG_I64("connections", number), conn);
-		return;
-	case NOTE_DISCONNECTED:
-		LOG(l, now.wall, LOG_INFO, "Client disconnected", LOG_STR("user_id", user), LOG_STR("client_id", device),
-		    LOG_I64("remaining_connections", number), conn);
-		return;
-	case NOTE_OFFLINE_SCHEDULED:
-		LOG(l, now.wall, LOG_INFO, "User has no more connections, scheduling offline event", LOG_STR("user_id", user),
-		    LOG_MS("debounce_delay", number), conn);
-		return;
-	case NOTE_RECONNECTED:
-		LOG(l, now.wall, LOG_INFO, "User reconnected during debounce period, staying online", LOG_STR("user_id", user),
-		    LOG_I64("connections", number), conn);
-		return;
-	case NOTE_WENT_OFFLINE:
-		LOG(l, now.wall, LOG_INFO, "User went offline", LOG_STR("user_id", user));
-		return;
-	case NOTE_RATE_LIMITED:
-		LOG(l, now.wall, LOG_DEBUG, "Presence update rate limited", LOG_STR("user_id", user));
-		return;
-	case NOTE_ROSTER_CHANGED:
-		LOG(l, now.wall, LOG_DEBUG, "Online users changed", LOG_I64("users", number));
-		return;
-	}
 }

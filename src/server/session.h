@@ -10,6 +10,13 @@
 
 struct server;
 
+/* Close codes of our own (CONTRACT 3); the RFC's are in wire/ws_frame.h. */
+enum {
+	SESSION_CLOSE_SILENT = 4000,
+	SESSION_CLOSE_KICKED = 4002,
+	SESSION_CLOSE_REPLACED = 4003,
+};
+
 /* Who a handshake said it is. Slices borrow the request. */
 struct identity {
 	enum dialect_id dialect;
@@ -32,15 +39,5 @@ void session_close(struct server *, struct conn *, unsigned code, struct str rea
 
 /* All that was queued has been written. */
 void session_written(struct server *, struct conn *);
-
-/* The connection's timer fired. */
-void session_timer(struct server *, struct conn *);
-
-/* When the connection next has to be looked at, by its state. */
-mono_t session_deadline(const struct server *, const struct conn *);
-
-/* The engine's sink. */
-void session_engine_close(void *ctx, uint32_t conn, enum engine_close);
-void session_engine_note(void *ctx, enum engine_note, struct str user, struct str device, int64_t number, struct now);
 
 #endif

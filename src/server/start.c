@@ -1,9 +1,9 @@
 /*
  * Every table of the server, sized from the options, in one place. The same code measures (for the budget) and builds.
  */
+#include "server/note.h"
 #include "server/outbox.h"
 #include "server/server.h"
-#include "server/session.h"
 #include "server/state.h"
 
 enum {
@@ -114,7 +114,7 @@ static struct engine *engine_init(struct server *s, struct region *r, struct siz
 {
 	s->sink = (struct engine_sink){
 		.ctx = s, .begin = outbox_begin, .skip = outbox_skip, .deliver = outbox_deliver, .end = outbox_end,
-		.close = session_engine_close, .note = session_engine_note,
+		.close = note_close, .note = note_write,
 	};
 
 	memcpy(z->engine.hash_key, seed->random, sizeof(z->engine.hash_key));

@@ -6,6 +6,7 @@
 #include "server/outbox.h"
 #include "server/queue.h"
 #include "server/server.h"
+#include "server/deadline.h"
 #include "server/session.h"
 #include "server/state.h"
 
@@ -80,7 +81,7 @@ static bool output_valid(const struct server *s, const struct conn *c, uint32_t 
 /* What waits has a timer that is not late, or comes up in the next turn anyway. */
 static bool timer_valid(const struct server *s, const struct conn *c)
 {
-	mono_t at = session_deadline(s, c);
+	mono_t at = deadline_of(s, c);
 
 	if (at.ms == MONO_NEVER.ms || (c->flags & (CONN_DIRTY | CONN_RESUME | CONN_DOOMED)))
 		return true;

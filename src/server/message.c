@@ -1,0 +1,169 @@
+/*
+ * A message is looked at in this order: limits, JSON, the dialect's words, its command's own limit, the rooms that a token opens.
+ * What is refused before its command runs has changed nothing.
+ */
+#include "server/message.h"
+
+#include "server/outbox.h"
+#include "server/session.h"
+#include "server/state.h"
+#include "wire/ws_frame.h"
+
+struct event message_event(const struct server *s, enum event_type type, const struct command *cmd)
+{
+	struct event ev = { .type = type, .at = s->now.wall, .command = CMD_COUNT };
+
+	if (cmd != NULL) {
+		ev.command = cmd->type;
+		ev.reply_to = cmd->reply_to;
+	}
+	return ev;
+}
+
+static void answer_error(struct server *s, struct conn *c, const struct command *cmd, int code, struct str text)
+{
+	struct event ev = message_event(s, EV_ERROR, cmd);
+
+	ev.code = code;
+	ev.text = text;
+	s->metrics.errors_total++;
+	outbox_event(s, c, &ev);
+}
+
+/* Over a limit: an error, and after many in a row the end. True: the message is not to be looked at. */
+static bool limited(struct server *s, struct conn *c, const struct command *cmd)
+{
+	s->metrics.refused[REFUSED_MESSAGE_RATE]++;
+	if (++c->limited_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {
+		session_close(s, c, WS_CODE_POLICY, STR("too many messages"), REFUSED_MESSAGE_RATE);
+		return true;
+	}
+	answer_error(s, c, cmd, 429, STR("too many messages"));
+	return true;
+}
+
+static bool over_message_rate(struct server *s, struct conn *c)
+{
+	uint32_t user;
+
+	if (!bucket_take(&c->messages, s->cfg->message_rate, s->cfg->message_burst, s->now.mono))
+		return true;
+	if (s->cfg->user_message_rate == 0 || !(c->flags & CONN_ATTACHED))
+		return false;
+	user = engine_user_number(s->engine, conn_index(s, c));
+	return !bucket_take(&s->user_buckets[user], s->cfg->user_message_rate, s->cfg->user_message_rate, s->now.mono);
+}
+
+static bool over_command_rate(struct server *s, const struct conn *c, enum command_type type)
+{
+	struct bucket *b;
+
+	if (!s->cfg->command_rate_any || s->cfg->command_rate[type] == 0)
+		return false;
+	b = &s->command_buckets[(size_t)conn_index(s, c) * CMD_COUNT + type];
+	return !bucket_take(b, s->cfg->command_rate[type], s->cfg->command_rate[type], s->now.mono);
+}
+
+static void bad_message(struct server *s, struct conn *c, const struct command *cmd, int code, struct str text, enum refusal why)
+{
+	s->metrics.refused[why]++;
+	if (++c->bad_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {
+		session_close(s, c, WS_CODE_POLICY, STR("too many malformed messages"), why);
+		return;
+	}
+	answer_error(s, c, cmd, code, text);
+}
+
+/* Under trust a token is not looked at: whoever has come in stays in. */
+static void authenticate(struct server *s, struct conn *c, const struct command *cmd)
+{
+	struct event ev = message_event(s, EV_AUTHENTICATED, cmd);
+	struct device_view unused;
+	struct str user_id = STR_NONE;
+
+	engine_whois(s->engine, conn_index(s, c), &user_id, &unused, s->now);
+	ev.user.user_id = user_id;
+	ev.expires = WALL_NONE;
+	outbox_event(s, c, &ev);
+}
+
+static void run(struct server *s, struct conn *c, const struct command *cmd)
+{
+	struct event ev;
+
+	s->metrics.commands[cmd->type]++;
+	switch (cmd->type) {
+	case CMD_PING:
+	case CMD_HEARTBEAT:
+		ev = message_event(s, cmd->type == CMD_PING ? EV_PONG : EV_HEARTBEAT_ACK, cmd);
+		outbox_event(s, c, &ev);
+		return;
+	case CMD_AUTHENTICATE:
+		authenticate(s, c, cmd);
+		return;
+	case CMD_LEAVE:
+		session_close(s, c, WS_CODE_NORMAL, STR("bye"), REFUSED_COUNT);
+		return;
+	case CMD_PRESENCE:
+	case CMD_QUERY:
+	case CMD_SUBSCRIBE:
+	case CMD_UNSUBSCRIBE:
+	case CMD_TYPING:
+	case CMD_RECEIPT:
+	case CMD_CALL_OFFER:
+	case CMD_CALL_ANSWER:
+	case CMD_CALL_ICE:
+	case CMD_CALL_HANGUP:
+		engine_command(s->engine, conn_index(s, c), cmd, s->now);
+		return;
+	case CMD_COUNT:
+		break;
+	}
+	assert(!"a dialect made a command that does not exist");
+}
+
+static void text_message(struct server *s, struct conn *c, uint8_t *p, size_t n)
+{
+	const struct dialect *d = dialect_at(c->dialect);
+	struct command cmd = { .type = CMD_COUNT };
+	struct decode_error err = { 400, STR("not understood") };
+	enum json_err json;
+
+	if (over_message_rate(s, c)) {
+		limited(s, c, NULL);
+		return;
+	}
+	json = json_parse_utf8(&s->json, (char *)p, n);
+	if (json != JSON_OK) {
+		const char *text = json_err_text(json);
+
+		bad_message(s, c, NULL, 400, str_of(text, strlen(text)), REFUSED_JSON);
+		return;
+	}
+	s->scratch->used = 0;
+	if (!d->decode(&s->json, s->scratch, &cmd, &err)) {
+		bad_message(s, c, &cmd, err.code, err.text, REFUSED_MESSAGE);
+		return;
+	}
+	c->bad_streak = 0;
+	if (over_command_rate(s, c, cmd.type)) {
+		limited(s, c, &cmd);
+		return;
+	}
+	c->limited_streak = 0;
+	if (c->grant != STRREF_NONE && !grant_allows(strpool_get(&s->grants, c->grant), &cmd))
+		answer_error(s, c, &cmd, 403, STR("your token does not open this room"));
+	else
+		run(s, c, &cmd);
+}
+
+void message_take(struct server *s, struct conn *c, unsigned opcode, uint8_t *p, size_t n)
+{
+	s->turn_messages++;
+	s->metrics.messages_received++;
+	metrics_message_size(&s->metrics, n);
+	if (c->dialect == DIALECT_ECHO)
+		outbox_message(s, c, opcode, p, n);
+	else
+		text_message(s, c, p, n);
+}
