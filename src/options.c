@@ -429,6 +429,16 @@ static bool read_api_key(struct options *o, const struct options_world *world)
 	return true;
 }
 
+static bool check_user(struct options *o, const struct options_world *world)
+{
+	char quoted[OPTION_QUOTE_BYTES], why[OPTION_WHY_BYTES];
+
+	if (world->has_user(world->ctx, o->user))
+		return true;
+	snprintf(why, sizeof(why), "%s: no such user", option_value_quote(o->user, quoted));
+	return fail_at(o, option_by_flag(STR("user")), why);
+}
+
 /* Who believes any id must be asked before strangers can send one. A unix socket has no strangers. */
 static bool check_trust(struct options *o)
 {
@@ -552,8 +562,8 @@ static bool finish(struct options *o, const struct options_world *world)
 		o->config.command_rate_any |= o->config.command_rate[i] > 0;
 	draw_node_id(o, world->random);
 	check_pings(o);
-	return read_api_key(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max) &&
-	       fit_memory(o, world);
+	return read_api_key(o, world) && check_user(o, world) && check_trust(o) &&
+	       fit_connections(o, world->descriptors_max) && fit_memory(o, world);
 }
 
 bool options_load(struct options *o, const struct options_world *world, char *const *args, char *const *env)

@@ -128,6 +128,14 @@ static bool look_up(struct str user, uid_t *uid, gid_t *gid)
 	return str_eq(user, STR("nobody"));
 }
 
+bool machine_has_user(struct str user)
+{
+	uid_t uid;
+	gid_t gid;
+
+	return geteuid() != 0 || str_absent(user) || look_up(user, &uid, &gid);
+}
+
 bool machine_become(struct str user)
 {
 	uid_t uid;

@@ -55,6 +55,12 @@ static const char *read_file(void *ctx, struct str path, char *out, size_t cap, 
 	return reason;
 }
 
+static bool has_user(void *ctx, struct str user)
+{
+	(void)ctx;
+	return machine_has_user(user);
+}
+
 static uint64_t descriptors_max(void)
 {
 	struct rlimit limit;
@@ -136,6 +142,7 @@ struct options_world world_open(void)
 {
 	struct options_world w = {
 		.read_file = read_file,
+		.has_user = has_user,
 		.descriptors_max = descriptors_max(),
 		.memory_max = memory_max(),
 		.memory_of = memory_of,

@@ -72,6 +72,7 @@ wrong '--listen: "127.0.0.1:0,tls" has an unknown parameter (there are dialect=N
 wrong '--listen: 0.0.0.0:0 is not a loopback address, and auth=trust believes whatever id a client gives: write --auth trust to want that' \
 	-- --listen 0.0.0.0:0
 wrong '--api-key-file: "none": No such file or directory' -- --api-key-file none
+[ "$(id -u)" != 0 ] || wrong '--user: "no-such-user": no such user' -- check --user no-such-user
 : >empty
 wrong '--api-key-file: "empty": it is empty' -- --api-key-file empty
 wrong '--config: "none" cannot be read: No such file or directory' -- --config none

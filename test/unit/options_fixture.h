@@ -26,6 +26,12 @@ static inline const char *fixture_read(void *ctx, struct str path, char *out, si
 	return NULL;
 }
 
+static inline bool fixture_has_user(void *ctx, struct str user)
+{
+	(void)ctx;
+	return !str_eq(user, STR("stranger"));
+}
+
 /* 1 MiB, and 1 KiB a connection. */
 static inline uint64_t fixture_memory_of(void *ctx, const struct server_config *c)
 {
@@ -37,6 +43,7 @@ static inline bool fixture_load(struct options *o, struct fixture *f, char *cons
 {
 	struct options_world w = {
 		.read_file = fixture_read,
+		.has_user = fixture_has_user,
 		.ctx = f,
 		.descriptors_max = f->descriptors_max,
 		.memory_of = fixture_memory_of,

@@ -173,6 +173,7 @@ static const struct row errors[] = {
 	  .error = "--allowed-origins: \"example.org\" is not an origin (https://example.org, or *)" },
 	{ "origin with a path", .args = { "--allowed-origins=https://a.example/" },
 	  .error = "--allowed-origins: \"https://a.example/\" is not an origin (https://example.org, or *)" },
+	{ "no such user", .args = { "--user=stranger" }, .error = "--user: \"stranger\": no such user" },
 	{ "no key file", .args = { "--api-key-file=nowhere" }, .error = "--api-key-file: \"nowhere\": No such file or directory" },
 	{ "no config file", .args = { "--config=nowhere" }, .error = "--config: \"nowhere\" cannot be read: No such file or directory" },
 	{ "no config file, environment", .env = { "PRESENCED_CONFIG=nowhere" },
