@@ -162,7 +162,8 @@ static uint32_t make(struct engine *e, uint32_t conn, uint32_t callee, const str
 	return i;
 }
 
-static void ring(const struct engine *e, uint32_t i, uint32_t conn, struct str sdp, struct now now)
+/* False: none of the callee's devices has words for a call. */
+static bool ring(const struct engine *e, uint32_t i, uint32_t conn, struct str sdp, struct now now)
 {
 	const struct call *c = call_at(e, i);
 	struct event incoming = event_of(e, EV_CALL_INCOMING, c, CALLER, now);
@@ -172,11 +173,13 @@ static void ring(const struct engine *e, uint32_t i, uint32_t conn, struct str s
 	incoming.device_id = devices_id(&e->devices, links_at(&e->links, conn)->device, buf);
 	tell_begin(e, &incoming, now);
 	tell_links_of(e, c->user[CALLEE]);
-	tell_end(e);
+	if (tell_end(e) == 0)
+		return false;
 	offer.body = sdp;
 	tell_begin(e, &offer, now);
 	tell_links_of(e, c->user[CALLEE]);
 	tell_end(e);
+	return true;
 }
 
 void calls_offer(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
@@ -200,9 +203,11 @@ void calls_offer(struct engine *e, uint32_t conn, const struct command *cmd, str
 		tell_refused(e, conn, cmd, STR("busy"), now);
 	} else if ((i = make(e, conn, callee, cmd, now)) == POOL_NONE) {
 		tell_error(e, conn, cmd, 503, STR("no room for more calls"), now);
+	} else if (!ring(e, i, conn, cmd->call.body, now)) {
+		forget(e, i);
+		tell_refused(e, conn, cmd, STR("unavailable"), now);
 	} else {
 		ack(e, conn, cmd, now);
-		ring(e, i, conn, cmd->call.body, now);
 	}
 }
 
