@@ -24,22 +24,17 @@ static void add_frame_header(struct frame_writer *fw)
 	frame_prepend(fw, header, ws_frame_header(header, WS_TEXT, true, frame_written(fw)));
 }
 
-/* The event in one dialect's words, with one reference; FRAME_NONE when it has none or there is no room. */
-static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id id)
+enum encoded { ENCODED, NO_WORDS, NO_ROOM };
+
+static enum encoded try_encode(struct server *s, const struct event *ev, const struct dialect *d, uint32_t *f)
 {
-	const struct dialect *d = dialect_at(id);
 	struct frame_writer fw;
 	struct event named;
 	char name[16];
-	uint32_t f;
 
-	if (d == NULL)
-		return FRAME_NONE;
-	if (!frame_open(&s->frames, &fw, FRAME_HEADROOM_BYTES)) {
-		server_refused(s, REFUSED_POOL, NULL);
-		return FRAME_NONE;
-	}
-	if (id == DIALECT_DOTTED) { /* the one whose messages are numbered */
+	if (!frame_open(&s->frames, &fw, FRAME_HEADROOM_BYTES))
+		return NO_ROOM;
+	if (d->id == DIALECT_DOTTED) { /* the one whose messages are numbered */
 		named = *ev;
 		hex_put_u64(name, server_random(s));
 		named.id = str_of(name, sizeof(name));
@@ -47,15 +42,51 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 	}
 	if (!d->encode(ev, &fw.json)) {
 		frame_abandon(&fw);
-		return FRAME_NONE;
+		return NO_WORDS;
 	}
 	if (!fw.json.failed)
 		add_frame_header(&fw);
-	f = frame_close(&fw);
-	if (f == FRAME_NONE) {
-		server_refused(s, REFUSED_POOL, NULL);
-		return FRAME_NONE;
+	*f = frame_close(&fw);
+	return *f == FRAME_NONE ? NO_ROOM : ENCODED;
+}
+
+/*
+ * The frames are used up, and what keeps them is the queues of those who do not read: the longest of these goes, so that
+ * all others hear of this event. O(connections), once for as many frames as it frees. False: nobody is behind.
+ */
+static bool close_slowest(struct server *s)
+{
+	struct conn *slowest = NULL;
+
+	for (uint32_t ci = 0; ci < s->conns_high; ci++) {
+		struct conn *c = conn_at(s, ci);
+
+		if (c->state == CONN_LIVE && (c->flags & CONN_BLOCKED) && c->queued_messages > 1 &&
+		    (slowest == NULL || c->queued_bytes > slowest->queued_bytes))
+			slowest = c;
 	}
+	if (slowest == NULL)
+		return false;
+	session_close(s, slowest, WS_CODE_OVERLOAD, STR("too slow"), REFUSED_SLOW_CONSUMER);
+	return true;
+}
+
+/* The event in one dialect's words, with one reference; FRAME_NONE when it has none or there is no room. */
+static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id id)
+{
+	const struct dialect *d = dialect_at(id);
+	enum encoded result;
+	uint32_t f;
+
+	if (d == NULL)
+		return FRAME_NONE;
+	do
+		result = try_encode(s, ev, d, &f);
+	while (result == NO_ROOM && close_slowest(s));
+	if (result == NO_ROOM)
+		server_refused(s, REFUSED_POOL, NULL);
+	if (result != ENCODED)
+		return FRAME_NONE;
 	frame_chain(&s->frames, f, id);
 	frame_at(&s->frames, f)->is_message = 1;
 	frame_at(&s->frames, f)->conflation = (uint8_t)ev->conflation;

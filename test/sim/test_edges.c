@@ -326,6 +326,41 @@ static void nodes_run_out(void)
 	}
 }
 
+/* Frames that readers who do not read keep from everybody: the one who keeps most goes, and all others hear of everything. */
+static void frames_run_out(void)
+{
+	struct sim sim = { 0 };
+	int deaf, watcher, actor;
+	char text[128];
+
+	sim_config(&sim.cfg);
+	sim.cfg.presence_rate = 0;
+	sim.cfg.slow_consumer = SLOW_CLOSE; /* nothing is conflated: every change is kept for who is deaf */
+	start(&sim);
+	sim.pipe_bytes = 512;
+	deaf = sim_connect(&sim, 0, NULL);
+	upgrade(&sim, deaf, "/ws?user_id=deaf&dialect=upper", "");
+	watcher = sim_connect(&sim, 0, NULL);
+	upgrade(&sim, watcher, "/ws?user_id=watcher&dialect=upper", "");
+	actor = sim_connect(&sim, 0, NULL);
+	upgrade(&sim, actor, "/ws?user_id=actor&dialect=upper", "");
+	sim_settle(&sim);
+	for (int i = 0; i < 60; i++) {
+		if (i == 20)
+			pool_limit(&sim.server->frames.cells, pool_used(&sim.server->frames.cells) + 4);
+		snprintf(text, sizeof(text), "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"online\",\"metadata\":{\"n\":%d}}}", i);
+		send_frame(&sim, actor, 1, text);
+		drink(&sim, actor);
+		drink(&sim, watcher);
+		snprintf(text, sizeof(text), "{\"n\":%d}", i);
+		if (strstr(out, text) == NULL)
+			tap_ok(false, "frames run out: the one who reads hears of change %d", i);
+	}
+	tap_ok(sim.server->metrics.refused[REFUSED_SLOW_CONSUMER] == 1, "frames run out: who does not read is closed for it");
+	pool_limit(&sim.server->frames.cells, UINT32_MAX);
+	finish(&sim, "frames run out");
+}
+
 /* Announcing much takes no buffer from those who send it. */
 static void announced_only(void)
 {
@@ -472,5 +507,6 @@ int main(void)
 	drain_with_newcomers();
 	drain_with_answers();
 	nodes_run_out();
+	frames_run_out();
 	return tap_done();
 }
