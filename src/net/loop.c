@@ -71,6 +71,7 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 		int fd;
 
 		if (!server_can_accept(l->server)) {
+			server_shed(l->server);
 			pause_accepting(l, now);
 			return;
 		}

@@ -14,6 +14,8 @@
 enum {
 	DRAIN_AT_ONCE_MAX = 1000, /* more connections than this are told to go one after the other (CONTRACT 5) */
 	DRAIN_STEP_MS = 20,
+	SHED_MAX = 64,            /* silent connections that make room at once */
+	SHED_SILENCE_MS = 1000,   /* a client in earnest says what it wants by then */
 };
 
 /* --- small things --- */
@@ -153,6 +155,22 @@ static uint32_t take_slot(struct server *s)
 bool server_can_accept(const struct server *s)
 {
 	return s->free.n > 0 || s->conns_high < s->conn_slots;
+}
+
+void server_shed(struct server *s)
+{
+	uint32_t shed = 0;
+
+	for (uint32_t looked = 0; looked < s->conns_high && shed < SHED_MAX; looked++) {
+		struct conn *c = conn_at(s, s->shed_cursor++ % s->conns_high);
+		bool answering = c->head != FRAME_NONE || (c->flags & (CONN_STREAMING | CONN_RESUME | CONN_DOOMED));
+
+		if (c->state != CONN_HTTP || answering || mono_since_ms(s->now.mono, c->heard) < SHED_SILENCE_MS)
+			continue;
+		server_refused(s, REFUSED_SERVER_FULL, c);
+		conn_doom(s, c);
+		shed++;
+	}
 }
 
 uint32_t server_accept(struct server *s, int handle, uint32_t listener, const struct peer *peer, uint32_t *generation)

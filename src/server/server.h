@@ -37,6 +37,10 @@ uint32_t server_accept(struct server *, int handle, uint32_t listener, const str
 /* False: accepting more would only refuse them: leave them in the backlog for now. */
 bool server_can_accept(const struct server *);
 
+/* All slots are taken: those who connected, or were answered, and have said nothing for a second make room at the end of the turn, so
+ * that silent strangers do not keep others out for the ten seconds a head may take. WebSockets are not touched. */
+void server_shed(struct server *);
+
 /* Readiness of a handle. Ignored when the generation is not the slot's (a late event of a connection that is gone). */
 void server_input(struct server *, uint32_t conn, uint32_t generation);
 void server_output(struct server *, uint32_t conn, uint32_t generation);

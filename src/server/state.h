@@ -88,6 +88,7 @@ struct server {
 	struct conn *conns;
 	uint32_t conn_slots;            /* connections_max + SPARE_CONNECTIONS */
 	uint32_t conns_high;            /* slots at and above were never used */
+	uint32_t shed_cursor;           /* where server_shed() goes on, modulo conns_high */
 	struct conn_list free;          /* last in, first out */
 	struct conn_list dirty;         /* room for twice the slots: one may come back while it is worked off */
 	struct conn_list leaving, doomed, resume;

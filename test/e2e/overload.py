@@ -54,6 +54,23 @@ def full():
             raw.close()
 
 
+@case("D1 all slots held by strangers who say nothing: who was there lives, and who comes gets in within seconds, not ten")
+@threaded
+def strangers():
+    with Server("--max-connections", "8") as server:
+        there = websocket(server, "/ws?dialect=rooms&user_id=there")
+        silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(100)]
+        began = time.monotonic()
+        with Raw(server.port, upgrade("/ws?user_id=late")) as raw:
+            equal(raw.head()[0], 101, "the status for who came late")
+        took = time.monotonic() - began
+        assert took < 5, "it took %.1f s" % took
+        live(there)
+        there.close()
+        for s in silent:
+            s.close()
+
+
 @case("max-connections-per-ip: 429, the connections there live")
 @threaded
 def per_ip():
