@@ -82,7 +82,8 @@ int main(int argc, char **argv, char **env)
 	if (strcmp(command, "healthcheck") == 0)
 		fputs("presenced: healthcheck takes one URL at most\n", stderr);
 	else
-		fprintf(stderr, "presenced: \"%.64s\" is no command (serve, check, healthcheck; see --help)\n",
+		fprintf(stderr,
+		        "presenced: \"%.64s\" is no command (serve, check, healthcheck; see --help)\n",
 		        command);
 	return EXIT_OPTIONS;
 }

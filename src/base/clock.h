@@ -1,8 +1,9 @@
 /*
  * base/clock.h: two kinds of time that cannot be mixed, and the seam through which time enters.
  *
- * Deadlines use mono_t only; wall_t is only printed and compared with expiry dates that clients gave. Both are
- * milliseconds in a struct, so that `now + 30` does not compile. Nothing below the loop reads a clock: `now` is an argument.
+ * Deadlines use mono_t only; wall_t is only printed and compared with expiry dates that clients gave. Both
+ * are milliseconds in a struct, so that `now + 30` does not compile. Nothing below the loop reads a clock:
+ * `now` is an argument.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -27,7 +28,8 @@ struct now {
 	wall_t wall;
 };
 
-/* The seam: the machine's clocks, or the simulator's. `read` is called once per turn of the loop and nowhere else. */
+/* The seam: the machine's clocks, or the simulator's.
+ * `read` is called once per turn of the loop and nowhere else. */
 struct clock {
 	struct now (*read)(void *ctx);
 	void *ctx;

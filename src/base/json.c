@@ -514,7 +514,8 @@ static enum json_err precheck_string(const char *text, size_t len, size_t *pos)
 	}
 }
 
-/* Bounds depth and tokens (but for numbers and literals: they are left to jsmn). *pos is left at the fault. */
+/* Bounds depth and tokens (but for numbers and literals: they are left to jsmn).
+ * *pos is left at the fault. */
 static enum json_err precheck(const char *text, size_t len, uint32_t tok_max, size_t *pos)
 {
 	uint32_t depth = 0;

@@ -71,7 +71,8 @@ struct json {
 	uint32_t tok_count;     /* 0 after an error */
 	uint32_t tok_max;
 	uint32_t err_at;        /* offset of the byte at fault, after an error */
-	uint64_t seed;          /* of the key hash, never of a verdict; json_init() sets 0, a server a secret */
+	uint64_t seed;          /* of the key hash, never of a verdict;
+	                         * json_init() sets 0, a server a secret */
 };
 
 /* Prepares an empty document over `toks`, which must outlive `j`. tok_max is 1..JSON_TOKENS_MAX. */

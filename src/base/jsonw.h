@@ -65,7 +65,8 @@ void jsonw_str_or_null(struct jsonw *w, struct str s);
  */
 void jsonw_raw(struct jsonw *w, struct str value);
 
-/* Bytes as they are, no comma before or owed after: for a text that is written in pieces, or not JSON as a whole. */
+/* Bytes as they are, no comma before or owed after: for a
+ * text that is written in pieces, or not JSON as a whole. */
 void jsonw_splice(struct jsonw *w, struct str bytes);
 
 void jsonw_i64(struct jsonw *w, int64_t v);

@@ -111,9 +111,9 @@ static void place(struct map *m, struct map_slot carried)
 }
 
 /*
- * Twice the slots, in place. Going round the old ones from an empty one on, each entry is lifted and placed anew: its home
- * stays or moves up by the old size, so in either half the entries stand as before with some gone, and none comes to stand
- * behind where it stood, where those wait that are still to be lifted.
+ * Twice the slots, in place. Going round the old ones from an empty one on, each entry is lifted and placed
+ * anew: its home stays or moves up by the old size, so in either half the entries stand as before with some
+ * gone, and none comes to stand behind where it stood, where those wait that are still to be lifted.
  */
 static void grow(struct map *m)
 {
@@ -233,7 +233,8 @@ bool map_valid(const struct map *m)
 {
 	uint32_t count = 0;
 
-	if ((m->mask & (m->mask + 1)) != 0 || m->count > m->entries_max || too_full(m->count, (uint64_t)m->mask + 1))
+	if ((m->mask & (m->mask + 1)) != 0 || m->count > m->entries_max ||
+	    too_full(m->count, (uint64_t)m->mask + 1))
 		return false;
 	for (uint64_t i = 0; i <= m->mask; i++) {
 		if (m->slots[i].value_plus1 == 0)

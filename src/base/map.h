@@ -5,9 +5,9 @@
  * Open addressing with Robin Hood probing (Celis 1986) and backward-shift deletion, so there are no
  * tombstones. The memory is sized once; of it the map uses one page at first and twice as much whenever that
  * fills up, so that few entries do not touch the pages of many: an insertion that doubles n slots takes O(n),
- * about 10 ns a slot. Hashes are keyed (siphash.h). Ownership: the map keeps numbers only; a record's key must not change
- * while its number is in the map. Composite keys: map_hash_lead() or map_hash_pair(), then the *_hash calls
- * with an equality of one's own.
+ * about 10 ns a slot. Hashes are keyed (siphash.h). Ownership: the map keeps numbers only; a record's key
+ * must not change while its number is in the map. Composite keys: map_hash_lead() or map_hash_pair(), then
+ * the *_hash calls with an equality of one's own.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H

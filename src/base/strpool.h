@@ -1,5 +1,6 @@
 /*
- * base/strpool.h: strings of up to 2048 bytes in pools of seven sizes; a string is held by a 4-byte reference.
+ * base/strpool.h: strings of up to 2048 bytes in pools of seven sizes;
+ * a string is held by a 4-byte reference.
  *
  * A cell is a 2-byte length and the bytes: ids of up to 14 bytes cost 16, UUIDs 40. A class that is full is
  * full: strings do not move up into larger cells, so that many short ones cannot starve the few long ones.

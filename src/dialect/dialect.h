@@ -33,8 +33,8 @@ struct decode_scratch {
 	char text[DECODE_TEXT_BYTES_MAX]; /* an error text that names what the client sent */
 };
 
-/* Why a message was not understood; the session answers EV_ERROR with `code` and `text`, which is static or in the
- * scratch and dies at the next decode. */
+/* Why a message was not understood; the session answers EV_ERROR with `code` and `text`,
+ * which is static or in the scratch and dies at the next decode. */
 struct decode_error {
 	int code;              /* 400 */
 	struct str text;       /* "payload.status: one of online, away, busy, dnd, invisible, offline", ... */
@@ -47,12 +47,14 @@ struct dialect {
 	bool hears_own_arrival;    /* engine.h, struct attachment */
 	size_t message_bytes_max;  /* default of max-message-size */
 
-	/* One message (JSON already valid) -> one command. On false, `err` is filled, and out->reply_to and out->type
-	 * (CMD_COUNT if not known) as far as they could be read. Slices in `out` borrow `msg` and `scratch`. */
+	/* One message (JSON already valid) -> one command. On false, `err` is filled, and out->reply_to
+	 * and out->type (CMD_COUNT if not known) as far as they could be read. Slices in `out` borrow
+	 * `msg` and `scratch`. */
 	bool (*decode)(struct json *msg, struct decode_scratch *scratch, struct command *out,
 	               struct decode_error *err);
 
-	/* One event -> one JSON text. False: this dialect has no words for it, and what was written to `w` is void. */
+	/* One event -> one JSON text. False: this dialect has no words for it,
+	 * and what was written to `w` is void. */
 	bool (*encode)(const struct event *, struct jsonw *w);
 
 	/* True when `type` is one of the protocol's own words, which a REST broadcast must not forge. */

@@ -22,8 +22,8 @@ static bool finish_subscription(struct field_reader *r, struct command *c)
 	c->subscription.users_given = c->subscription.users.v != NULL;
 	c->subscription.rooms_listed = json_type(j, list) == JSON_ARRAY;
 	if ((c->subscription.topics & TOPIC_OF_ROOM) != 0 && c->subscription.rooms.n == 0)
-		return field_refuse(r, STR("payload.filters.conversation_id: the topics conversation and typing need one, "
-			"or conversation_ids"));
+		return field_refuse(r, STR("payload.filters.conversation_id: "
+			"the topics conversation and typing need one, or conversation_ids"));
 	return true;
 }
 
@@ -37,7 +37,8 @@ static bool finish_typing_start(struct field_reader *r, struct command *c)
 static bool finish_delivered(struct field_reader *r, struct command *c)
 {
 	if (c->receipt.messages.n == 0)
-		return field_refuse(r, STR("payload.message_id: an id is required, or a list in message_ids"));
+		return field_refuse(r, STR("payload.message_id: "
+			"an id is required, or a list in message_ids"));
 	return true;
 }
 

@@ -19,7 +19,8 @@ enum field_kind {
 	FIELD_ID_OPTIONAL, /* struct str: absent or null leaves the absent slice */
 	FIELD_IDS,         /* struct strs: required, at least one */
 	FIELD_ID_APPEND,   /* struct strs: one id more, if it is there and not null */
-	FIELD_IDS_APPEND,  /* struct strs: a list of ids more, if there and not null; an empty list sets `v` too */
+	FIELD_IDS_APPEND,  /* struct strs: a list of ids more, if there and not null;
+	                    * an empty list sets `v` too */
 	FIELD_BOOL,        /* bool: required */
 	FIELD_STATUS,      /* struct presence_patch: required */
 	FIELD_CUSTOM,      /* struct presence_patch: absent keeps, null clears */
@@ -29,7 +30,8 @@ enum field_kind {
 	FIELD_JSON,        /* struct str: raw JSON of any type, null too, required */
 	FIELD_TOKEN,       /* struct str: a string that is not empty, required */
 	FIELD_TOPICS,      /* uint8_t: a list of names, at least one */
-	FIELD_OBJECT,      /* nothing: an object, null or absent; its members have rows of their own (within) */
+	FIELD_OBJECT,      /* nothing: an object, null or absent;
+	                    * its members have rows of their own (within) */
 	FIELD_KINDS
 };
 
@@ -73,11 +75,13 @@ struct field {
 #define FIELD_TYPE_TOKEN       struct str
 #define FIELD_TYPE_TOPICS      uint8_t
 
-/* The offset of a member; compiles only if it has that type: comparing pointers to unlike types is an error. */
+/* The offset of a member; compiles only if it has that type:
+ * comparing pointers to unlike types is an error. */
 #define FIELD_AT(member, type) \
 	(offsetof(struct command, member) + 0 * sizeof((type *)0 == &((struct command *)0)->member))
 
-/* FIELD("payload.", "call_id", ID, call.id): a row. FIELD_IN: of the member `inner`, which has a FIELD_INNER row. */
+/* FIELD("payload.", "call_id", ID, call.id): a row.
+ * FIELD_IN: of the member `inner`, which has a FIELD_INNER row. */
 #define FIELD(path, name, KIND, member) { STR(name), STR(path name ": " FIELD_WANT_##KIND), FIELD_##KIND, \
 	FIELD_AT(member, FIELD_TYPE_##KIND), STR("") }
 #define FIELD_IN(path, inner, name, KIND, member) { STR(name), \
@@ -93,7 +97,8 @@ struct field_reader {
 	json_ref obj;         /* where the fields are; JSON_ABSENT reads as an empty object */
 };
 
-/* Reads rows[0..n) in order into `out`. At the first that fails: false, with 400 and its text; `out` is half filled. */
+/* Reads rows[0..n) in order into `out`. At the first that fails:
+ * false, with 400 and its text; `out` is half filled. */
 bool field_read(struct field_reader *r, const struct field *rows, size_t n, struct command *out);
 
 /* Fills the reader's error with 400 and `text` (static storage) and returns false. */

@@ -19,7 +19,8 @@ struct incoming {
 	enum command_type command;
 	const struct field *fields;
 	size_t fields_n;
-	/* After the fields: what rows cannot say (which of two keys, constants). NULL: nothing. False: refused. */
+	/* After the fields: what rows cannot say (which of two keys, constants).
+	 * NULL: nothing. False: refused. */
 	bool (*finish)(struct field_reader *r, struct command *c);
 };
 

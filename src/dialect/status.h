@@ -15,8 +15,8 @@
 /* Static storage. */
 struct str status_word(enum status status);
 
-/* What a client may set: "offline" is STATUS_INVISIBLE, never STATUS_OFFLINE. Exact, lower case. False and *out untouched
- * for any other word. */
+/* What a client may set: "offline" is STATUS_INVISIBLE, never STATUS_OFFLINE.
+ * Exact, lower case. False and *out untouched for any other word. */
 bool status_of_word(struct str word, enum status *out);
 
 #endif

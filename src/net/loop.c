@@ -1,6 +1,7 @@
 /*
- * Invariants: an epoll event carries either a connection's number and generation, or SPECIAL | what. One turn: wait, read both clocks,
- * hand every event to the server, end the turn. Readable sockets are read before timers run, however long the process was stopped.
+ * Invariants: an epoll event carries either a connection's number and generation, or SPECIAL | what. One
+ * turn: wait, read both clocks, hand every event to the server, end the turn. Readable sockets are read
+ * before timers run, however long the process was stopped.
  */
 #include "net/loop.h"
 
@@ -59,8 +60,9 @@ static void pause_accepting(struct loop *l, struct now now)
 /* True: try again at once, the fault was the peer's. */
 static bool is_passing(int error)
 {
-	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN || error == ENOPROTOOPT ||
-	       error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH || error == EOPNOTSUPP || error == ENETUNREACH;
+	return error == EINTR || error == ECONNABORTED || error == EPROTO || error == ENETDOWN ||
+	       error == ENOPROTOOPT || error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH ||
+	       error == EOPNOTSUPP || error == ENETUNREACH;
 }
 
 static void accept_some(struct loop *l, uint32_t listener, struct now now)
@@ -145,8 +147,9 @@ static int timeout_ms(const struct loop *l, bool more, mono_t now)
 }
 
 /*
- * Has everybody who was readable been read? A wait that gives less than it may says so; so does a round: epoll puts those it has told
- * of behind the others, and however many always have something to say, timers run once a round.
+ * Has everybody who was readable been read? A wait that gives less than it may says so; so does a round:
+ * epoll puts those it has told of behind the others, and however many always have something to say, timers
+ * run once a round.
  */
 static bool all_read(struct loop *l, int n)
 {
@@ -242,7 +245,8 @@ static void say_listening(const struct loop *l)
 		char buf[160];
 		struct str name = socket_name(l->listen_fds[i], &l->cfg->listeners[i], buf, sizeof(buf));
 
-		LOG(server_log(l->server), machine_now().wall, LOG_INFO, "Listening", LOG_STR("address", name));
+		LOG(server_log(l->server), machine_now().wall, LOG_INFO, "Listening",
+		    LOG_STR("address", name));
 	}
 }
 

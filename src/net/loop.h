@@ -1,5 +1,6 @@
 /*
- * net/loop.h: the event loop: one thread, one epoll. Everything the server knows of the machine comes through here.
+ * net/loop.h: the event loop: one thread, one epoll.
+ * Everything the server knows of the machine comes through here.
  */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H

@@ -22,12 +22,13 @@ static int64_t read_clock(clockid_t id, int64_t per_second)
 }
 
 /*
- * Both clocks turn to the next millisecond together: cut off one by one they would differ by a millisecond more
- * or less from reading to reading, and with them each date that is told as "so long ago".
+ * Both clocks turn to the next millisecond together: cut off one by one they would differ by a millisecond
+ * more or less from reading to reading, and with them each date that is told as "so long ago".
  */
 struct now machine_now(void)
 {
-	int64_t mono_us = read_clock(CLOCK_MONOTONIC, 1000000), ahead_us = read_clock(CLOCK_REALTIME, 1000000) - mono_us;
+	int64_t mono_us = read_clock(CLOCK_MONOTONIC, 1000000);
+	int64_t ahead_us = read_clock(CLOCK_REALTIME, 1000000) - mono_us;
 
 	return (struct now){ .mono = { mono_us / 1000 }, .wall = { mono_us / 1000 + ahead_us / 1000 } };
 }
@@ -56,7 +57,8 @@ bool machine_random(void *out, size_t bytes)
 
 void *machine_memory(size_t bytes)
 {
-	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return mem == MAP_FAILED ? NULL : mem;
 }
@@ -81,8 +83,8 @@ void machine_complain(struct str what, int error)
 {
 	const char *why = error == 0 ? "" : strerror(error);
 	struct iovec line[] = {
-		{ (char *)"presenced: ", 11 }, { (char *)what.p, what.n }, { (char *)": ", error == 0 ? 0 : 2 },
-		{ (char *)why, strlen(why) }, { (char *)"\n", 1 },
+		{ (char *)"presenced: ", 11 }, { (char *)what.p, what.n },
+		{ (char *)": ", error == 0 ? 0 : 2 }, { (char *)why, strlen(why) }, { (char *)"\n", 1 },
 	};
 
 	if (writev(STDERR_FILENO, line, 5) < 0)

@@ -19,7 +19,8 @@ int64_t machine_us(void);
 /* Fills from getrandom(2); false when the kernel has none to give. */
 bool machine_random(void *out, size_t bytes);
 
-/* Zeroed memory whose pages cost nothing until they are touched; NULL when refused. Lives until the process ends. */
+/* Zeroed memory whose pages cost nothing until they are touched;
+ * NULL when refused. Lives until the process ends. */
 void *machine_memory(size_t bytes);
 void machine_memory_free(void *mem, size_t bytes);
 

@@ -16,9 +16,11 @@
 
 enum {
 	BACKLOG = 4096,
-	/* What one slow reader can hide from our own queue in the kernel (it doubles the number); RELIABILITY D4. */
+	/* What one slow reader can hide from our own queue in the kernel (it doubles the number);
+	 * RELIABILITY D4. */
 	SOCKET_BUFFER_BYTES = 32768,
-	/* Loopback's segments are larger than that: a peer whose kernel delays the ACK of a first part of one would get 32 KiB per 40 ms. */
+	/* Loopback's segments are larger than that: a peer whose kernel delays
+	 * the ACK of a first part of one would get 32 KiB per 40 ms. */
 	SEGMENT_BYTES_MAX = SOCKET_BUFFER_BYTES / 2,
 	USER_TIMEOUT_MS = 30000, /* unacknowledged data for so long: the peer has vanished */
 	NAME_BYTES_MAX = 160,
@@ -30,7 +32,8 @@ static ptrdiff_t outcome(ssize_t n)
 {
 	if (n >= 0)
 		return n;
-	/* No memory for this one now is like a full socket buffer: readiness comes again, or write-wait ends it. */
+	/* No memory for this one now is like a full socket buffer:
+	 * readiness comes again, or write-wait ends it. */
 	if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM)
 		return TRANSPORT_AGAIN;
 	return TRANSPORT_GONE;
@@ -48,9 +51,11 @@ static ptrdiff_t transport_writev(void *ctx, int fd, const struct iovec *slices,
 
 	(void)ctx;
 	msg.msg_iovlen = (__typeof__(msg.msg_iovlen))n; /* int in musl, size_t in glibc */
-	/* Not send(): musl's is a thread cancellation point, which costs each delivery 2 % and serves nobody here. */
+	/* Not send(): musl's is a thread cancellation point, which
+	 * costs each delivery 2 % and serves nobody here. */
 	if (n == 1)
-		return outcome(syscall(SYS_sendto, fd, slices[0].iov_base, slices[0].iov_len, MSG_NOSIGNAL, NULL, 0));
+		return outcome(syscall(SYS_sendto, fd, slices[0].iov_base, slices[0].iov_len,
+		                       MSG_NOSIGNAL, NULL, 0));
 	return outcome(sendmsg(fd, &msg, MSG_NOSIGNAL));
 }
 
@@ -59,10 +64,12 @@ static uint64_t tag(uint32_t conn, uint32_t generation)
 	return (uint64_t)generation << 32 | conn;
 }
 
-static void transport_want(void *ctx, int fd, uint32_t conn, uint32_t generation, bool readable, bool writable)
+static void transport_want(void *ctx, int fd, uint32_t conn, uint32_t generation,
+                           bool readable, bool writable)
 {
 	const int *epoll_fd = ctx;
-	struct epoll_event ev = { .events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u), .data.u64 = tag(conn, generation) };
+	struct epoll_event ev = { .events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
+	                          .data.u64 = tag(conn, generation) };
 
 	/* Changing what is watched needs no memory; the descriptor is open, so this cannot fail. */
 	if (epoll_ctl(*epoll_fd, EPOLL_CTL_MOD, fd, &ev) != 0)
@@ -180,7 +187,8 @@ static int fail(const struct listener_config *l, int fd, int error)
 	if (l->is_unix)
 		n = snprintf(text, sizeof(text), "--listen unix:%.*s", (int)l->address.n, l->address.p);
 	else
-		n = snprintf(text, sizeof(text), "--listen %.*s:%u", (int)l->address.n, l->address.p, l->port);
+		n = snprintf(text, sizeof(text), "--listen %.*s:%u", (int)l->address.n,
+		             l->address.p, l->port);
 	machine_complain(str_of(text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1), error);
 	if (fd >= 0)
 		close(fd);

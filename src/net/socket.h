@@ -17,7 +17,8 @@ bool socket_watch(int epoll_fd, int fd, uint32_t conn, uint32_t generation);
 /* Listens; the descriptor, or -1 after one line on standard error that names the address. */
 int socket_listen(const struct listener_config *);
 
-/* Accepts one connection: the descriptor (non-blocking, close-on-exec) with *peer filled, or -1 with errno. */
+/* Accepts one connection: the descriptor (non-blocking,
+ * close-on-exec) with *peer filled, or -1 with errno. */
 int socket_accept(int listen_fd, struct peer *peer);
 
 /* "127.0.0.1:8080" as bound (the port may have been chosen by the kernel), or the path; into buf. */

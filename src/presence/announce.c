@@ -121,7 +121,8 @@ static void skip_informed(const struct engine *e, const struct user *u)
 			tell_skip(e, conn);
 	if ((u->flags & USER_PENDING) == 0 || u->changed == e->snapshots)
 		return;
-	while (e->links.hearers > 0 && (n = links_next_hearing(&e->links, TOPIC_PRESENCE, &cursor, conns)) > 0)
+	while (e->links.hearers > 0 &&
+	       (n = links_next_hearing(&e->links, TOPIC_PRESENCE, &cursor, conns)) > 0)
 		for (uint32_t i = 0; i < n; i++)
 			if (snapshot_after(links_at(&e->links, conns[i])->snapshot, u->changed))
 				tell_skip(e, conns[i]);
@@ -233,7 +234,8 @@ void announce_joined(const struct engine *e, uint32_t conn, uint32_t room, struc
 	const struct user *u = users_at(&e->users, user);
 	struct event ev;
 
-	if (u->told == STATUS_OFFLINE || (u->flags & USER_PENDING) != 0 || is_in_room_elsewhere(e, conn, room))
+	if (u->told == STATUS_OFFLINE || (u->flags & USER_PENDING) != 0 ||
+	    is_in_room_elsewhere(e, conn, room))
 		return;
 	ev = event_of(e, user, false, now);
 	ev.status_changed = true;
@@ -389,8 +391,8 @@ void announce_arm(struct engine *e, uint32_t user, struct now now)
 		at = min_ms(at, expiry_ms(p->custom_expires, now));
 	if (p != NULL && !wall_absent(p->shown_expires))
 		at = min_ms(at, expiry_ms(p->shown_expires, now));
-	for (uint32_t d = users_pins(&e->users, user) == 0 ? POOL_NONE : list_first(&u->devices); d != POOL_NONE;
-	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
+	for (uint32_t d = users_pins(&e->users, user) == 0 ? POOL_NONE : list_first(&u->devices);
+	     d != POOL_NONE; d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
 		if (device_pinned(devices_at(&e->devices, d)))
 			at = min_ms(at, devices_at(&e->devices, d)->expires_ms);
 	users_wake_at(&e->users, user, (mono_t){ at > now.mono.ms ? at : now.mono.ms + 1 });

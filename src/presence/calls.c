@@ -196,7 +196,8 @@ void calls_offer(struct engine *e, uint32_t conn, const struct command *cmd, str
 		tell_error(e, conn, cmd, 429, STR("too many calls"), now);
 	} else if (callee == MAP_NONE || users_at(&e->users, callee)->links == 0 ||
 	           users_status_shown(users_at(&e->users, callee)) == STATUS_OFFLINE) {
-		tell_refused(e, conn, cmd, STR("unavailable"), now); /* an invisible callee would show by ringing */
+		/* an invisible callee would show by ringing */
+		tell_refused(e, conn, cmd, STR("unavailable"), now);
 	} else if (find_leg(e, callee, cmd->call.id, &theirs) != LINK_NONE) {
 		tell_error(e, conn, cmd, 409, STR("this call_id is in use"), now);
 	} else if (theirs >= CALLS_PER_USER_MAX) {
@@ -298,7 +299,8 @@ void calls_end_link(struct engine *e, uint32_t conn, struct now now)
 	while (leg != LINK_NONE) {
 		uint32_t next = next_leg(e, leg), i = leg >> 1;
 		const struct call *c = call_at(e, i);
-		bool rang_only_here = (leg & 1) == CALLEE && ringing(c) && users_at(&e->users, user)->links == 1;
+		bool rang_only_here = (leg & 1) == CALLEE && ringing(c) &&
+			users_at(&e->users, user)->links == 1;
 
 		if (c->conn[leg & 1] == conn || rang_only_here) {
 			tell_ended(e, c, STR("disconnected"), conn, now);

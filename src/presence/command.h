@@ -1,9 +1,10 @@
 /*
  * presence/command.h: what a client can ask of the engine, in no dialect's words.
  *
- * A dialect fills one `struct command` from one message; the engine reads it once. All slices borrow the decoded message
- * and the decoder's scratch, and die when the call that received them returns. Lengths and UTF-8 of ids, the cap of
- * texts and the shape of raw JSON were checked by the dialect: the engine asserts what it relies on.
+ * A dialect fills one `struct command` from one message; the engine reads it once. All slices borrow the
+ * decoded message and the decoder's scratch, and die when the call that received them returns. Lengths and
+ * UTF-8 of ids, the cap of texts and the shape of raw JSON were checked by the dialect: the engine asserts
+ * what it relies on.
  */
 #ifndef PRESENCE_COMMAND_H
 #define PRESENCE_COMMAND_H
@@ -30,7 +31,8 @@ enum topic {
 	TOPIC_CALLS = 1 << 4,
 	TOPIC_NOTIFICATIONS = 1 << 5,
 	TOPIC_ROSTER = 1 << 6,        /* the set of online users (seed 003); no client names it */
-	TOPIC_ROOM_PRESENCE = 1 << 7, /* of a room: its users' presence, with audience=rooms; no client names it */
+	TOPIC_ROOM_PRESENCE = 1 << 7, /* of a room: its users' presence, with audience=rooms;
+	                               * no client names it */
 	TOPIC_OF_ROOM = TOPIC_CONVERSATION | TOPIC_TYPING | TOPIC_ROOM_PRESENCE,
 };
 
@@ -76,7 +78,8 @@ struct presence_patch {
 
 struct command {
 	enum command_type type;
-	struct str reply_to;           /* raw JSON of the request's id (string or number); absent: none was given */
+	struct str reply_to;           /* raw JSON of the request's id (string or number);
+	                                * absent: none was given */
 	union {
 		struct presence_patch presence;
 		struct strs query;         /* user ids, at most BULK_USERS_MAX */
@@ -84,7 +87,8 @@ struct command {
 			uint8_t topics;        /* enum topic bits; TOPIC_OF_ROOM bits need `rooms` */
 			enum room_kind kind;
 			struct strs rooms;     /* room ids */
-			bool rooms_listed;     /* asked for as a list; says only how the answer names a single room */
+			bool rooms_listed;     /* asked for as a list;
+			                        * says only how the answer names a single room */
 			struct strs users;     /* narrows TOPIC_PRESENCE */
 			bool users_given;      /* false: TOPIC_PRESENCE covers all one may see */
 		} subscription;            /* CMD_SUBSCRIBE, CMD_UNSUBSCRIBE */

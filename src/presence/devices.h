@@ -17,7 +17,8 @@
 struct device {
 	union {
 		uint64_t key;       /* id absent: of the connection it was generated for */
-		int64_t expires_ms; /* else: mono; REST told of it, it stays until then; 0: lives by its links */
+		int64_t expires_ms; /* else: mono; REST told of it, it stays until then;
+		                     * 0: lives by its links */
 	};
 	strref id;                /* STRREF_NONE: generated */
 	struct list_link of_user;

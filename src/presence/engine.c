@@ -33,7 +33,8 @@ static void init_ids(struct engine *e, struct region *r)
 	uint32_t all =
 		2 * c->users_max + 2 * c->connections_max + c->rooms_max + c->typing_max + c->calls_max;
 	uint32_t counts[STRPOOL_CLASSES] = {
-		[STRPOOL_14] = all, [STRPOOL_22] = all, [STRPOOL_38] = all, [STRPOOL_70] = all, [STRPOOL_134] = all,
+		[STRPOOL_14] = all, [STRPOOL_22] = all, [STRPOOL_38] = all, [STRPOOL_70] = all,
+		[STRPOOL_134] = all,
 	};
 
 	strpool_init(&e->ids, r, counts);

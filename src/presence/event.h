@@ -1,8 +1,9 @@
 /*
  * presence/event.h: what the engine tells connections, in no dialect's words.
  *
- * An event lives for one begin/deliver/end of the sink (engine.h). All slices borrow the engine or the command that caused
- * it. A dialect that has no words for an event says so and nothing is sent to its connections.
+ * An event lives for one begin/deliver/end of the sink (engine.h). All slices
+ * borrow the engine or the command that caused it. A dialect that has no words
+ * for an event says so and nothing is sent to its connections.
  */
 #ifndef PRESENCE_EVENT_H
 #define PRESENCE_EVENT_H
@@ -22,7 +23,8 @@ struct presence_view {
 	wall_t last_seen;           /* WALL_NONE: never seen */
 	uint32_t device_count;      /* device ids, not connections */
 	bool online;                /* as shown: status != STATUS_OFFLINE */
-	bool known;                 /* false: no record of this id; everything else says "offline, never seen" */
+	bool known;                 /* false: no record of this id;
+	                             * everything else says "offline, never seen" */
 };
 
 /* Pulls views one by one while an event is encoded; rewinds by itself when `next` returned false. */
@@ -50,7 +52,8 @@ enum event_type {
 	EV_CALL_ANSWER,
 	EV_CALL_ICE,
 	EV_CALL_ENDED,    /* call, text: reason */
-	EV_MESSAGE,       /* a broadcast from outside: kind, text (its type or absent), body (raw JSON data) */
+	EV_MESSAGE,       /* a broadcast from outside: kind, text (its
+	                   * type or absent), body (raw JSON data) */
 	EV_ACK,           /* to the sender: `command` was done; carries the fields its own event would */
 	EV_ERROR,         /* code, text */
 	EV_COUNT
@@ -62,22 +65,26 @@ enum presence_change {
 	CHANGE_OFFLINE,
 };
 
-/* Which state an undelivered event would have told; a slow reader may miss all but the newest of one kind and subject. */
+/* Which state an undelivered event would have told;
+ * a slow reader may miss all but the newest of one kind and subject. */
 enum conflation { CONFLATE_NEVER, CONFLATE_PRESENCE, CONFLATE_TYPING, CONFLATE_ROSTER };
 
 struct event {
 	enum event_type type;
-	struct str id;                  /* of this message, where the dialect has a place for one; absent: none */
+	struct str id;                  /* of this message, where the dialect has a place for one;
+	                                 * absent: none */
 	enum command_type command;      /* EV_ACK, EV_ERROR: what is answered (CMD_COUNT: not known) */
-	struct str reply_to;            /* raw JSON id of the request; absent: not an answer, or none was given */
+	struct str reply_to;            /* raw JSON id of the request; absent:
+	                                 * not an answer, or none was given */
 	wall_t at;                      /* when: the `timestamp` of every dialect */
 	enum conflation conflation;
 	uint32_t subject;               /* with conflation: a number that names the user, or user and room */
 
 	struct presence_view user;      /* the one it is about; from whom */
 	enum presence_change change;
-	bool unchanged;                 /* EV_ACK of CMD_PRESENCE: no EV_PRESENCE for it reaches this connection, now or when the
-	                                 * rate allows, since all know the state: a dialect that answers by broadcast answers now */
+	bool unchanged;                 /* EV_ACK of CMD_PRESENCE: no EV_PRESENCE for it reaches this
+	                                 * connection, now or when the rate allows, since all know the
+	                                 * state: a dialect that answers by broadcast answers now */
 	bool status_changed;            /* EV_PRESENCE: false when only custom status or metadata did */
 	struct presence_list *list;
 
@@ -101,7 +108,8 @@ struct event {
 	struct str body;                /* raw JSON: sdp, candidate, data of a broadcast */
 	wall_t expires;                 /* EV_AUTHENTICATED; WALL_NONE: null */
 	int code;                       /* EV_ERROR: 400, 401, 403, 404, 429, ... */
-	struct str text;                /* EV_ERROR message, EV_CALL_ENDED reason, EV_AUTH_FAILED reason, EV_MESSAGE type */
+	struct str text;                /* EV_ERROR message, EV_CALL_ENDED reason,
+	                                 * EV_AUTH_FAILED reason, EV_MESSAGE type */
 };
 
 #endif

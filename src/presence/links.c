@@ -1,5 +1,6 @@
 /*
- * presence/links.c: see links.h. Invariant: `count` links have LINK_HERE, each in its user's list; no other has a topic.
+ * presence/links.c: see links.h. Invariant: `count` links have LINK_HERE, each in its user's list;
+ * no other has a topic.
  */
 #include "presence/links.h"
 
@@ -22,7 +23,8 @@ static bool eight_hear(const uint8_t *bytes, uint8_t topics)
 	return (word & topics * UINT64_C(0x0101010101010101)) != 0;
 }
 
-uint32_t links_next_hearing(const struct links *ls, uint8_t topics, uint32_t *cursor, uint32_t conns[LINKS_BATCH])
+uint32_t links_next_hearing(const struct links *ls, uint8_t topics, uint32_t *cursor,
+			    uint32_t conns[LINKS_BATCH])
 {
 	uint32_t conn = *cursor, n = 0;
 

@@ -1,8 +1,8 @@
 /*
  * presence/links.h: one link per identified connection, under the server's dense number for it.
  *
- * What links hear that is of no room and no one user lies apart, a byte each: who hears a thing is found by walking
- * these bytes in order, eight at a time where nobody does.
+ * What links hear that is of no room and no one user lies apart, a byte each: who hears
+ * a thing is found by walking these bytes in order, eight at a time where nobody does.
  */
 #ifndef PRESENCE_LINKS_H
 #define PRESENCE_LINKS_H
@@ -63,10 +63,11 @@ static inline bool links_live(const struct links *ls, uint32_t conn)
 }
 
 /*
- * Walks the links with one of `topics`, in order of their numbers: start with *cursor = 0. Fills conns and returns
- * how many; 0 ends. Topics that are changed meanwhile count, or not, by where the cursor stands.
+ * Walks the links with one of `topics`, in order of their numbers: start with *cursor = 0. Fills conns and
+ * returns how many; 0 ends. Topics that are changed meanwhile count, or not, by where the cursor stands.
  */
-uint32_t links_next_hearing(const struct links *ls, uint8_t topics, uint32_t *cursor, uint32_t conns[LINKS_BATCH]);
+uint32_t links_next_hearing(const struct links *ls, uint8_t topics, uint32_t *cursor,
+			    uint32_t conns[LINKS_BATCH]);
 
 /* The link is there, first in a user's list, whose head is *first_plus1; and gone from both. */
 void links_push(struct links *ls, uint32_t *first_plus1, uint32_t conn);

@@ -45,7 +45,8 @@ struct engine {
 	int64_t roster_quiet_until_ms; /* mono; no roster before */
 	uint64_t roster_hash;          /* of the set of users in the roster */
 	uint64_t roster_told_hash;
-	bool roster_split;             /* a link was given another set than the told one since that was told */
+	bool roster_split;             /* a link was given another set than
+	                                * the told one since that was told */
 	uint32_t roster_changed;       /* engine's count of snapshots when the roster last changed */
 };
 

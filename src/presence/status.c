@@ -261,7 +261,8 @@ enum engine_status status_put(struct engine *e, struct str user_id, const struct
 		return ENGINE_FULL;
 	u = users_at(&e->users, user);
 	users_blank_if_old(&e->users, user, now.mono);
-	users_pin(&e->users, user); /* room for a text may be made at the expense of idle users, but not of this one */
+	users_pin(&e->users, user); /* room for a text may be made at the expense
+	                             * of idle users, but not of this one */
 	users_settle(&e->users, user);
 	done = apply(e, user, POOL_NONE, patch, now);
 	if (done && (u->flags & USER_PRESENT) == 0)

@@ -338,7 +338,8 @@ void stay_sweep(struct engine *e, struct now now)
 {
 	uint32_t conns[SWEEP_BATCH], n = SWEEP_BATCH;
 
-	/* A sweep that comes late finds everybody silent because this process stood still: they get until the next. */
+	/* A sweep that comes late finds everybody silent because
+	 * this process stood still: they get until the next. */
 	if (now.mono.ms > e->sweep_due_ms + SWEEP_LATE_MS)
 		n = 0;
 	while (e->config.stale_timeout_ms > 0 && n == SWEEP_BATCH) {

@@ -243,7 +243,8 @@ struct profile *users_need_profile(struct users *us, uint32_t i)
 		u->profile = pool_take(&us->profiles);
 		assert(u->profile != POOL_NONE);
 		*users_profile(us, u) = (struct profile){
-			.user = i, .custom_expires = WALL_NONE, .shown_expires = WALL_NONE, .shown_last_seen = WALL_NONE,
+			.user = i, .custom_expires = WALL_NONE, .shown_expires = WALL_NONE,
+			.shown_last_seen = WALL_NONE,
 		};
 		timer_init(&users_profile(us, u)->timer, us->timer_kind);
 	}

@@ -51,14 +51,17 @@ struct user {
 static_assert(sizeof(struct user) <= 88, "there is one per idle connection");
 
 /*
- * What most users do not need now: something to wait for, typing, calls, texts, and what being invisible changes.
- * It comes with the first of these and goes with the last, at users_settle().
+ * What most users do not need now: something to wait for, typing, calls, texts, and what being invisible
+ * changes. It comes with the first of these and goes with the last, at users_settle().
  */
 struct profile {
-	struct timer timer;                  /* earliest of: debounce, rate window, expiry of texts or a device */
+	struct timer timer;                  /* earliest of: debounce, rate window,
+	                                      * expiry of texts or a device */
 	uint32_t user;                       /* whose */
-	uint32_t override_by;                /* hash of the id of the device that set the override; 0: no device did */
-	uint32_t pins;                       /* other references: of typing's recipients, devices of REST, a call */
+	uint32_t override_by;                /* hash of the id of the device that set the override;
+	                                      * 0: no device did */
+	uint32_t pins;                       /* other references: of typing's recipients,
+	                                      * devices of REST, a call */
 	uint32_t typing_plus1;               /* first of the user's typings; 0: none */
 	uint32_t call_leg_plus1;             /* first of the user's calls; 0: none */
 	strref custom, metadata;             /* as the user sees them */
@@ -143,8 +146,8 @@ uint32_t users_make(struct users *us, struct str id);
 
 /*
  * Puts the record into the idle list or takes it out, as its pins say; call after anything that pinned or
- * unpinned it. One that is not pinned and remembers nothing is freed: `i` is dead then. So is a profile of which
- * nothing is needed.
+ * unpinned it. One that is not pinned and remembers nothing is freed: `i` is dead then.
+ * So is a profile of which nothing is needed.
  */
 void users_settle(struct users *us, uint32_t i);
 

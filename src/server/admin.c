@@ -1,5 +1,6 @@
 /*
- * Invariant: every answer is bounded: pages of connections, and at most CLOSE_AT_ONCE_MAX connections closed by one request.
+ * Invariant: every answer is bounded: pages of connections, and
+ * at most CLOSE_AT_ONCE_MAX connections closed by one request.
  */
 #include "server/admin.h"
 
@@ -84,7 +85,8 @@ static void write_connection(struct server *s, struct jsonw *w, uint32_t ci)
 	jsonw_end_obj(w);
 }
 
-/* WebSocket connections from slot `from` on, at most `limit`. Returns the slot to go on from; conns_high: there are no more. */
+/* WebSocket connections from slot `from` on, at most `limit`.
+ * Returns the slot to go on from; conns_high: there are no more. */
 static uint32_t write_page(struct server *s, struct jsonw *w, uint64_t from, uint64_t limit)
 {
 	uint64_t count = 0;

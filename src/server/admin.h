@@ -1,5 +1,6 @@
 /*
- * server/admin.h: what an operator asks for and orders, below /admin. Handlers of rest.c's table: each queues one answer.
+ * server/admin.h: what an operator asks for and orders, below /admin.
+ * Handlers of rest.c's table: each queues one answer.
  */
 #ifndef SERVER_ADMIN_H
 #define SERVER_ADMIN_H

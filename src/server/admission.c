@@ -1,6 +1,7 @@
 /*
- * Order of the checks: the handshake itself, the path, the Origin, the dialect, the identity, then what costs others something: caps.
- * Nothing is counted or allocated for a connection that is refused. What is said about a request borrows it or the `struct claim`.
+ * Order of the checks: the handshake itself, the path, the Origin, the dialect, the identity, then what costs
+ * others something: caps. Nothing is counted or allocated for a connection that is refused. What is said
+ * about a request borrows it or the `struct claim`.
  */
 #include "server/admission.h"
 
@@ -21,8 +22,10 @@ enum {
 static void refuse(struct server *s, struct conn *c, unsigned status, struct str message, enum refusal why)
 {
 	respond_error(s, c, &(struct respond_error){
-		.status = status, .message = message, .last = true, .why = why, .allow = status == 405 ? STR("GET") : STR_NONE,
-		.retry_after_s = status == 503 || status == 429 ? RETRY_AFTER_S + (unsigned)(server_random(s) % RETRY_JITTER_S) : 0,
+		.status = status, .message = message, .last = true, .why = why,
+		.allow = status == 405 ? STR("GET") : STR_NONE,
+		.retry_after_s = status != 503 && status != 429 ? 0 :
+			RETRY_AFTER_S + (unsigned)(server_random(s) % RETRY_JITTER_S),
 	});
 }
 
@@ -54,7 +57,8 @@ bool admission_origin_allowed(const struct server *s, const struct conn *c, cons
 
 /* --- what the request says --- */
 
-static struct str parameter(struct claim *cl, const struct http_request *req, struct str name, char *buf, size_t cap)
+static struct str parameter(struct claim *cl, const struct http_request *req, struct str name,
+                            char *buf, size_t cap)
 {
 	struct str value = STR_NONE;
 
@@ -108,17 +112,19 @@ static bool read_claim(struct claim *cl, const struct http_request *req)
 	cl->dialect = parameter(cl, req, STR("dialect"), cl->dialect_text, sizeof(cl->dialect_text));
 	cl->device_id = header(cl, req, STR("x-device-id"));
 	if (str_absent(cl->device_id))
-		cl->device_id = parameter(cl, req, STR("device_id"), cl->device_text[0], sizeof(cl->device_text[0]));
+		cl->device_id = parameter(cl, req, STR("device_id"), cl->device_text[0],
+		                          sizeof(cl->device_text[0]));
 	if (str_absent(cl->device_id))
-		cl->device_id = parameter(cl, req, STR("client_id"), cl->device_text[1], sizeof(cl->device_text[1]));
+		cl->device_id = parameter(cl, req, STR("client_id"), cl->device_text[1],
+		                          sizeof(cl->device_text[1]));
 	in_query = parameter(cl, req, STR("token"), cl->token_text, sizeof(cl->token_text));
 	in_header = bearer(cl, req);
 	cl->token = str_absent(in_query) ? in_header : in_query;
 	if (!str_absent(in_query) && !str_absent(in_header) && !str_eq(in_query, in_header))
 		cl->token = str_of("", 0);
 	cl->token_id = cl->token_name = cl->grant = STR_NONE;
-	return !cl->bad && is_id(cl->snake_id) && is_id(cl->dotted_id) && is_id(cl->upper_id) && is_id(cl->username) &&
-	       is_id(cl->device_id);
+	return !cl->bad && is_id(cl->snake_id) && is_id(cl->dotted_id) && is_id(cl->upper_id) &&
+	       is_id(cl->username) && is_id(cl->device_id);
 }
 
 /* auth=trust believes a token without looking at its signature. False: it is none. */
@@ -170,7 +176,8 @@ static bool choose_by_subprotocol(const struct http_request *req, struct choice 
 	while (handshake_protocol_next(&it, &token)) {
 		enum dialect_id d;
 
-		if (!str_has_prefix(token, prefix) || !dialect_find(str_of(token.p + prefix.n, token.n - prefix.n), &d))
+		if (!str_has_prefix(token, prefix) ||
+		    !dialect_find(str_of(token.p + prefix.n, token.n - prefix.n), &d))
 			continue;
 		if (d == DIALECT_ECHO)
 			continue;
@@ -181,7 +188,8 @@ static bool choose_by_subprotocol(const struct http_request *req, struct choice 
 	return false;
 }
 
-static struct choice choose_dialect(const struct server *s, const struct conn *c, const struct http_request *req, const struct claim *cl)
+static struct choice choose_dialect(const struct server *s, const struct conn *c,
+                                    const struct http_request *req, const struct claim *cl)
 {
 	const struct listener_config *l = &s->cfg->listeners[c->listener];
 	struct choice ch = { .dialect = DIALECT_ROOMS };
@@ -321,7 +329,8 @@ static void upgrade(struct server *s, struct conn *c, const struct handshake *hs
 	assert(prefix.n + name.n <= sizeof(protocol));
 	memcpy(protocol, prefix.p, prefix.n);
 	memcpy(protocol + prefix.n, name.p, name.n);
-	n = handshake_write(hs, id->subprotocol ? str_of(protocol, prefix.n + name.n) : STR_NONE, head, sizeof(head));
+	n = handshake_write(hs, id->subprotocol ? str_of(protocol, prefix.n + name.n) : STR_NONE,
+	                    head, sizeof(head));
 	assert(n > 0);
 	s->metrics.http_responses[1]++;
 	if (outbox_frame(s, c, frame_of(&s->frames, head, n)))
@@ -344,12 +353,14 @@ static bool keep_grant(struct server *s, struct conn *c, const struct claim *cl)
 }
 
 /* Fills *id; false: refused, and answered. */
-static bool identify(struct server *s, struct conn *c, const struct http_request *req, struct claim *cl, struct identity *id)
+static bool identify(struct server *s, struct conn *c, const struct http_request *req, struct claim *cl,
+                     struct identity *id)
 {
 	struct choice ch;
 
 	if (!read_claim(cl, req)) {
-		refuse(s, c, 400, STR("an id or parameter is malformed or given twice"), REFUSED_IDENTITY_BAD);
+		refuse(s, c, 400, STR("an id or parameter is malformed or given twice"),
+		       REFUSED_IDENTITY_BAD);
 		return false;
 	}
 	ch = choose_dialect(s, c, req, cl);
@@ -357,7 +368,10 @@ static bool identify(struct server *s, struct conn *c, const struct http_request
 		refuse(s, c, 400, STR("unknown dialect"), REFUSED_DIALECT);
 		return false;
 	}
-	*id = (struct identity){ .dialect = ch.dialect, .subprotocol = ch.subprotocol, .username = cl->username, .device_id = cl->device_id };
+	*id = (struct identity){
+		.dialect = ch.dialect, .subprotocol = ch.subprotocol,
+		.username = cl->username, .device_id = cl->device_id,
+	};
 	if (ch.dialect == DIALECT_ECHO) {
 		id->anonymous = true;
 		return true;
@@ -374,13 +388,15 @@ static bool identify(struct server *s, struct conn *c, const struct http_request
 		id->username = cl->token_name;
 	id->anonymous = str_absent(id->user_id);
 	if (id->anonymous && !str_eq(req->path, STR("/"))) {
-		refuse(s, c, 401, STR("who are you? give user_id, userId, X-User-ID or a token"), REFUSED_IDENTITY_MISSING);
+		refuse(s, c, 401, STR("who are you? give user_id, userId, X-User-ID or a token"),
+		       REFUSED_IDENTITY_MISSING);
 		return false;
 	}
 	return true;
 }
 
-void admission_upgrade(struct server *s, struct conn *c, const struct http_request *req, const struct handshake *hs)
+void admission_upgrade(struct server *s, struct conn *c, const struct http_request *req,
+                       const struct handshake *hs)
 {
 	struct claim *cl = &s->claim;
 	struct identity id;

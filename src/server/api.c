@@ -1,5 +1,6 @@
 /*
- * Invariant: a handler changes the engine only after the whole request was found good; views are asked for anew after a change.
+ * Invariant: a handler changes the engine only after the whole request was found good;
+ * views are asked for anew after a change.
  */
 #include "server/api.h"
 
@@ -50,7 +51,8 @@ void api_all_presence(struct server *s, struct conn *c, struct rest_call *call)
 }
 
 /* One user in one of the two forms. */
-static void answer_user(struct server *s, struct conn *c, struct str id, void (*write)(struct jsonw *, const struct presence_view *))
+static void answer_user(struct server *s, struct conn *c, struct str id,
+                        void (*write)(struct jsonw *, const struct presence_view *))
 {
 	struct presence_view v;
 	struct response r;
@@ -83,7 +85,8 @@ void api_devices(struct server *s, struct conn *c, struct rest_call *call)
 	jsonw_arr(r.json);
 	while (engine_devices_next(s->engine, call->id, &cursor, &d, s->now)) {
 		bool has_socket = d.conn != CONN_NONE;
-		struct conn_id_text id = has_socket ? conn_id(conn_at(s, d.conn)) : (struct conn_id_text){ "" };
+		struct conn_id_text id =
+			has_socket ? conn_id(conn_at(s, d.conn)) : (struct conn_id_text){ "" };
 
 		rest_write_device(r.json, &d, has_socket ? str_of(id.text, HEX_U64_BYTES) : STR_NONE);
 	}
@@ -120,7 +123,8 @@ void api_bulk(struct server *s, struct conn *c, struct rest_call *call)
 
 /* --- writes --- */
 
-/* False: the engine has no room, and 503 was the answer. An unknown user is no error to a write: nobody hears of it. */
+/* False: the engine has no room, and 503 was the answer.
+ * An unknown user is no error to a write: nobody hears of it. */
 static bool accepted(struct server *s, struct conn *c, enum engine_status status)
 {
 	if (status != ENGINE_FULL)
@@ -205,7 +209,8 @@ static uint8_t topic_of(struct body *b)
 /* A word of its own; one that a dialect says itself would be a forgery. */
 static struct str type_of(struct body *b)
 {
-	struct str type = body_id_optional(b, STR("type"), STR("type: a string of 1 to 128 bytes without control characters"));
+	struct str type = body_id_optional(b, STR("type"), STR("type: "
+		"a string of 1 to 128 bytes without control characters"));
 
 	for (int d = 0; d < DIALECT_COUNT && !str_absent(type); d++) {
 		const struct dialect *dialect = dialect_at((enum dialect_id)d);
@@ -227,7 +232,8 @@ static void read_broadcast(struct body *b, struct broadcast *out)
 		.type = type_of(b),
 		.data = body_raw(b, STR("data"), STR("data: " FIELD_WANT_JSON)),
 	};
-	out->users = body_ids_optional(b, STR("users"), STR("users: " FIELD_WANT_IDS_APPEND), &out->users_given);
+	out->users = body_ids_optional(b, STR("users"), STR("users: " FIELD_WANT_IDS_APPEND),
+	                               &out->users_given);
 	out->exclude = body_ids_optional(b, STR("exclude"), STR("exclude: " FIELD_WANT_IDS_APPEND), &unused);
 	if ((int)out->all + (int)out->users_given + (int)!str_absent(out->room) + (int)(out->topic != 0) != 1)
 		body_refuse(b, STR("to whom? exactly one of users, room, topic, or all: true is required"));

@@ -1,5 +1,6 @@
 /*
- * server/api.h: presence over HTTP: seed 002's two paths, seed 000's one, and /api/v1. Handlers of rest.c's table: each queues one answer.
+ * server/api.h: presence over HTTP: seed 002's two paths, seed 000's one, and /api/v1.
+ * Handlers of rest.c's table: each queues one answer.
  */
 #ifndef SERVER_API_H
 #define SERVER_API_H

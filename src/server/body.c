@@ -22,8 +22,8 @@ static bool is_json(const struct http_request *req)
 	return str_eq_nocase(value, STR("application/json"));
 }
 
-enum body_result body_open(struct body *b, struct json *json, struct decode_scratch *scratch, const struct http_request *req,
-                           uint8_t *bytes, size_t n)
+enum body_result body_open(struct body *b, struct json *json, struct decode_scratch *scratch,
+                           const struct http_request *req, uint8_t *bytes, size_t n)
 {
 	enum json_err err;
 

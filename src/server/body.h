@@ -1,8 +1,9 @@
 /*
  * server/body.h: the JSON body of a request, read member by member, typed strictly.
  *
- * Errors are sticky: the first member that is missing or of another type leaves its text in `refused`, later reads give
- * nothing. So a handler reads all it needs and checks once: if (!body_ok(&b)) answer 400 with b.refused.
+ * Errors are sticky: the first member that is missing or of another type leaves
+ * its text in `refused`, later reads give nothing. So a handler reads all it
+ * needs and checks once: if (!body_ok(&b)) answer 400 with b.refused.
  * Ownership: what is read borrows the request's bytes and the server's scratch: it dies with the request.
  * `want` is the error text, the member's name first: "room: an id is ...". Unknown members are ignored.
  */
@@ -30,8 +31,8 @@ enum body_result {
 };
 
 /* Parses the body in place. After anything but BODY_OK every read finds nothing. */
-enum body_result body_open(struct body *, struct json *, struct decode_scratch *, const struct http_request *, uint8_t *bytes,
-                           size_t n);
+enum body_result body_open(struct body *, struct json *, struct decode_scratch *, const struct http_request *,
+                           uint8_t *bytes, size_t n);
 
 static inline bool body_ok(const struct body *b)
 {

@@ -1,5 +1,6 @@
 /*
- * server/config.h: what the options come to. Filled by options.c, never changed while serving; strings live as long as the program.
+ * server/config.h: what the options come to. Filled by options.c, never changed while serving;
+ * strings live as long as the program.
  */
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
@@ -58,7 +59,8 @@ struct server_config {
 	enum slow_consumer slow_consumer;
 	enum audience audience;
 
-	bool origins_given, origins_any;        /* not given: same host and port; on loopback any loopback origin */
+	bool origins_given, origins_any;        /* not given: same host and port;
+	                                         * on loopback any loopback origin */
 	struct str origins[ORIGINS_MAX];
 	uint32_t origin_count;
 	struct proxy_network proxies[PROXIES_MAX];

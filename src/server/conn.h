@@ -1,8 +1,10 @@
 /*
- * server/conn.h: one connection as the server holds it, in 192 bytes whatever it does. Its presence is the engine's link of the
- * same number; what it borrows (queue nodes, frames, intake buffers) comes from pools and goes back.
+ * server/conn.h: one connection as the server holds it, in 192 bytes whatever
+ * it does. Its presence is the engine's link of the same number; what it
+ * borrows (queue nodes, frames, intake buffers) comes from pools and goes back.
  *
- * The first cache line is all that a fan-out reads and writes; the rest is touched by the connection's own traffic and timer.
+ * The first cache line is all that a fan-out reads and writes;
+ * the rest is touched by the connection's own traffic and timer.
  */
 #ifndef SERVER_CONN_H
 #define SERVER_CONN_H
@@ -20,15 +22,18 @@
 #define CONN_NONE UINT32_MAX
 
 /*
- *	FREE --accept--> HTTP --upgraded--> LIVE --close decided, Close queued--> CLOSING --written, answered or late--> LINGER --> FREE
- *	                  HTTP --last response queued--> LINGER (after it is written)
+ *	FREE --accept--> HTTP --upgraded--> LIVE
+ *	LIVE --close decided, Close queued--> CLOSING --written, answered or late--> LINGER --> FREE
+ *	HTTP --last response queued--> LINGER (after it is written)
  */
 enum conn_state {
 	CONN_FREE,
 	CONN_HTTP,    /* reading requests, writing responses */
 	CONN_LIVE,    /* WebSocket, identified (or echo, or waiting to authenticate) */
-	CONN_CLOSING, /* our Close is queued or sent; input is read for the peer's Close and otherwise ignored */
-	CONN_LINGER,  /* all is written and our side is shut; input is thrown away until the peer ends or the timer does */
+	CONN_CLOSING, /* our Close is queued or sent;
+	               * input is read for the peer's Close and otherwise ignored */
+	CONN_LINGER,  /* all is written and our side is shut;
+	               * input is thrown away until the peer ends or the timer does */
 	CONN_STATES
 };
 
@@ -47,7 +52,8 @@ enum conn_flag {
 	CONN_PING_SENT = 1 << 11,
 	CONN_HEAD_ONLY = 1 << 12,  /* the request being answered was HEAD */
 	CONN_CONTINUED = 1 << 13,  /* 100 was sent for the request under way */
-	CONN_LEAVING = 1 << 14,    /* in the list of connections whose link the engine still has to take away */
+	CONN_LEAVING = 1 << 14,    /* in the list of connections whose link
+	                            * the engine still has to take away */
 	CONN_CLOSE_SENT = 1 << 15, /* CLOSING: our Close was handed to the transport */
 	CONN_SERVED = 1 << 16,     /* HTTP: at least one request was answered */
 };
@@ -61,14 +67,16 @@ struct peer {
 struct conn {
 	/* --- the line of the fan-out --- */
 	int32_t handle;
-	uint32_t generation;       /* of this slot; part of every readiness event, so that a late one is recognised */
+	uint32_t generation;       /* of this slot; part of every readiness event,
+	                            * so that a late one is recognised */
 	uint32_t mark;             /* serial of the last event delivered here: nobody gets an event twice */
 	uint32_t flags;            /* enum conn_flag */
 	uint8_t state;             /* enum conn_state; conn_to() alone writes it */
 	uint8_t dialect;           /* enum dialect_id */
 	uint8_t listener;
 	uint8_t intake_class;
-	uint32_t head;             /* first queued frame; FRAME_NONE: nothing queued. The queue's shape: queue.h */
+	uint32_t head;             /* first queued frame; FRAME_NONE: nothing queued.
+	                            * The queue's shape: queue.h */
 	uint32_t head_sent;        /* bytes of it already written */
 	uint32_t run_last;         /* last frame of the first run */
 	uint32_t node_first;       /* the runs behind it, in nodes; POOL_NONE: none */
@@ -80,15 +88,16 @@ struct conn {
 	uint8_t limited_streak;    /* messages over a rate limit in a row */
 	uint32_t intake;           /* buffer of the message or request that came in part; POOL_NONE */
 	uint32_t intake_bytes;     /* held in it */
-	uint32_t loan;             /* LIVE: a control frame that came in part; HTTP: cursor of a streamed response; POOL_NONE */
+	uint32_t loan;             /* LIVE: a control frame that came in part;
+	                            * HTTP: cursor of a streamed response; POOL_NONE */
 
 	/* --- the rest --- */
 	alignas(64) struct timer timer; /* one, for the earliest of all that this connection waits for */
 	mono_t heard;              /* last input; or output taken, when there was no room to ping it */
 	mono_t pinged;             /* last ping, or when the first is due to be counted from */
 	mono_t blocked_since;      /* with CONN_BLOCKED: last progress */
-	mono_t since;              /* what is under way began: this HTTP request (the first: the connection), this unfinished
-	                              message, CLOSING, LINGER */
+	mono_t since;              /* what is under way began: this HTTP request (the first: the
+	                            * connection), this unfinished message, CLOSING, LINGER */
 	struct bucket messages;
 	union {
 		struct http_parser http; /* CONN_HTTP */

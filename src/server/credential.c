@@ -56,7 +56,8 @@ static bool is_local(const struct server *s, const struct conn *c)
 /* Somebody else asks through whoever connected. */
 static bool is_forwarded(const struct http_request *req)
 {
-	static const struct str names[] = { STR("forwarded"), STR("via"), STR("x-real-ip") }, prefix = STR("x-forwarded-");
+	static const struct str names[] = { STR("forwarded"), STR("via"), STR("x-real-ip") };
+	static const struct str prefix = STR("x-forwarded-");
 
 	for (size_t i = 0; i < req->header_count; i++) {
 		struct str name = req->headers[i].name;
@@ -71,8 +72,8 @@ static bool is_forwarded(const struct http_request *req)
 }
 
 /*
- * No page, a page of this machine, or one that the operator named. Not enough: `*`, and being of the same host as the request:
- * a page whose name was pointed at us (DNS rebinding) is that.
+ * No page, a page of this machine, or one that the operator named. Not enough: `*`, and being of
+ * the same host as the request: a page whose name was pointed at us (DNS rebinding) is that.
  */
 static bool is_own_page(const struct server *s, const struct conn *c, const struct http_request *req)
 {
@@ -86,10 +87,12 @@ static bool is_own_page(const struct server *s, const struct conn *c, const stru
 	case ORIGIN_OK:
 		break;
 	}
-	return admission_origin_allowed(s, c, req) && (origin_is_loopback(&o) || (s->cfg->origins_given && !s->cfg->origins_any));
+	return admission_origin_allowed(s, c, req) &&
+	       (origin_is_loopback(&o) || (s->cfg->origins_given && !s->cfg->origins_any));
 }
 
-enum verdict credential_check(struct server *s, const struct conn *c, const struct http_request *req, enum access access)
+enum verdict credential_check(struct server *s, const struct conn *c, const struct http_request *req,
+                              enum access access)
 {
 	enum presented p = presented(s, req);
 
@@ -99,7 +102,8 @@ enum verdict credential_check(struct server *s, const struct conn *c, const stru
 		return VERDICT_ALLOWED;
 	if (!is_own_page(s, c, req))
 		return VERDICT_ORIGIN;
-	if (access == ACCESS_ADMIN ? s->cfg->listeners[c->listener].admin : is_local(s, c) && !is_forwarded(req))
+	if (access == ACCESS_ADMIN ? s->cfg->listeners[c->listener].admin
+	                           : is_local(s, c) && !is_forwarded(req))
 		return VERDICT_ALLOWED;
 	/* 401 asks for a credential: not where none would do. */
 	if (p == PRESENTED_NOTHING && (access != ACCESS_ADMIN || s->cfg->api_key.n > 0))

@@ -1,8 +1,9 @@
 /*
- * server/credential.h: what a REST request may do (CONTRACT 4): who presents the API key, and who is trusted without.
+ * server/credential.h: what a REST request may do (CONTRACT 4):
+ * who presents the API key, and who is trusted without.
  *
- * With auth=trust a JWT proves nothing: one that is well-formed is passed over, and anything else that is presented and not the
- * key is refused, so that a mistyped key is never mistaken for none.
+ * With auth=trust a JWT proves nothing: one that is well-formed is passed over, and anything else that
+ * is presented and not the key is refused, so that a mistyped key is never mistaken for none.
  */
 #ifndef SERVER_CREDENTIAL_H
 #define SERVER_CREDENTIAL_H
@@ -13,7 +14,8 @@ struct server;
 
 enum access {
 	ACCESS_FREE,   /* health, metrics and reads */
-	ACCESS_WRITE,  /* the API key, or from this machine, not through a proxy, and not from another site's page */
+	ACCESS_WRITE,  /* the API key, or from this machine, not through a proxy,
+	                * and not from another site's page */
 	ACCESS_ADMIN,  /* the API key, or an admin listener, and not from another site's page */
 };
 

@@ -1,6 +1,6 @@
 /*
- * A connection has one timer, set for the earliest of all that it waits for. Activity does not move the timer: when it fires, the
- * stamps in the connection say what is really due.
+ * A connection has one timer, set for the earliest of all that it waits for.
+ * Activity does not move the timer: when it fires, the stamps in the connection say what is really due.
  */
 #include "server/deadline.h"
 
@@ -37,9 +37,11 @@ static int64_t silence_max_ms(const struct server *s)
 
 static mono_t message_deadline(const struct server *s, const struct conn *c)
 {
+	size_t bytes_max = s->cfg->message_bytes_max[c->dialect];
+
 	if (!ws_dec_in_message(&c->ws))
 		return MONO_NEVER;
-	return mono_add_ms(c->since, MESSAGE_MS + (int64_t)(s->cfg->message_bytes_max[c->dialect] / MESSAGE_BYTES_PER_MS));
+	return mono_add_ms(c->since, MESSAGE_MS + (int64_t)(bytes_max / MESSAGE_BYTES_PER_MS));
 }
 
 static mono_t live_deadline(const struct server *s, const struct conn *c)
@@ -84,8 +86,8 @@ static bool due(const struct server *s, mono_t at)
 	return !mono_before(s->now.mono, at);
 }
 
-/* A ping that was due before the silence ran out was not sent: it is this process that stood still, so nobody had the chance to answer.
- * Everybody has one ping more then. */
+/* A ping that was due before the silence ran out was not sent: it is this process that stood still,
+ * so nobody had the chance to answer. Everybody has one ping more then. */
 static bool excuse_silence(const struct server *s, struct conn *c)
 {
 	int64_t ping_ms = deadline_ping_interval_ms(s), silence_ms = silence_max_ms(s);
@@ -102,11 +104,13 @@ static void live_timer(struct server *s, struct conn *c)
 		session_close(s, c, WS_CODE_POLICY, STR("message took too long"), REFUSED_STALLED);
 		return;
 	}
-	if (silence_max_ms(s) > 0 && due(s, mono_add_ms(c->heard, silence_max_ms(s))) && !excuse_silence(s, c)) {
+	if (silence_max_ms(s) > 0 && due(s, mono_add_ms(c->heard, silence_max_ms(s))) &&
+	    !excuse_silence(s, c)) {
 		session_close(s, c, SESSION_CLOSE_SILENT, STR("heartbeat timeout"), REFUSED_SILENT);
 		return;
 	}
-	if (deadline_ping_interval_ms(s) > 0 && due(s, mono_add_ms(c->pinged, deadline_ping_interval_ms(s)))) {
+	if (deadline_ping_interval_ms(s) > 0 &&
+	    due(s, mono_add_ms(c->pinged, deadline_ping_interval_ms(s)))) {
 		c->pinged = s->now.mono;
 		/* No room to ask it: that it reads is the sign of life then. */
 		if (!outbox_message(s, c, WS_PING, NULL, 0) && mono_before(c->heard, c->blocked_since))

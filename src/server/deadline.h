@@ -1,6 +1,6 @@
 /*
- * server/deadline.h: what a connection waits for, by its state: pings, silence, slow heads, unfinished messages, blocked writes, the
- * peer's Close.
+ * server/deadline.h: what a connection waits for, by its state: pings, silence,
+ * slow heads, unfinished messages, blocked writes, the peer's Close.
  */
 #ifndef SERVER_DEADLINE_H
 #define SERVER_DEADLINE_H

@@ -1,6 +1,7 @@
 /*
- * Invariants: an open frame's writer points into the inline part until that is full, then into the last block of the chain; the
- * blocks before the last are full. A closed frame has len = inline bytes from offset + all block bytes, and refs >= 1.
+ * Invariants: an open frame's writer points into the inline part until that is full, then into the last block
+ * of the chain; the blocks before the last are full. A closed frame has len = inline bytes from offset + all
+ * block bytes, and refs >= 1.
  */
 #include "server/frame.h"
 
@@ -169,7 +170,8 @@ void frame_free(struct frames *fs, uint32_t f)
 	pool_give(&fs->cells, f);
 }
 
-uint32_t frame_slices(const struct frames *fs, uint32_t f, uint32_t skip, struct iovec *out, uint32_t max, uint32_t *covers)
+uint32_t frame_slices(const struct frames *fs, uint32_t f, uint32_t skip, struct iovec *out,
+                      uint32_t max, uint32_t *covers)
 {
 	struct frame *frame = frame_at(fs, f);
 	uint32_t have = (uint32_t)(frame->inline_end - frame->offset), n = 0;

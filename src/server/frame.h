@@ -1,10 +1,12 @@
 /*
- * server/frame.h: outgoing bytes, written once, shared by all who receive them: a WebSocket frame, or a piece of an HTTP response.
+ * server/frame.h: outgoing bytes, written once, shared by all who receive them:
+ * a WebSocket frame, or a piece of an HTTP response.
  *
- * A frame is a cell of FRAME_CELL_BYTES whose inline part holds the first bytes, followed by a chain of blocks when it is longer.
- * Almost every event fits the inline part, so it is one contiguous slice.
- * Ownership: reference counted. frame_close() gives the writer one reference; every queue that holds the frame has its own.
- * Immutable once closed. Errors: a full pool makes frame_open() or the writer fail; nothing leaks.
+ * A frame is a cell of FRAME_CELL_BYTES whose inline part holds the first bytes, followed by a chain of
+ * blocks when it is longer. Almost every event fits the inline part, so it is one contiguous slice.
+ * Ownership: reference counted. frame_close() gives the writer one reference;
+ * every queue that holds the frame has its own. Immutable once closed.
+ * Errors: a full pool makes frame_open() or the writer fail; nothing leaks.
  */
 #ifndef SERVER_FRAME_H
 #define SERVER_FRAME_H
@@ -39,7 +41,8 @@ struct frame {
 	uint8_t close_after;  /* a Close frame, or the end of a response that ends the connection */
 	uint8_t is_message;   /* a WebSocket data message: counted when it has been written */
 	uint8_t chain;        /* 1 + the chain whose newest it is; 0: of none, or not the newest */
-	uint32_t next;        /* the frame made after it in its chain; FRAME_NONE. Once set it never changes */
+	uint32_t next;        /* the frame made after it in its chain;
+	                       * FRAME_NONE. Once set it never changes */
 	uint8_t reserved[4];
 	char data[FRAME_INLINE_BYTES];
 };
@@ -70,7 +73,8 @@ uint32_t frame_written(const struct frame_writer *);
 /* Puts `n` bytes (<= headroom left) in front. */
 void frame_prepend(struct frame_writer *, const void *bytes, size_t n);
 
-/* Ends the frame: FRAME_NONE if the writer failed (all given back), else its number with one reference for the caller. */
+/* Ends the frame: FRAME_NONE if the writer failed (all given back),
+ * else its number with one reference for the caller. */
 uint32_t frame_close(struct frame_writer *);
 
 /* Throws an open frame away. */
@@ -105,7 +109,9 @@ static inline void frame_drop(struct frames *fs, uint32_t f)
 		frame_free(fs, f);
 }
 
-/* Slices of the frame from byte `skip` on: fills at most `max`, returns how many; *covers is the bytes they hold. */
-uint32_t frame_slices(const struct frames *, uint32_t f, uint32_t skip, struct iovec *out, uint32_t max, uint32_t *covers);
+/* Slices of the frame from byte `skip` on: fills at most `max`, returns how many;
+ * *covers is the bytes they hold. */
+uint32_t frame_slices(const struct frames *, uint32_t f, uint32_t skip, struct iovec *out, uint32_t max,
+                      uint32_t *covers);
 
 #endif

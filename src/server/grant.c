@@ -1,8 +1,13 @@
+/*
+ * Invariants: no pattern is empty, and each is followed by its NUL, so a walk always ends with the string.
+ * A `*` is special only as the last byte; alone it opens every room.
+ */
 #include "server/grant.h"
 
 static bool append(char out[GRANT_BYTES_MAX], size_t *n, struct str pattern)
 {
-	if (pattern.n == 0 || pattern.n > GRANT_BYTES_MAX - *n - 1 || memchr(pattern.p, '\0', pattern.n) != NULL)
+	if (pattern.n == 0 || pattern.n > GRANT_BYTES_MAX - *n - 1 ||
+	    memchr(pattern.p, '\0', pattern.n) != NULL)
 		return false;
 	memcpy(out + *n, pattern.p, pattern.n);
 	*n += pattern.n;

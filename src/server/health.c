@@ -92,6 +92,7 @@ void health_upgrade_required(struct server *s, struct conn *c, struct rest_call 
 {
 	(void)call;
 	respond_error(s, c, &(struct respond_error){
-		.status = 426, .message = STR("this path speaks WebSocket"), .last = true, .why = REFUSED_HANDSHAKE,
+		.status = 426, .message = STR("this path speaks WebSocket"), .last = true,
+		.why = REFUSED_HANDSHAKE,
 	});
 }

@@ -1,6 +1,7 @@
 /*
- * server/health.h: what probes, scrapers and lost browsers ask for: /health, /live, /ready, /metrics, /robots.txt, and the WebSocket's
- * paths without an upgrade. Handlers of rest.c's table: each queues one answer.
+ * server/health.h: what probes, scrapers and lost browsers ask for: /health,
+ * /live, /ready, /metrics, /robots.txt, and the WebSocket's paths without an
+ * upgrade. Handlers of rest.c's table: each queues one answer.
  */
 #ifndef SERVER_HEALTH_H
 #define SERVER_HEALTH_H

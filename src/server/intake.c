@@ -1,12 +1,14 @@
 /*
- * Invariants: conn->intake is POOL_NONE exactly when conn->intake_bytes is 0; intake_class is the pool that the buffer came from.
+ * Invariants: conn->intake is POOL_NONE exactly when conn->intake_bytes is 0;
+ * intake_class is the pool that the buffer came from.
  */
 #include "server/intake.h"
 
 #include <assert.h>
 #include <string.h>
 
-void intake_init(struct intake *in, struct region *r, uint64_t large_bytes, const struct intake_counts *counts)
+void intake_init(struct intake *in, struct region *r, uint64_t large_bytes,
+                 const struct intake_counts *counts)
 {
 	assert(large_bytes < UINT32_MAX - 8);
 	in->bytes_max[0] = INTAKE_SMALL_BYTES;

@@ -1,6 +1,6 @@
 /*
- * A message is looked at in this order: limits, JSON, the dialect's words, its command's own limit, the rooms that a token opens.
- * What is refused before its command runs has changed nothing.
+ * A message is looked at in this order: limits, JSON, the dialect's words, its command's own limit,
+ * the rooms that a token opens. What is refused before its command runs has changed nothing.
  */
 #include "server/message.h"
 
@@ -20,7 +20,8 @@ struct event message_event(const struct server *s, enum event_type type, const s
 	return ev;
 }
 
-static void answer_error(struct server *s, struct conn *c, const struct command *cmd, int code, struct str text)
+static void answer_error(struct server *s, struct conn *c, const struct command *cmd,
+                         int code, struct str text)
 {
 	struct event ev = message_event(s, EV_ERROR, cmd);
 
@@ -51,7 +52,8 @@ static bool over_message_rate(struct server *s, struct conn *c)
 	if (s->cfg->user_message_rate == 0 || !(c->flags & CONN_ATTACHED))
 		return false;
 	user = engine_user_number(s->engine, conn_index(s, c));
-	return !bucket_take(&s->user_buckets[user], s->cfg->user_message_rate, s->cfg->user_message_rate, s->now.mono);
+	return !bucket_take(&s->user_buckets[user], s->cfg->user_message_rate,
+	                    s->cfg->user_message_rate, s->now.mono);
 }
 
 static bool over_command_rate(struct server *s, const struct conn *c, enum command_type type)
@@ -64,7 +66,8 @@ static bool over_command_rate(struct server *s, const struct conn *c, enum comma
 	return !bucket_take(b, s->cfg->command_rate[type], s->cfg->command_rate[type], s->now.mono);
 }
 
-static void bad_message(struct server *s, struct conn *c, const struct command *cmd, int code, struct str text, enum refusal why)
+static void bad_message(struct server *s, struct conn *c, const struct command *cmd, int code,
+                        struct str text, enum refusal why)
 {
 	s->metrics.refused[why]++;
 	if (++c->bad_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {

@@ -1,5 +1,7 @@
 /*
- * server/message.h: one whole message of a client: from its text to the engine, and the answers that need no engine.
+ * server/message.h: one whole message of a client: from its
+ * text to the engine, and the answers that need no engine.
+ * Errors are answered to the client here, in its dialect's words; the caller learns of them only by the state.
  */
 #ifndef SERVER_MESSAGE_H
 #define SERVER_MESSAGE_H
@@ -9,7 +11,8 @@
 
 struct server;
 
-/* A message with all its bytes, which may be changed (JSON is unescaped in place). The connection may be closed for it. */
+/* A message with all its bytes, which may be changed (JSON is unescaped in place).
+ * The connection may be closed for it. */
 void message_take(struct server *, struct conn *, unsigned opcode, uint8_t *bytes, size_t n);
 
 /* An event of this turn, to be filled; an answer to `cmd`, unless that is NULL. */

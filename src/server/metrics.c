@@ -1,6 +1,7 @@
 /*
  * Prometheus text format 0.0.4: for each name one HELP, one TYPE, then its samples, all of one name together.
- * Invariants: numbers are written in decimal, without floating point; label values are words of ours, never a peer's.
+ * Invariants: numbers are written in decimal, without floating point;
+ * label values are words of ours, never a peer's.
  */
 #include "server/metrics.h"
 
@@ -18,16 +19,19 @@ enum {
 };
 
 static const uint64_t size_bounds[METRICS_BUCKETS_MAX] = {
-	16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 262144, 1048576, 4194304, 10485760,
+	16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 262144, 1048576,
+	4194304, 10485760,
 };
 
 static const uint64_t latency_bounds_us[METRICS_BUCKETS_MAX] = {
-	25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 5000000,
+	25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,
+	500000, 1000000, 5000000,
 };
 
 /* --- counting --- */
 
-static void observe(struct histogram *h, const uint64_t bounds[METRICS_BUCKETS_MAX], uint64_t value, uint64_t n)
+static void observe(struct histogram *h, const uint64_t bounds[METRICS_BUCKETS_MAX],
+                    uint64_t value, uint64_t n)
 {
 	int i = 0;
 
@@ -54,9 +58,10 @@ bool metrics_pool(const struct server *s, uint32_t i, struct metrics_pool *out)
 		struct str name;
 		const struct pool *pool;
 	} pools[] = {
-		{ STR("frames"), &s->frames.cells }, { STR("frame_blocks"), &s->frames.blocks }, { STR("queue_nodes"), &s->nodes },
-		{ STR("intake_small"), &s->intake.pools[0] }, { STR("intake_medium"), &s->intake.pools[1] },
-		{ STR("intake_large"), &s->intake.pools[2] }, { STR("loans"), &s->intake.loans }, { STR("addresses"), &s->address_cells },
+		{ STR("frames"), &s->frames.cells }, { STR("frame_blocks"), &s->frames.blocks },
+		{ STR("queue_nodes"), &s->nodes }, { STR("intake_small"), &s->intake.pools[0] },
+		{ STR("intake_medium"), &s->intake.pools[1] }, { STR("intake_large"), &s->intake.pools[2] },
+		{ STR("loans"), &s->intake.loans }, { STR("addresses"), &s->address_cells },
 	};
 	enum { POOLS = sizeof(pools) / sizeof(pools[0]) };
 
@@ -107,7 +112,8 @@ enum kind { COUNTER, GAUGE, HISTOGRAM };
 
 static void head(struct jsonw *w, struct str name, enum kind kind, struct str help)
 {
-	static const struct str words[] = { [COUNTER] = STR(" counter\n"), [GAUGE] = STR(" gauge\n"), [HISTOGRAM] = STR(" histogram\n") };
+	static const struct str words[] = { [COUNTER] = STR(" counter\n"), [GAUGE] = STR(" gauge\n"),
+	                                    [HISTOGRAM] = STR(" histogram\n") };
 
 	jsonw_splice(w, STR("# HELP "));
 	jsonw_splice(w, name);
@@ -140,7 +146,8 @@ static void sample(struct jsonw *w, struct str name, struct str label, struct st
 	jsonw_splice(w, STR("\n"));
 }
 
-static void scaled(struct jsonw *w, struct str name, enum kind kind, struct str help, uint64_t v, uint64_t scale)
+static void scaled(struct jsonw *w, struct str name, enum kind kind, struct str help,
+                   uint64_t v, uint64_t scale)
 {
 	head(w, name, kind, help);
 	series(w, name, STR(""), STR_NONE, STR_NONE);
@@ -154,7 +161,8 @@ static void scalar(struct jsonw *w, struct str name, enum kind kind, struct str 
 }
 
 /* One sample for each of the words. */
-static void labelled(struct jsonw *w, struct str name, struct str label, const struct str *words, const uint64_t *v, size_t n)
+static void labelled(struct jsonw *w, struct str name, struct str label, const struct str *words,
+                     const uint64_t *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		sample(w, name, label, words[i], v[i]);
@@ -201,12 +209,14 @@ static const struct {
 	COUNTER("ws_errors_total", errors_total, "Error messages sent and connections closed for cause."),
 	COUNTER("presenced_accepted_total", accepted_total, "Network connections accepted."),
 	COUNTER("presenced_accept_errors_total", accept_errors, "Failed calls of accept."),
-	COUNTER("presenced_http_requests_total", http_requests_total, "HTTP requests read, upgrades included."),
+	COUNTER("presenced_http_requests_total", http_requests_total,
+	        "HTTP requests read, upgrades included."),
 	COUNTER("presenced_bytes_received_total", bytes_received, "Bytes read from connections."),
 	COUNTER("presenced_bytes_sent_total", bytes_sent, "Bytes handed to the kernel."),
 	COUNTER("presenced_encodings_total", encodings, "Events encoded, once per dialect."),
 	COUNTER("presenced_deliveries_total", deliveries, "Events queued for a connection."),
-	COUNTER("presenced_conflated_total", conflated, "Messages that newer ones overtook in a slow consumer's queue."),
+	COUNTER("presenced_conflated_total", conflated,
+	        "Messages that newer ones overtook in a slow consumer's queue."),
 	COUNTER("presenced_dropped_total", dropped, "Messages that a slow consumer's queue had no room for."),
 	COUNTER("presenced_turns_total", turns, "Turns of the event loop."),
 #undef COUNTER
@@ -220,7 +230,8 @@ static void write_counters(const struct metrics *m, struct jsonw *w)
 		memcpy(&v, (const char *)m + counters[i].offset, sizeof(v));
 		scalar(w, counters[i].name, COUNTER, counters[i].help, v);
 	}
-	scalar(w, STR("ws_messages_total"), COUNTER, STR("WebSocket messages, both ways."), m->messages_received + m->messages_sent);
+	scalar(w, STR("ws_messages_total"), COUNTER, STR("WebSocket messages, both ways."),
+	       m->messages_received + m->messages_sent);
 }
 
 static const struct str refusals[] = {
@@ -230,20 +241,23 @@ static const struct str refusals[] = {
 };
 
 static const struct str commands[] = {
-	[CMD_PING] = STR("ping"), [CMD_HEARTBEAT] = STR("heartbeat"), [CMD_AUTHENTICATE] = STR("authenticate"), [CMD_LEAVE] = STR("leave"),
+	[CMD_PING] = STR("ping"), [CMD_HEARTBEAT] = STR("heartbeat"),
+	[CMD_AUTHENTICATE] = STR("authenticate"), [CMD_LEAVE] = STR("leave"),
 	[CMD_PRESENCE] = STR("presence"), [CMD_QUERY] = STR("query"), [CMD_SUBSCRIBE] = STR("subscribe"),
 	[CMD_UNSUBSCRIBE] = STR("unsubscribe"), [CMD_TYPING] = STR("typing"), [CMD_RECEIPT] = STR("receipt"),
-	[CMD_CALL_OFFER] = STR("call_offer"), [CMD_CALL_ANSWER] = STR("call_answer"), [CMD_CALL_ICE] = STR("call_ice"),
-	[CMD_CALL_HANGUP] = STR("call_hangup"),
+	[CMD_CALL_OFFER] = STR("call_offer"), [CMD_CALL_ANSWER] = STR("call_answer"),
+	[CMD_CALL_ICE] = STR("call_ice"), [CMD_CALL_HANGUP] = STR("call_hangup"),
 };
 
 static const struct str events[] = {
 	[EV_CONNECTED] = STR("connected"), [EV_PONG] = STR("pong"), [EV_HEARTBEAT_ACK] = STR("heartbeat_ack"),
-	[EV_AUTHENTICATED] = STR("authenticated"), [EV_AUTH_FAILED] = STR("auth_failed"), [EV_PRESENCE] = STR("presence"),
-	[EV_PRESENCE_LIST] = STR("presence_list"), [EV_ROSTER] = STR("roster"), [EV_SUBSCRIBED] = STR("subscribed"),
+	[EV_AUTHENTICATED] = STR("authenticated"), [EV_AUTH_FAILED] = STR("auth_failed"),
+	[EV_PRESENCE] = STR("presence"), [EV_PRESENCE_LIST] = STR("presence_list"),
+	[EV_ROSTER] = STR("roster"), [EV_SUBSCRIBED] = STR("subscribed"),
 	[EV_UNSUBSCRIBED] = STR("unsubscribed"), [EV_TYPING] = STR("typing"), [EV_RECEIPT] = STR("receipt"),
-	[EV_CALL_INCOMING] = STR("call_incoming"), [EV_CALL_OFFER] = STR("call_offer"), [EV_CALL_ANSWER] = STR("call_answer"),
-	[EV_CALL_ICE] = STR("call_ice"), [EV_CALL_ENDED] = STR("call_ended"), [EV_MESSAGE] = STR("message"), [EV_ACK] = STR("ack"),
+	[EV_CALL_INCOMING] = STR("call_incoming"), [EV_CALL_OFFER] = STR("call_offer"),
+	[EV_CALL_ANSWER] = STR("call_answer"), [EV_CALL_ICE] = STR("call_ice"),
+	[EV_CALL_ENDED] = STR("call_ended"), [EV_MESSAGE] = STR("message"), [EV_ACK] = STR("ack"),
 	[EV_ERROR] = STR("error"),
 };
 
@@ -261,12 +275,16 @@ static void write_labelled(const struct metrics *m, struct jsonw *w)
 	labelled(w, STR("presenced_refused_total"), STR("reason"), refusals, m->refused, REFUSED_COUNT);
 	head(w, STR("presenced_commands_total"), COUNTER, STR("Commands of clients, by kind."));
 	labelled(w, STR("presenced_commands_total"), STR("command"), commands, m->commands, CMD_COUNT);
-	head(w, STR("presenced_events_total"), COUNTER, STR("Events for clients, by kind, however many received them."));
+	head(w, STR("presenced_events_total"), COUNTER,
+	     STR("Events for clients, by kind, however many received them."));
 	labelled(w, STR("presenced_events_total"), STR("event"), events, m->events, EV_COUNT);
 	head(w, STR("presenced_http_responses_total"), COUNTER, STR("HTTP answers, by class of status."));
-	labelled(w, STR("presenced_http_responses_total"), STR("status"), responses, m->http_responses + 1, 5);
-	head(w, STR("presenced_closes_total"), COUNTER, STR("WebSocket connections ended, by close code; 1006: without one."));
-	labelled(w, STR("presenced_closes_total"), STR("code"), closes, closed, sizeof(closes) / sizeof(closes[0]));
+	labelled(w, STR("presenced_http_responses_total"), STR("status"), responses,
+	         m->http_responses + 1, 5);
+	head(w, STR("presenced_closes_total"), COUNTER,
+	     STR("WebSocket connections ended, by close code; 1006: without one."));
+	labelled(w, STR("presenced_closes_total"), STR("code"), closes, closed,
+	         sizeof(closes) / sizeof(closes[0]));
 }
 
 /* --- gauges --- */
@@ -277,7 +295,8 @@ static void write_connections(const struct metrics *m, struct jsonw *w)
 	scalar(w, STR("ws_connections_current"), GAUGE, STR("WebSocket connections."), m->connections);
 	head(w, STR("presenced_connections"), GAUGE, STR("WebSocket connections, by dialect."));
 	for (int d = 0; d < DIALECT_COUNT; d++)
-		sample(w, STR("presenced_connections"), STR("dialect"), dialect_name((enum dialect_id)d), m->connections_by_dialect[d]);
+		sample(w, STR("presenced_connections"), STR("dialect"), dialect_name((enum dialect_id)d),
+		       m->connections_by_dialect[d]);
 }
 
 static void write_engine(const struct server *s, struct jsonw *w)
@@ -288,12 +307,15 @@ static void write_engine(const struct server *s, struct jsonw *w)
 	scalar(w, STR("ws_clients_current"), GAUGE, STR("Users online."), st.users_online);
 	head(w, STR("presenced_users"), GAUGE, STR("Users, by the status that they set."));
 	for (int i = 0; i < STATUS_COUNT; i++)
-		sample(w, STR("presenced_users"), STR("status"), status_word((enum status)i), st.users_by_status[i]);
-	scalar(w, STR("presenced_users_known"), GAUGE, STR("Users online, remembered or watched."), st.users_known);
+		sample(w, STR("presenced_users"), STR("status"), status_word((enum status)i),
+		       st.users_by_status[i]);
+	scalar(w, STR("presenced_users_known"), GAUGE,
+	       STR("Users online, remembered or watched."), st.users_known);
 	scalar(w, STR("presenced_devices"), GAUGE, STR("Devices of users online."), st.devices);
 	scalar(w, STR("presenced_rooms"), GAUGE, STR("Rooms with subscribers."), st.rooms);
 	scalar(w, STR("presenced_subscriptions"), GAUGE, STR("Subscriptions to rooms."), st.subscriptions);
-	scalar(w, STR("presenced_watches"), GAUGE, STR("Subscriptions to single users' presence."), st.watches);
+	scalar(w, STR("presenced_watches"), GAUGE,
+	       STR("Subscriptions to single users' presence."), st.watches);
 	scalar(w, STR("presenced_typing"), GAUGE, STR("Users typing."), st.typing);
 	scalar(w, STR("presenced_calls"), GAUGE, STR("Calls ringing or under way."), st.calls);
 }
@@ -308,7 +330,8 @@ static void write_pools(const struct server *s, struct jsonw *w)
 	head(w, STR("presenced_pool_size"), GAUGE, STR("Cells there are, by table."));
 	for (uint32_t i = 0; metrics_pool(s, i, &p); i++)
 		sample(w, STR("presenced_pool_size"), STR("pool"), p.name, p.size);
-	scalar(w, STR("presenced_memory_reserved_bytes"), GAUGE, STR("Memory of all tables, taken at the start."), s->memory_bytes);
+	scalar(w, STR("presenced_memory_reserved_bytes"), GAUGE,
+	       STR("Memory of all tables, taken at the start."), s->memory_bytes);
 }
 
 static uint64_t not_negative(int64_t v)
@@ -320,13 +343,16 @@ static void write_process(const struct server *s, struct jsonw *w)
 {
 	head(w, STR("presenced_build_info"), GAUGE, STR("The version that runs; always 1."));
 	sample(w, STR("presenced_build_info"), STR("version"), STR(PRESENCED_VERSION), 1);
-	scaled(w, STR("presenced_start_time_seconds"), GAUGE, STR("When it started, since 1970."), not_negative(s->started.ms), MS_PER_S);
+	scaled(w, STR("presenced_start_time_seconds"), GAUGE, STR("When it started, since 1970."),
+	       not_negative(s->started.ms), MS_PER_S);
 	scaled(w, STR("presenced_uptime_seconds"), GAUGE, STR("Since the start."),
 	       not_negative(mono_since_ms(s->now.mono, s->started_mono)), MS_PER_S);
-	scaled(w, STR("presenced_turn_seconds_max"), GAUGE, STR("The longest turn of the event loop since the start."),
+	scaled(w, STR("presenced_turn_seconds_max"), GAUGE,
+	       STR("The longest turn of the event loop since the start."),
 	       not_negative(s->metrics.turn_us_max), US_PER_S);
 	scalar(w, STR("presenced_draining"), GAUGE, STR("1 from SIGTERM on."), s->draining);
-	scalar(w, STR("presenced_log_dropped_total"), COUNTER, STR("Log lines that standard error did not take."), s->log.dropped);
+	scalar(w, STR("presenced_log_dropped_total"), COUNTER,
+	       STR("Log lines that standard error did not take."), s->log.dropped);
 }
 
 void metrics_write(const struct server *s, struct jsonw *w)
@@ -334,8 +360,10 @@ void metrics_write(const struct server *s, struct jsonw *w)
 	write_connections(&s->metrics, w);
 	write_engine(s, w);
 	write_counters(&s->metrics, w);
-	histogram(w, STR("ws_message_size_bytes"), STR("Sizes of the messages received."), &s->metrics.message_size_bytes, size_bounds, 1);
-	histogram(w, STR("ws_latency_seconds"), STR("From a message fully read to its last delivery handed to the kernel."),
+	histogram(w, STR("ws_message_size_bytes"), STR("Sizes of the messages received."),
+	          &s->metrics.message_size_bytes, size_bounds, 1);
+	histogram(w, STR("ws_latency_seconds"),
+	          STR("From a message fully read to its last delivery handed to the kernel."),
 	          &s->metrics.latency_us, latency_bounds_us, US_PER_S);
 	write_labelled(&s->metrics, w);
 	write_pools(s, w);

@@ -1,5 +1,6 @@
 /*
- * server/metrics.h: what is counted. Plain numbers in one struct, written where things happen, printed by metrics_write().
+ * server/metrics.h: what is counted. Plain numbers in one struct,
+ * written where things happen, printed by metrics_write().
  *
  * Names are those of seeds 002 and 004 and presenced_* (CONTRACT 6). Ids are never labels.
  */
@@ -9,18 +10,21 @@
 #include <stdint.h>
 
 #include "base/jsonw.h"
-#include "presence/command.h"
 #include "dialect/dialect.h"
+#include "presence/command.h"
 
 /* Why somebody or something was turned away: the label `reason` of presenced_refused_total. */
 #define METRICS_REFUSALS(X) \
-	X(HTTP_MALFORMED, "http_malformed") X(HTTP_TIMEOUT, "http_timeout") X(HANDSHAKE, "handshake") X(NOT_FOUND, "not_found") \
-	X(METHOD, "method") X(MEDIA_TYPE, "media_type") X(BODY, "body") X(IDENTITY_MISSING, "identity_missing") \
-	X(IDENTITY_BAD, "identity_bad") X(IDENTITY_CONFLICT, "identity_conflict") X(DIALECT, "dialect") X(ORIGIN, "origin") \
-	X(CREDENTIAL, "credential") X(FORBIDDEN, "forbidden") X(ADDRESS_CAP, "address_cap") X(SERVER_FULL, "server_full") \
-	X(CONNECTION_RATE, "connection_rate") X(DRAINING, "draining") X(POOL, "pool") X(JSON, "json") X(MESSAGE, "message") \
-	X(MESSAGE_RATE, "message_rate") X(FRAME, "frame") X(BINARY, "binary") X(SLOW_CONSUMER, "slow_consumer") \
-	X(SILENT, "silent") X(STALE, "stale") X(REPLACED, "replaced") X(KICKED, "kicked") X(STALLED, "stalled") X(ENGINE, "engine")
+	X(HTTP_MALFORMED, "http_malformed") X(HTTP_TIMEOUT, "http_timeout") X(HANDSHAKE, "handshake") \
+	X(NOT_FOUND, "not_found") X(METHOD, "method") X(MEDIA_TYPE, "media_type") X(BODY, "body") \
+	X(IDENTITY_MISSING, "identity_missing") X(IDENTITY_BAD, "identity_bad") \
+	X(IDENTITY_CONFLICT, "identity_conflict") X(DIALECT, "dialect") X(ORIGIN, "origin") \
+	X(CREDENTIAL, "credential") X(FORBIDDEN, "forbidden") X(ADDRESS_CAP, "address_cap") \
+	X(SERVER_FULL, "server_full") X(CONNECTION_RATE, "connection_rate") X(DRAINING, "draining") \
+	X(POOL, "pool") X(JSON, "json") X(MESSAGE, "message") X(MESSAGE_RATE, "message_rate") \
+	X(FRAME, "frame") X(BINARY, "binary") X(SLOW_CONSUMER, "slow_consumer") X(SILENT, "silent") \
+	X(STALE, "stale") X(REPLACED, "replaced") X(KICKED, "kicked") X(STALLED, "stalled") \
+	X(ENGINE, "engine")
 
 #define METRICS_REFUSAL_ENUM(name, label) REFUSED_##name,
 enum refusal { METRICS_REFUSALS(METRICS_REFUSAL_ENUM) REFUSED_COUNT };
@@ -67,7 +71,8 @@ struct metrics_pool {
 /* Table number `i`, from 0 on; false behind the last. */
 bool metrics_pool(const struct server *, uint32_t i, struct metrics_pool *out);
 
-/* The whole /metrics document, Prometheus text format 0.0.4. Touches nothing of `out` but its bytes: it is no JSON. */
+/* The whole /metrics document, Prometheus text format 0.0.4.
+ * Touches nothing of `out` but its bytes: it is no JSON. */
 void metrics_write(const struct server *, struct jsonw *out);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * Invariants: a connection with a queue (queue.h) is dirty or blocked, never neither.
- * Between outbox_begin and outbox_end nothing here calls the engine: what has to leave it is put down with conn_leave().
+ * Between outbox_begin and outbox_end nothing here calls the engine:
+ * what has to leave it is put down with conn_leave().
  */
 #include "server/outbox.h"
 
@@ -117,7 +118,8 @@ static bool conflate(struct server *s, struct conn *c, uint32_t f)
 
 static bool fits(const struct server *s, const struct conn *c, uint32_t f)
 {
-	/* HTTP: an answer is whole or not at all; its reader's pace holds back the next request (outbox_is_high), not this answer. */
+	/* HTTP: an answer is whole or not at all; its reader's pace holds back
+	 * the next request (outbox_is_high), not this answer. */
 	if (c->queued_messages == 0 || c->state == CONN_HTTP)
 		return true;
 	return c->queued_messages < s->cfg->client_buffer_messages &&
@@ -142,7 +144,8 @@ static bool make_room(struct server *s, struct conn *c, uint32_t f)
 /* A Ping that finds no room is none to close for: the peer is reading, or write-wait ends it. */
 static bool can_do_without(const struct server *s, const struct frame *f)
 {
-	return f->conflation == CONFLATE_PING || (f->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP);
+	return f->conflation == CONFLATE_PING ||
+	       (f->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP);
 }
 
 bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
@@ -156,7 +159,8 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 		frame_drop(&s->frames, f);
 		return false;
 	}
-	if ((c->flags & CONN_BLOCKED) && frame->conflation != CONFLATE_NEVER && s->cfg->slow_consumer == SLOW_DROP)
+	if ((c->flags & CONN_BLOCKED) && frame->conflation != CONFLATE_NEVER &&
+	    s->cfg->slow_consumer == SLOW_DROP)
 		conflate(s, c, f);
 	if ((frame->close_after || fits(s, c, f) || make_room(s, c, f)) && push(s, c, f))
 		return true;
@@ -291,18 +295,20 @@ static void gather(struct server *s, const struct conn *c, struct burst *b)
 
 	*b = (struct burst){ .iov = iov };
 	for (; w.frame != FRAME_NONE && b->slices < SLICES_MAX; queue_step(s, &w), skip = 0) {
-		b->slices += frame_slices(&s->frames, w.frame, skip, iov + b->slices, SLICES_MAX - b->slices, &covers);
+		b->slices += frame_slices(&s->frames, w.frame, skip, iov + b->slices,
+		                          SLICES_MAX - b->slices, &covers);
 		b->bytes += covers;
 	}
 }
 
-/* Is this connection's queue what was last put together for another one? One run is the same frames if it begins and counts alike. */
+/* Is this connection's queue what was last put together for another one?
+ * One run is the same frames if it begins and counts alike. */
 static bool is_staged(const struct server *s, const struct conn *c)
 {
 	const struct staging *st = &s->staging;
 
-	return st->first == c->head && st->count == c->run_count && st->opened == s->frames.opened && c->head_sent == 0 &&
-	       c->node_first == POOL_NONE;
+	return st->first == c->head && st->count == c->run_count && st->opened == s->frames.opened &&
+	       c->head_sent == 0 && c->node_first == POOL_NONE;
 }
 
 /* Several small slices become one: a write of one slice spares the kernel more than the copy costs us. */
@@ -427,10 +433,12 @@ void outbox_clear(struct server *s, struct conn *c, bool keep_started)
 
 bool outbox_is_high(const struct server *s, const struct conn *c)
 {
-	return c->queued_messages >= s->cfg->client_buffer_messages / 2 + 1 || c->queued_bytes > s->cfg->client_buffer_bytes / 2;
+	return c->queued_messages >= s->cfg->client_buffer_messages / 2 + 1 ||
+	       c->queued_bytes > s->cfg->client_buffer_bytes / 2;
 }
 
 bool outbox_is_low(const struct server *s, const struct conn *c)
 {
-	return c->queued_messages <= s->cfg->client_buffer_messages / 4 && c->queued_bytes <= s->cfg->client_buffer_bytes / 4;
+	return c->queued_messages <= s->cfg->client_buffer_messages / 4 &&
+	       c->queued_bytes <= s->cfg->client_buffer_bytes / 4;
 }

@@ -1,9 +1,10 @@
 /*
- * server/outbox.h: from events to bytes on their way: encodes an event once per dialect, queues references, and writes each
- * connection's queue once per turn.
+ * server/outbox.h: from events to bytes on their way: encodes an event once per dialect,
+ * queues references, and writes each connection's queue once per turn.
  *
- * A queue is bounded in messages and bytes (client-buffer, client-buffer-bytes; one larger message goes when the queue is empty).
- * A reader that is too slow first loses presence and typing that newer ones have overtaken, then the connection (1013).
+ * A queue is bounded in messages and bytes (client-buffer, client-buffer-bytes; one larger message goes when
+ * the queue is empty). A reader that is too slow first loses presence and typing that newer ones have
+ * overtaken, then the connection (1013).
  */
 #ifndef SERVER_OUTBOX_H
 #define SERVER_OUTBOX_H
@@ -20,10 +21,12 @@ void outbox_skip(void *ctx, const uint32_t *conns, uint32_t n);
 void outbox_deliver(void *ctx, const uint32_t *conns, uint32_t n);
 uint32_t outbox_end(void *ctx);
 
-/* One event to one connection, whatever its state up to CLOSING; false when its dialect has no words, or it could not be queued. */
+/* One event to one connection, whatever its state up to CLOSING;
+ * false when its dialect has no words, or it could not be queued. */
 bool outbox_event(struct server *, struct conn *, const struct event *);
 
-/* Queues a frame, taking over the caller's reference in any case. False: not queued; the connection may have been closed for it. */
+/* Queues a frame, taking over the caller's reference in any case.
+ * False: not queued; the connection may have been closed for it. */
 bool outbox_frame(struct server *, struct conn *, uint32_t frame);
 
 /* A data or control frame of given payload. */

@@ -1,7 +1,8 @@
 /*
- * Invariants: head == FRAME_NONE exactly when queued_messages == 0. The first run is head .. run_last, run_count frames, in the
- * connection itself; the others are nodes. Within a run each frame's `next` is the one behind it: that was so when the second was
- * appended, and `next` never changes once it is set, nor can the second be reused while this queue holds it.
+ * Invariants: head == FRAME_NONE exactly when queued_messages == 0. The first run is head .. run_last,
+ * run_count frames, in the connection itself; the others are nodes. Within a run each frame's `next` is the
+ * one behind it: that was so when the second was appended, and `next` never changes once it is set, nor can
+ * the second be reused while this queue holds it.
  */
 #include "server/queue.h"
 
@@ -85,7 +86,8 @@ static bool any_overtaken(const struct server *s, const struct conn *c, uint32_t
 	return false;
 }
 
-/* A queue like c's, but without what f has overtaken, into *to. False: not enough nodes; *to is empty again. */
+/* A queue like c's, but without what f has overtaken, into *to.
+ * False: not enough nodes; *to is empty again. */
 static bool copy_without(struct server *s, const struct conn *c, uint32_t f, struct conn *to)
 {
 	struct queue_walk w = queue_front(c);
@@ -155,7 +157,8 @@ bool queue_valid(const struct server *s, const struct conn *c, uint32_t *nodes)
 	uint64_t bytes = 0;
 
 	if (c->head == FRAME_NONE)
-		return c->node_first == POOL_NONE && c->head_sent == 0 && c->queued_messages == 0 && c->queued_bytes == 0 && c->run_count == 0;
+		return c->node_first == POOL_NONE && c->head_sent == 0 && c->queued_messages == 0 &&
+		       c->queued_bytes == 0 && c->run_count == 0;
 	if (c->head_sent >= frame_at(&s->frames, c->head)->len || c->run_count == 0)
 		return false;
 	for (uint32_t n = c->node_first; n != POOL_NONE; n = queue_node(s, n)->next, runs++)
@@ -166,5 +169,6 @@ bool queue_valid(const struct server *s, const struct conn *c, uint32_t *nodes)
 			return false;
 	}
 	*nodes += runs;
-	return (runs == 0 || last == c->node_last) && messages == c->queued_messages && bytes == c->queued_bytes;
+	return (runs == 0 || last == c->node_last) && messages == c->queued_messages &&
+	       bytes == c->queued_bytes;
 }

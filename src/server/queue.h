@@ -1,10 +1,11 @@
 /*
  * server/queue.h: the frames that wait for one connection, in order, as runs.
  *
- * Frames of one dialect that were made one after the other are linked (frame.next), so a connection that gets all of them keeps
- * only the first, the last and how many: a fan-out to ten thousand connections takes no memory but their own first line. Another
- * frame in between begins a new run, in a node from the pool.
- * Ownership: a queue holds one reference to each of its frames. Errors: a full pool of nodes: nothing changes.
+ * Frames of one dialect that were made one after the other are linked (frame.next), so a connection that gets
+ * all of them keeps only the first, the last and how many: a fan-out to ten thousand connections takes no
+ * memory but their own first line. Another frame in between begins a new run, in a node from the pool.
+ * Ownership: a queue holds one reference to each of its frames.
+ * Errors: a full pool of nodes: nothing changes.
  */
 #ifndef SERVER_QUEUE_H
 #define SERVER_QUEUE_H

@@ -1,6 +1,6 @@
 /*
- * Invariants: in CONN_HTTP the intake, if any, begins with the first byte of the request under way; the parser has seen a prefix of it.
- * A connection whose last response is queued reads no further request.
+ * Invariants: in CONN_HTTP the intake, if any, begins with the first byte of the request under way;
+ * the parser has seen a prefix of it. A connection whose last response is queued reads no further request.
  */
 #include "server/request.h"
 
@@ -14,7 +14,9 @@
 
 static void refuse(struct server *s, struct conn *c, unsigned status, struct str message, enum refusal why)
 {
-	respond_error(s, c, &(struct respond_error){ .status = status, .message = message, .last = true, .why = why });
+	respond_error(s, c, &(struct respond_error){
+		.status = status, .message = message, .last = true, .why = why,
+	});
 }
 
 static void malformed(struct server *s, struct conn *c)
@@ -30,8 +32,10 @@ static void keep(struct server *s, struct conn *c, const uint8_t *bytes, size_t 
 	if (n > 0 && (c->flags & CONN_SERVED))
 		c->since = s->now.mono;
 	if (!intake_append(&s->intake, c, bytes, n))
-		respond_error(s, c, &(struct respond_error){ .status = 503, .message = STR("no room for the request"), .retry_after_s = 1,
-		                                             .last = true, .why = REFUSED_POOL });
+		respond_error(s, c, &(struct respond_error){
+			.status = 503, .message = STR("no room for the request"), .retry_after_s = 1,
+			.last = true, .why = REFUSED_POOL,
+		});
 }
 
 static bool wants_more_requests(const struct conn *c)

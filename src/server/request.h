@@ -1,5 +1,6 @@
 /*
- * server/request.h: a connection while it speaks HTTP: collects requests, in order, and hands each to the upgrade or to REST.
+ * server/request.h: a connection while it speaks HTTP: collects requests,
+ * in order, and hands each to the upgrade or to REST.
  */
 #ifndef SERVER_REQUEST_H
 #define SERVER_REQUEST_H
@@ -18,6 +19,7 @@ void request_input_end(struct server *, struct conn *);
 /* All that was queued has been written: goes on streaming, reads on, or closes. */
 void request_written(struct server *, struct conn *);
 
+/* When patience ends with the request under way, or with the wait for one; and what happens then. */
 mono_t request_deadline(const struct server *, const struct conn *);
 void request_timer(struct server *, struct conn *);
 

@@ -1,5 +1,6 @@
 /*
- * Invariants: head and body are queued together or not at all. With CONN_STREAMING the connection's loan block holds the cursor.
+ * Invariants: head and body are queued together or not at all.
+ * With CONN_STREAMING the connection's loan block holds the cursor.
  */
 #include "server/respond.h"
 
@@ -45,8 +46,9 @@ static bool queue_head(struct server *s, struct conn *c, unsigned status, struct
 	char head[HEAD_BYTES_MAX];
 	struct http_header cors[2];
 	struct http_response r = {
-		.status = status, .content_type = type, .content_length = length, .keep_alive = finish_headers(s, c, status),
-		.extra = cors, .extra_count = rest_cors_headers(s, c, request(s), cors),
+		.status = status, .content_type = type, .content_length = length,
+		.keep_alive = finish_headers(s, c, status), .extra = cors,
+		.extra_count = rest_cors_headers(s, c, request(s), cors),
 	};
 	size_t n = http_write_head(head, sizeof(head), &r);
 
@@ -66,16 +68,20 @@ bool respond_open(struct server *s, struct conn *c, struct response *r)
 	return r->open;
 }
 
-void respond_close(struct server *s, struct conn *c, struct response *r, unsigned status, struct str content_type)
+void respond_close(struct server *s, struct conn *c, struct response *r, unsigned status,
+                   struct str content_type)
 {
 	uint32_t f = r->open ? frame_close(&r->body) : FRAME_NONE;
 
 	if (f == FRAME_NONE) {
-		respond_error(s, c, &(struct respond_error){ .status = 503, .message = STR("no room for the answer"), .retry_after_s = 1,
-		                                             .last = true, .why = REFUSED_POOL });
+		respond_error(s, c, &(struct respond_error){
+			.status = 503, .message = STR("no room for the answer"), .retry_after_s = 1,
+			.last = true, .why = REFUSED_POOL,
+		});
 		return;
 	}
-	if (!queue_head(s, c, status, content_type, frame_at(&s->frames, f)->len) || (c->flags & CONN_HEAD_ONLY)) {
+	if (!queue_head(s, c, status, content_type, frame_at(&s->frames, f)->len) ||
+	    (c->flags & CONN_HEAD_ONLY)) {
 		frame_drop(&s->frames, f);
 		return;
 	}
@@ -92,7 +98,8 @@ void respond_error(struct server *s, struct conn *c, const struct respond_error 
 	char bytes[HTTP_ERROR_BYTES_MAX];
 	struct http_header cors[2];
 	struct http_error_response r = {
-		.status = e->status, .message = e->message, .allow = e->allow, .retry_after_s = e->retry_after_s,
+		.status = e->status, .message = e->message, .allow = e->allow,
+		.retry_after_s = e->retry_after_s,
 		.head_only = (c->flags & CONN_HEAD_ONLY) != 0, .extra = cors,
 	};
 	size_t n;
@@ -127,14 +134,17 @@ void respond_stream_presence(struct server *s, struct conn *c)
 	struct cursor *cur = intake_loan(&s->intake, c);
 
 	if (cur == NULL) {
-		respond_error(s, c, &(struct respond_error){ .status = 503, .message = STR("too many long answers under way"),
-		                                             .retry_after_s = 1, .why = REFUSED_POOL });
+		respond_error(s, c, &(struct respond_error){
+			.status = 503, .message = STR("too many long answers under way"), .retry_after_s = 1,
+			.why = REFUSED_POOL,
+		});
 		return;
 	}
 	*cur = (struct cursor){ .chunked = request(s)->minor >= 1 };
 	if (!cur->chunked)
 		c->flags |= CONN_LAST_RESPONSE;
-	if (!queue_head(s, c, 200, RESPOND_JSON, cur->chunked ? HTTP_BODY_CHUNKED : HTTP_BODY_NONE) || (c->flags & CONN_HEAD_ONLY))
+	if (!queue_head(s, c, 200, RESPOND_JSON, cur->chunked ? HTTP_BODY_CHUNKED : HTTP_BODY_NONE) ||
+	    (c->flags & CONN_HEAD_ONLY))
 		intake_loan_release(&s->intake, c);
 	else
 		c->flags |= CONN_STREAMING;
@@ -150,7 +160,8 @@ static bool write_piece(struct server *s, struct cursor *cur, struct jsonw *w)
 		jsonw_splice(w, STR("{\"users\":["));
 	/* A piece begins with a fresh writer, which knows nothing of the comma owed. */
 	w->comma = cur->users > 0;
-	while ((more = engine_online_after(s->engine, cur->id_bytes == 0 ? STR_NONE : str_of(cur->id, cur->id_bytes), &v, s->now)) &&
+	while ((more = engine_online_after(s->engine, cur->id_bytes == 0 ? STR_NONE :
+	                                   str_of(cur->id, cur->id_bytes), &v, s->now)) &&
 	       jsonw_bytes(w) < STREAM_PIECE_BYTES) {
 		rest_write_seed_user(w, &v);
 		cur->users++;
@@ -176,7 +187,8 @@ void respond_stream_next(struct server *s, struct conn *c)
 	if (frame_open(&s->frames, &fw, CHUNK_LINE_BYTES_MAX)) {
 		more = write_piece(s, cur, &fw.json);
 		if (cur->chunked) {
-			frame_prepend(&fw, size, http_write_chunk_size(size, sizeof(size), frame_written(&fw)));
+			frame_prepend(&fw, size,
+			              http_write_chunk_size(size, sizeof(size), frame_written(&fw)));
 			jsonw_splice(&fw.json, STR("\r\n"));
 			if (!more)
 				jsonw_splice(&fw.json, HTTP_LAST_CHUNK);

@@ -23,11 +23,13 @@ struct response {
 	bool open;
 };
 
-/* Starts a body. False (there is no room) may be ignored: json then swallows what is written, and respond_close answers 503. */
+/* Starts a body. False (there is no room) may be ignored: json then
+ * swallows what is written, and respond_close answers 503. */
 bool respond_open(struct server *, struct conn *, struct response *);
 
-/* Ends the body and queues head and body. */
-void respond_close(struct server *, struct conn *, struct response *, unsigned status, struct str content_type);
+/* Ends the body and queues head and body, or neither: then 503 is the answer. */
+void respond_close(struct server *, struct conn *, struct response *, unsigned status,
+                   struct str content_type);
 
 /* An answer without a body: 204, 202 and the like. */
 void respond_empty(struct server *, struct conn *, unsigned status);
@@ -43,8 +45,8 @@ struct respond_error {
 };
 void respond_error(struct server *, struct conn *, const struct respond_error *);
 
-/* GET /presence with many users: pieces of bounded size, the next once the last was written. `began` answers whether the
- * head was queued. */
+/* GET /presence with many users: pieces of bounded size, the next once the last was written.
+ * `began` answers whether the head was queued. */
 void respond_stream_presence(struct server *, struct conn *);
 /* The next piece; called when all before it has been written. */
 void respond_stream_next(struct server *, struct conn *);

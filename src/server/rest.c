@@ -1,6 +1,7 @@
 /*
- * Invariants: a path matches at most one pattern of the table, the first that fits: rows of one pattern stand side by side, fixed paths
- * come before those with {id}. Every request gets exactly one answer. The path is decoded into the claim, which only handshakes use.
+ * Invariants: a path matches at most one pattern of the table, the first that fits: rows of one pattern stand
+ * side by side, fixed paths come before those with {id}. Every request gets exactly one answer. The path is
+ * decoded into the claim, which only handshakes use.
  */
 #include "server/rest.h"
 
@@ -18,7 +19,8 @@
 enum {
 	ALLOW_BYTES = 64,           /* every method's name, with commas */
 	PREFLIGHT_HEAD_BYTES = 1024,
-	ORIGIN_BYTES_MAX = 272,     /* scheme, a DNS name, port: longer ones are nobody's, and would not fit an answer's head */
+	ORIGIN_BYTES_MAX = 272,     /* scheme, a DNS name, port: longer ones are nobody's,
+	                             * and would not fit an answer's head */
 	FULL_RETRY_AFTER_S = 5,
 };
 
@@ -73,7 +75,8 @@ void rest_refuse(struct server *s, struct conn *c, unsigned status, struct str m
 {
 	assert(status >= 400 && status != 405);
 	respond_error(s, c, &(struct respond_error){
-		.status = status, .message = message, .why = why, .retry_after_s = status == 503 ? FULL_RETRY_AFTER_S : 0,
+		.status = status, .message = message, .why = why,
+		.retry_after_s = status == 503 ? FULL_RETRY_AFTER_S : 0,
 	});
 }
 
@@ -160,8 +163,8 @@ static struct str allow(unsigned methods, char buf[ALLOW_BYTES])
 		enum http_method method;
 		struct str name;
 	} names[] = {
-		{ HTTP_GET, STR("GET, ") }, { HTTP_HEAD, STR("HEAD, ") }, { HTTP_POST, STR("POST, ") }, { HTTP_PUT, STR("PUT, ") },
-		{ HTTP_DELETE, STR("DELETE, ") },
+		{ HTTP_GET, STR("GET, ") }, { HTTP_HEAD, STR("HEAD, ") }, { HTTP_POST, STR("POST, ") },
+		{ HTTP_PUT, STR("PUT, ") }, { HTTP_DELETE, STR("DELETE, ") },
 	}, last = { HTTP_OPTIONS, STR("OPTIONS") };
 	size_t n = 0;
 
@@ -178,14 +181,16 @@ static struct str allow(unsigned methods, char buf[ALLOW_BYTES])
 
 /* --- OPTIONS and CORS --- */
 
-size_t rest_cors_headers(const struct server *s, const struct conn *c, const struct http_request *req, struct http_header out[2])
+size_t rest_cors_headers(const struct server *s, const struct conn *c, const struct http_request *req,
+                         struct http_header out[2])
 {
 	struct str origin = http_header(req, STR("origin"));
 
 	if (str_absent(origin) || origin.n > ORIGIN_BYTES_MAX || !admission_origin_allowed(s, c, req))
 		return 0;
 	/* Not the peer's words where any may come. */
-	out[0] = (struct http_header){ STR("Access-Control-Allow-Origin"), s->cfg->origins_any ? STR("*") : origin };
+	out[0] = (struct http_header){ STR("Access-Control-Allow-Origin"),
+	                               s->cfg->origins_any ? STR("*") : origin };
 	out[1] = (struct http_header){ STR("Vary"), STR("Origin") };
 	return s->cfg->origins_any ? 1 : 2;
 }
@@ -202,7 +207,8 @@ static void options(struct server *s, struct conn *c, const struct http_request 
 	if (r.extra_count > 0) {
 		extra[r.extra_count++] = (struct http_header){ STR("Access-Control-Allow-Methods"), list };
 		extra[r.extra_count++] =
-			(struct http_header){ STR("Access-Control-Allow-Headers"), STR("Authorization, Content-Type, X-Device-ID") };
+			(struct http_header){ STR("Access-Control-Allow-Headers"),
+			                      STR("Authorization, Content-Type, X-Device-ID") };
 		extra[r.extra_count++] = (struct http_header){ STR("Access-Control-Max-Age"), STR("600") };
 	}
 	extra[r.extra_count++] = (struct http_header){ STR("Allow"), list };
@@ -239,7 +245,8 @@ static bool authorised(struct server *s, struct conn *c, const struct http_reque
 }
 
 /* False: refused, and answered. */
-static bool opened(struct server *s, struct conn *c, struct rest_call *call, enum body_need need, uint8_t *body, size_t bytes)
+static bool opened(struct server *s, struct conn *c, struct rest_call *call, enum body_need need,
+                   uint8_t *body, size_t bytes)
 {
 	if (need == BODY_UNREAD)
 		return true;
@@ -263,14 +270,16 @@ static bool opened(struct server *s, struct conn *c, struct rest_call *call, enu
 	return false;
 }
 
-static void serve(struct server *s, struct conn *c, struct rest_call *call, size_t first, uint8_t *body, size_t bytes)
+static void serve(struct server *s, struct conn *c, struct rest_call *call, size_t first,
+                  uint8_t *body, size_t bytes)
 {
 	const struct route *r = row_for(first, call->request->method);
 	char allowed[ALLOW_BYTES];
 
 	if (r == NULL) {
 		respond_error(s, c, &(struct respond_error){
-			.status = 405, .message = STR("method not allowed"), .allow = allow(methods_of(first), allowed), .why = REFUSED_METHOD,
+			.status = 405, .message = STR("method not allowed"),
+			.allow = allow(methods_of(first), allowed), .why = REFUSED_METHOD,
 		});
 		return;
 	}
@@ -285,7 +294,8 @@ static void serve(struct server *s, struct conn *c, struct rest_call *call, size
 	s->acting = NULL;
 }
 
-void rest_handle(struct server *s, struct conn *c, const struct http_request *req, uint8_t *body, size_t body_bytes)
+void rest_handle(struct server *s, struct conn *c, const struct http_request *req, uint8_t *body,
+                 size_t body_bytes)
 {
 	struct rest_call call = { .request = req, .body = { .root = JSON_ABSENT } };
 	struct uri_path path = { .n = 0 };

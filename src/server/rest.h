@@ -1,8 +1,10 @@
 /*
- * server/rest.h: the HTTP interface (CONTRACT 4): one table of routes. REST never waits: every answer is queued when the call returns.
+ * server/rest.h: the HTTP interface (CONTRACT 4): one table of routes.
+ * REST never waits: every answer is queued when the call returns.
  *
- * The path is split and decoded once; a path is looked for among the fixed ones before those with an {id}, whatever the method,
- * so that nobody can be called `health`. Then: method (405), credential (401, 403), body (415, 400), the handler.
+ * The path is split and decoded once; a path is looked for among the fixed ones before those with an {id},
+ * whatever the method, so that nobody can be called `health`. Then: method (405), credential (401, 403), body
+ * (415, 400), the handler.
  */
 #ifndef SERVER_REST_H
 #define SERVER_REST_H
@@ -21,11 +23,15 @@ struct rest_call {
 	struct body body;        /* open where the route takes a body */
 };
 
-/* Answers one plain request (not an upgrade) with its whole body. `body` may be changed (JSON is unescaped in place). */
-void rest_handle(struct server *, struct conn *, const struct http_request *, uint8_t *body, size_t body_bytes);
+/* Answers one plain request (not an upgrade) with its whole body.
+ * `body` may be changed (JSON is unescaped in place). */
+void rest_handle(struct server *, struct conn *, const struct http_request *, uint8_t *body,
+                 size_t body_bytes);
 
-/* CORS headers for an allowed Origin: fills out[2], returns how many (0 without an Origin or for one that is not allowed). */
-size_t rest_cors_headers(const struct server *, const struct conn *, const struct http_request *, struct http_header out[2]);
+/* CORS headers for an allowed Origin: fills out[2], returns how
+ * many (0 without an Origin or for one that is not allowed). */
+size_t rest_cors_headers(const struct server *, const struct conn *, const struct http_request *,
+                         struct http_header out[2]);
 
 /* --- for the handlers --- */
 

@@ -1,6 +1,7 @@
 /*
- * Invariants: a slot is FREE, or in use by one handle; its generation changes when it is freed, so a readiness event that is still
- * in somebody's hands finds nobody. Slots are freed only at the end of a turn. The lists hold each connection at most once.
+ * Invariants: a slot is FREE, or in use by one handle; its generation changes when it is freed, so a
+ * readiness event that is still in somebody's hands finds nobody. Slots are freed only at the end of a turn.
+ * The lists hold each connection at most once.
  */
 #include "server/server.h"
 
@@ -12,7 +13,8 @@
 #include "server/state.h"
 
 enum {
-	DRAIN_AT_ONCE_MAX = 1000, /* more connections than this are told to go one after the other (CONTRACT 5) */
+	DRAIN_AT_ONCE_MAX = 1000, /* more connections than this are told to
+	                           * go one after the other (CONTRACT 5) */
 	DRAIN_STEP_MS = 20,
 	SHED_MAX = 64,            /* silent connections that make room at once */
 	SHED_SILENCE_MS = 1000,   /* a client in earnest says what it wants by then */
@@ -69,12 +71,14 @@ void server_refused(struct server *s, enum refusal why, const struct conn *c)
 	if (!log_limit_pass(&s->refusal_limits[why], s->now.mono, &suppressed))
 		return;
 	if (c == NULL) {
-		LOG(&s->log, s->now.wall, LOG_WARN, "Refused", LOG_STR("reason", str_of(refusal_names[why], strlen(refusal_names[why]))),
+		LOG(&s->log, s->now.wall, LOG_WARN, "Refused",
+		    LOG_STR("reason", str_of(refusal_names[why], strlen(refusal_names[why]))),
 		    LOG_U64("suppressed", suppressed));
 	} else {
 		struct conn_id_text id = conn_id(c);
 
-		LOG(&s->log, s->now.wall, LOG_WARN, "Refused", LOG_STR("reason", str_of(refusal_names[why], strlen(refusal_names[why]))),
+		LOG(&s->log, s->now.wall, LOG_WARN, "Refused",
+		    LOG_STR("reason", str_of(refusal_names[why], strlen(refusal_names[why]))),
 		    LOG_STR("conn", str_of(id.text, 16)), LOG_U64("suppressed", suppressed));
 	}
 }
@@ -112,8 +116,8 @@ void conn_arm(struct server *s, struct conn *c)
 
 void conn_want(struct server *s, struct conn *c)
 {
-	s->transport.want(s->transport.ctx, c->handle, conn_index(s, c), c->generation, !(c->flags & CONN_PAUSED),
-	                  (c->flags & CONN_BLOCKED) != 0);
+	s->transport.want(s->transport.ctx, c->handle, conn_index(s, c), c->generation,
+	                  !(c->flags & CONN_PAUSED), (c->flags & CONN_BLOCKED) != 0);
 }
 
 void conn_to(struct server *s, struct conn *c, enum conn_state to)
@@ -165,7 +169,9 @@ void server_shed(struct server *s)
 		struct conn *c = conn_at(s, s->shed_cursor++ % s->conns_high);
 		bool answering = c->head != FRAME_NONE || (c->flags & (CONN_STREAMING | CONN_RESUME | CONN_DOOMED));
 
-		if (c->state != CONN_HTTP || answering || mono_since_ms(s->now.mono, c->heard) < SHED_SILENCE_MS)
+		if (c->state != CONN_HTTP || answering)
+			continue;
+		if (mono_since_ms(s->now.mono, c->heard) < SHED_SILENCE_MS)
 			continue;
 		server_refused(s, REFUSED_SERVER_FULL, c);
 		conn_doom(s, c);
@@ -173,7 +179,8 @@ void server_shed(struct server *s)
 	}
 }
 
-uint32_t server_accept(struct server *s, int handle, uint32_t listener, const struct peer *peer, uint32_t *generation)
+uint32_t server_accept(struct server *s, int handle, uint32_t listener, const struct peer *peer,
+                       uint32_t *generation)
 {
 	uint32_t ci = take_slot(s);
 	struct conn *c;
@@ -188,8 +195,8 @@ uint32_t server_accept(struct server *s, int handle, uint32_t listener, const st
 	*c = (struct conn){
 		.handle = handle, .generation = c->generation + 1, .head = FRAME_NONE, .run_last = FRAME_NONE,
 		.node_first = POOL_NONE, .node_last = POOL_NONE,
-		.listener = (uint8_t)listener, .intake = POOL_NONE, .loan = POOL_NONE, .heard = s->now.mono, .pinged = s->now.mono,
-		.key = server_random(s), .peer = *peer,
+		.listener = (uint8_t)listener, .intake = POOL_NONE, .loan = POOL_NONE, .heard = s->now.mono,
+		.pinged = s->now.mono, .key = server_random(s), .peer = *peer,
 	};
 	timer_init(&c->timer, TIMER_CONN);
 	http_parser_init(&c->http);
@@ -202,8 +209,8 @@ uint32_t server_accept(struct server *s, int handle, uint32_t listener, const st
 
 static bool is_current(const struct server *s, uint32_t ci, uint32_t generation)
 {
-	return ci < s->conn_slots && s->conns[ci].state != CONN_FREE && s->conns[ci].generation == generation &&
-	       !(s->conns[ci].flags & CONN_DOOMED);
+	return ci < s->conn_slots && s->conns[ci].state != CONN_FREE &&
+	       s->conns[ci].generation == generation && !(s->conns[ci].flags & CONN_DOOMED);
 }
 
 static void input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
@@ -281,7 +288,8 @@ void server_hangup(struct server *s, uint32_t ci, uint32_t generation)
 	if (!is_current(s, ci, generation))
 		return;
 	if (conn_at(s, ci)->flags & CONN_PAUSED)
-		conn_doom(s, conn_at(s, ci)); /* nobody would read what it still has, and nothing can be written */
+		conn_doom(s, conn_at(s, ci)); /* nobody would read what it still has,
+		                               * and nothing can be written */
 	else
 		server_input(s, ci, generation);
 }
@@ -376,7 +384,8 @@ static void free_conn(struct server *s, struct conn *c)
 
 static void work_off_doomed(struct server *s)
 {
-	/* A doomed connection may still stand in the dirty and resume lists: it is freed once it is out of them. */
+	/* A doomed connection may still stand in the dirty and resume lists:
+	 * it is freed once it is out of them. */
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < s->doomed.n; i++) {
@@ -423,7 +432,8 @@ static mono_t drain_end(const struct server *s)
 	return mono_add_ms(s->drain_since, s->cfg->drain_timeout_ms);
 }
 
-/* Tells the next connections to go: all at once when they are few, else spread over half of the time there is. */
+/* Tells the next connections to go: all at once when they are few,
+ * else spread over half of the time there is. */
 static void drain_step(struct server *s)
 {
 	int64_t half_ms = s->cfg->drain_timeout_ms / 2, past_ms = mono_since_ms(s->now.mono, s->drain_since);
@@ -435,7 +445,8 @@ static void drain_step(struct server *s)
 		struct conn *c = conn_at(s, s->drain_cursor);
 
 		if (c->state == CONN_LIVE)
-			session_close(s, c, WS_CODE_GOING_AWAY, STR("server is shutting down"), REFUSED_COUNT);
+			session_close(s, c, WS_CODE_GOING_AWAY,
+			              STR("server is shutting down"), REFUSED_COUNT);
 		else if (c->state == CONN_HTTP)
 			request_drain(s, c);
 		else if (c->state == CONN_CLOSING)

@@ -1,9 +1,10 @@
 /*
- * server/server.h: connections and their lives, from accept to the last byte. Sans I/O: bytes come and go through a transport,
- * time comes as an argument, memory is given once.
+ * server/server.h: connections and their lives, from accept to the last byte.
+ * Sans I/O: bytes come and go through a transport, time comes as an argument, memory is given once.
  *
- * Whoever drives it (net/loop, or the simulator) calls, per turn: server_begin_turn(now), any number of accept/input/output calls, then
- * server_end_turn(), which runs due timers, takes away who left, and writes everything that was queued: one write per connection.
+ * Whoever drives it (net/loop, or the simulator) calls, per turn: server_begin_turn(now), any number of
+ * accept/input/output calls, then server_end_turn(), which runs due timers, takes away who left, and writes
+ * everything that was queued: one write per connection.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -25,30 +26,37 @@ struct server_seed {
  * Carves a server from `r`; NULL when it does not fit. `cfg` and `r`'s memory must outlive it. The
  * transport and the log's sink are copied.
  */
-struct server *server_new(const struct server_config *cfg, struct region *r, const struct transport *transport, log_sink_fn sink,
-                          void *sink_ctx, const struct server_seed *seed, struct now now);
+struct server *server_new(const struct server_config *cfg, struct region *r,
+                          const struct transport *transport, log_sink_fn sink, void *sink_ctx,
+                          const struct server_seed *seed, struct now now);
 
 void server_begin_turn(struct server *, struct now);
 
-/* A new connection on listener `listener`: its number, with *generation for the readiness calls; CONN_NONE when there is no slot
- * (the caller closes the handle; it was counted). */
-uint32_t server_accept(struct server *, int handle, uint32_t listener, const struct peer *, uint32_t *generation);
+/* A new connection on listener `listener`: its number, with *generation for the readiness calls;
+ * CONN_NONE when there is no slot (the caller closes the handle; it was counted). */
+uint32_t server_accept(struct server *, int handle, uint32_t listener, const struct peer *,
+                       uint32_t *generation);
 
 /* False: accepting more would only refuse them: leave them in the backlog for now. */
 bool server_can_accept(const struct server *);
 
-/* All slots are taken: those who connected, or were answered, and have said nothing for a second make room at the end of the turn, so
- * that silent strangers do not keep others out for the ten seconds a head may take. WebSockets are not touched. */
+/*
+ * All slots are taken: those who connected, or were answered, and have said nothing for a second make room at
+ * the end of the turn, so that silent strangers do not keep others out for the ten seconds that a head may
+ * take. WebSockets are not touched.
+ */
 void server_shed(struct server *);
 
-/* Readiness of a handle. Ignored when the generation is not the slot's (a late event of a connection that is gone). */
+/* Readiness of a handle. Ignored when the generation is not
+ * the slot's (a late event of a connection that is gone). */
 void server_input(struct server *, uint32_t conn, uint32_t generation);
 void server_output(struct server *, uint32_t conn, uint32_t generation);
 
 /* The handle broke, or both directions ended. */
 void server_hangup(struct server *, uint32_t conn, uint32_t generation);
 
-/* Ends the turn. `timers`: all that was readable has been read, so nobody is taken for silent whose bytes are waiting.
+/* Ends the turn. `timers`: all that was readable has been read,
+ * so nobody is taken for silent whose bytes are waiting.
  * True: there is work left, so do not wait before the next turn. */
 bool server_end_turn(struct server *, bool timers);
 
@@ -58,7 +66,8 @@ void server_turn_took(struct server *, int64_t us);
 /* When the next timer is due. */
 mono_t server_deadline(const struct server *);
 
-/* SIGTERM: no new connections, Close 1001 to all (spread when there are many), `server_drained` once all are gone or time is up. */
+/* SIGTERM: no new connections, Close 1001 to all (spread when there are many),
+ * `server_drained` once all are gone or time is up. */
 void server_drain(struct server *);
 bool server_draining(const struct server *);
 bool server_drained(const struct server *);
@@ -66,7 +75,8 @@ bool server_drained(const struct server *);
 struct log *server_log(struct server *);
 void server_count_accept_error(struct server *);
 
-/* Bytes that the options come to: what server_new() will take from its region. `scratch` is zeroed memory of server_scratch_bytes(). */
+/* Bytes that the options come to: what server_new() will take from its region.
+ * `scratch` is zeroed memory of server_scratch_bytes(). */
 struct server_budget {
 	size_t total, connections, engine, frames, intake, other;
 };

@@ -1,7 +1,7 @@
 /*
- * Invariants: in CONN_LIVE the decoder has not failed; the intake holds either the payload so far of an unfinished message, or, with
- * CONN_PAUSED, input that is not decoded yet and begins between two messages: never both.
- * A connection that leaves CONN_LIVE leaves the engine before the turn ends.
+ * Invariants: in CONN_LIVE the decoder has not failed; the intake holds either the payload so far of an
+ * unfinished message, or, with CONN_PAUSED, input that is not decoded yet and begins between two messages:
+ * never both. A connection that leaves CONN_LIVE leaves the engine before the turn ends.
  */
 #include "server/session.h"
 
@@ -32,8 +32,8 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 {
 	const struct dialect *d = dialect_at(id->dialect);
 	struct attachment at = {
-		.user_id = id->user_id, .username = id->username, .device_id = id->device_id, .dialect = (uint8_t)id->dialect,
-		.key = c->key,
+		.user_id = id->user_id, .username = id->username, .device_id = id->device_id,
+		.dialect = (uint8_t)id->dialect, .key = c->key,
 	};
 	enum engine_status attached;
 
@@ -41,10 +41,12 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 	ws_dec_init(&c->ws);
 	c->heard = s->now.mono;
 	/* Spread: ten thousand that came together are not pinged together. */
-	c->pinged = mono_add_ms(s->now.mono, -(int64_t)(server_random(s) % (uint64_t)(deadline_ping_interval_ms(s) / 2 + 1)));
+	c->pinged = mono_add_ms(s->now.mono, -(int64_t)(server_random(s) %
+		(uint64_t)(deadline_ping_interval_ms(s) / 2 + 1)));
 	c->flags |= CONN_GREETED;
 	if (s->cfg->command_rate_any)
-		memset(&s->command_buckets[(size_t)conn_index(s, c) * CMD_COUNT], 0, CMD_COUNT * sizeof(struct bucket));
+		memset(&s->command_buckets[(size_t)conn_index(s, c) * CMD_COUNT], 0,
+		       CMD_COUNT * sizeof(struct bucket));
 	s->metrics.connections++;
 	s->metrics.connections_total++;
 	s->metrics.connections_by_dialect[c->dialect]++;
@@ -95,7 +97,8 @@ static void data(struct server *s, struct conn *c, const struct ws_event *ev)
 		uint8_t none = 0, *p = held == POOL_NONE ? &none : intake_bytes(&s->intake, c);
 		size_t n = c->intake_bytes;
 
-		/* Ours while the message is worked on, and the connection's no more: it may be closed meanwhile. */
+		/* Ours while the message is worked on, and the connection's no more:
+		 * it may be closed meanwhile. */
 		c->intake = POOL_NONE;
 		c->intake_bytes = 0;
 		message_take(s, c, ev->opcode, p, n);
@@ -164,7 +167,8 @@ static struct ws_limits limits_of(const struct server *s, const struct conn *c)
 /* Its own answers have piled up: the rest of its input waits until it has read some. */
 static bool pause_input(struct server *s, struct conn *c, const uint8_t *bytes, size_t n)
 {
-	if (c->state != CONN_LIVE || ws_dec_in_message(&c->ws) || !ws_dec_between_frames(&c->ws) || !outbox_is_high(s, c))
+	if (c->state != CONN_LIVE || ws_dec_in_message(&c->ws) || !ws_dec_between_frames(&c->ws) ||
+	    !outbox_is_high(s, c))
 		return false;
 	if (!(c->flags & CONN_BLOCKED))
 		outbox_write(s, c);

@@ -1,5 +1,7 @@
 /*
- * server/session.h: one WebSocket connection after its handshake: frames to messages, messages to commands, commands to the engine.
+ * server/session.h: one WebSocket connection after its handshake: from frames to whole messages, which
+ * message.h takes, and how it ends. Errors never come back to the caller: they close the connection, with a
+ * code and a reason for the peer, and are counted.
  */
 #ifndef SERVER_SESSION_H
 #define SERVER_SESSION_H
@@ -25,16 +27,19 @@ struct identity {
 	struct str user_id, username, device_id;
 };
 
-/* The upgrade was answered with 101: greets and attaches. The connection becomes LIVE (or CLOSING when there is no room). */
+/* The upgrade was answered with 101: greets and attaches.
+ * The connection becomes LIVE (or CLOSING when there is no room). */
 void session_start(struct server *, struct conn *, const struct identity *);
 
-/* Bytes from the peer; may be changed. */
+/* Bytes from the peer, lent for the call; may be changed. All are consumed, or kept in the intake. */
 void session_input(struct server *, struct conn *, uint8_t *bytes, size_t n);
 
 /* The peer ended its stream. */
 void session_input_end(struct server *, struct conn *);
 
-/* Sends Close (after what is queued, if the peer reads) and takes the connection's presence away. `why`: REFUSED_COUNT when nobody is at fault. */
+/* Sends Close (after what is queued, if the peer reads) and takes the connection's presence away.
+ * Only in LIVE; later, nothing: the first reason counts. `reason` is copied.
+ * `why`: REFUSED_COUNT when nobody is at fault. */
 void session_close(struct server *, struct conn *, unsigned code, struct str reason, enum refusal why);
 
 /* All that was queued has been written. */

@@ -1,5 +1,6 @@
 /*
- * Every table of the server, sized from the options, in one place. The same code measures (for the budget) and builds.
+ * Every table of the server, sized from the options, in one place.
+ * The same code measures (for the budget) and builds.
  */
 #include "server/note.h"
 #include "server/outbox.h"
@@ -9,7 +10,8 @@
 enum {
 	FRAMES_MIN = 4096,
 	FRAMES_PER_CONNECTION = 2,     /* distinct frames in flight; what many receive is one */
-	NODES_PER_CONNECTION = 32,     /* queued references behind the first, on average; one connection may have client-buffer */
+	NODES_PER_CONNECTION = 32,     /* queued references behind the first, on average;
+	                                * one connection may have client-buffer */
 	INTAKE_MEDIUM_COUNT = 256,
 	INTAKE_LARGE_COUNT = 4,
 	LOANS_PER_16_CONNECTIONS = 1,
@@ -53,12 +55,15 @@ static struct sizes sizes_of(const struct server_config *cfg)
 	z.engine = (struct engine_config){
 		.connections_max = z.slots, .users_max = 2 * cfg->connections_max + USERS_SPARE,
 		.rooms_max = cfg->connections_max + ROOMS_MIN,
-		.subscriptions_max = at_most(4 * n + 4 * (uint64_t)cfg->subscriptions_per_connection_max + ROOMS_MIN, 1u << 28),
-		.typing_max = cfg->connections_max + 64, .calls_max = cfg->connections_max / 2 + 64, .metadata_max = cfg->connections_max / 4 + 64,
+		.subscriptions_max = at_most(
+			4 * n + 4 * (uint64_t)cfg->subscriptions_per_connection_max + ROOMS_MIN, 1u << 28),
+		.typing_max = cfg->connections_max + 64, .calls_max = cfg->connections_max / 2 + 64,
+		.metadata_max = cfg->connections_max / 4 + 64,
 		.connections_per_user_max = cfg->connections_per_user_max,
 		.subscriptions_per_connection_max = cfg->subscriptions_per_connection_max,
 		.offline_debounce_ms = cfg->offline_debounce_ms, .stale_timeout_ms = cfg->stale_timeout_ms,
-		.cleanup_interval_ms = cfg->cleanup_interval_ms, .presence_ttl_ms = cfg->presence_ttl_ms, .typing_ttl_ms = cfg->typing_ttl_ms,
+		.cleanup_interval_ms = cfg->cleanup_interval_ms,
+		.presence_ttl_ms = cfg->presence_ttl_ms, .typing_ttl_ms = cfg->typing_ttl_ms,
 		.presence_rate = cfg->presence_rate, .audience_rooms = cfg->audience == AUDIENCE_ROOMS,
 	};
 	return z;
@@ -82,7 +87,8 @@ static void lists_init(struct server *s, struct region *r, uint32_t slots)
 }
 
 /* Carves everything but the engine; `s` itself is the caller's. */
-static void tables_init(struct server *s, struct region *r, const struct sizes *z, struct siphash_key key, struct server_budget *b)
+static void tables_init(struct server *s, struct region *r, const struct sizes *z, struct siphash_key key,
+                        struct server_budget *b)
 {
 	size_t mark = region_used(r);
 
@@ -90,12 +96,14 @@ static void tables_init(struct server *s, struct region *r, const struct sizes *
 	s->conns = region_take_array(r, z->slots, sizeof(struct conn), 64);
 	lists_init(s, r, z->slots);
 	strpool_init(&s->grants, r, z->grants);
-	pool_init(&s->address_cells, r, sizeof(struct address_count), s->cfg->connections_per_ip_max > 0 ? z->slots : 1);
+	pool_init(&s->address_cells, r, sizeof(struct address_count),
+	          s->cfg->connections_per_ip_max > 0 ? z->slots : 1);
 	map_init(&s->addresses, r, s->cfg->connections_per_ip_max > 0 ? z->slots : 1, key, address_key_of, s);
 	if (s->cfg->user_message_rate > 0)
 		s->user_buckets = region_take_array(r, z->engine.users_max, sizeof(struct bucket), 64);
 	if (s->cfg->command_rate_any)
-		s->command_buckets = region_take_array(r, (size_t)z->slots * CMD_COUNT, sizeof(struct bucket), 64);
+		s->command_buckets = region_take_array(r, (size_t)z->slots * CMD_COUNT,
+		                                       sizeof(struct bucket), 64);
 	b->connections = region_used(r) - mark;
 	mark = region_used(r);
 	frames_init(&s->frames, r, z->frames, z->blocks);
@@ -110,11 +118,12 @@ static void tables_init(struct server *s, struct region *r, const struct sizes *
 	s->scratch = region_take(r, sizeof(*s->scratch), 64);
 }
 
-static struct engine *engine_init(struct server *s, struct region *r, struct sizes *z, const struct server_seed *seed, struct now now)
+static struct engine *engine_init(struct server *s, struct region *r, struct sizes *z,
+                                  const struct server_seed *seed, struct now now)
 {
 	s->sink = (struct engine_sink){
-		.ctx = s, .begin = outbox_begin, .skip = outbox_skip, .deliver = outbox_deliver, .end = outbox_end,
-		.close = note_close, .note = note_write,
+		.ctx = s, .begin = outbox_begin, .skip = outbox_skip, .deliver = outbox_deliver,
+		.end = outbox_end, .close = note_close, .note = note_write,
 	};
 
 	memcpy(z->engine.hash_key, seed->random, sizeof(z->engine.hash_key));
@@ -122,8 +131,8 @@ static struct engine *engine_init(struct server *s, struct region *r, struct siz
 }
 
 /* Takes everything from `r`, into *s, which is zeroed; *b says what went where. */
-static void build(struct server *s, const struct server_config *cfg, struct region *r, const struct server_seed *seed, struct now now,
-                  struct server_budget *b)
+static void build(struct server *s, const struct server_config *cfg, struct region *r,
+                  const struct server_seed *seed, struct now now, struct server_budget *b)
 {
 	struct sizes z = sizes_of(cfg);
 	struct siphash_key key;
@@ -158,8 +167,9 @@ struct server_budget server_measure(const struct server_config *cfg, void *scrat
 	return b;
 }
 
-struct server *server_new(const struct server_config *cfg, struct region *r, const struct transport *transport, log_sink_fn sink,
-                          void *sink_ctx, const struct server_seed *seed, struct now now)
+struct server *server_new(const struct server_config *cfg, struct region *r,
+                          const struct transport *transport, log_sink_fn sink, void *sink_ctx,
+                          const struct server_seed *seed, struct now now)
 {
 	struct server *s = region_take(r, sizeof(struct server), 64);
 	struct server_budget b = { 0 };
@@ -168,7 +178,10 @@ struct server *server_new(const struct server_config *cfg, struct region *r, con
 		return NULL;
 	memcpy(s->random_state, seed->random, sizeof(s->random_state));
 	s->random_state[0] |= 1; /* never all zero */
-	s->log = (struct log){ .level = cfg->log_level, .format = cfg->log_format, .service = cfg->service_name, .sink = sink, .sink_ctx = sink_ctx };
+	s->log = (struct log){
+		.level = cfg->log_level, .format = cfg->log_format, .service = cfg->service_name,
+		.sink = sink, .sink_ctx = sink_ctx,
+	};
 	s->transport = *transport;
 	s->started = now.wall;
 	s->started_mono = now.mono;

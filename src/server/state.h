@@ -1,7 +1,9 @@
 /*
- * server/state.h: everything the server layer holds, in one struct; private to src/server. No globals: a test runs three of these.
+ * server/state.h: everything the server layer holds, in one struct;
+ * private to src/server. No globals: a test runs three of these.
  *
- * Reading order: server.c (the turn), request.c (HTTP), admission.c (who may come in), session.c (WebSocket), outbox.c (fan-out).
+ * Reading order: server.c (the turn), request.c (HTTP), admission.c (who may come in), session.c (WebSocket),
+ * message.c (from text to the engine), outbox.c (fan-out).
  */
 #ifndef SERVER_STATE_H
 #define SERVER_STATE_H
@@ -20,15 +22,17 @@
 #include "server/transport.h"
 
 enum {
-	INPUT_BYTES = 65536,            /* the loop's one read buffer: what one turn takes from one connection at most */
+	INPUT_BYTES = 65536,            /* what one turn reads from one connection at most */
 	STAGING_BYTES = 65536,          /* several small frames for one connection are written as one slice */
 	SLICES_MAX = 64,
 	QUEUE_MESSAGES_MAX = 65535,     /* whatever client-buffer says: counted in 16 bits */
-	SPARE_CONNECTIONS = 64,         /* slots beyond connections_max: REST, health and the 503 for who is too many */
+	SPARE_CONNECTIONS = 64,         /* slots beyond connections_max: REST, health
+	                                 * and the 503 for who is too many */
 	HTTP_REQUESTS_PER_TURN_MAX = 64, /* pipelined on one connection: the rest waits for the next turn */
 	HTTP_IDLE_MS = 60000,           /* between two requests of one connection */
 	LINGER_MS = 2000,
-	CONFLATE_PONG = 15,             /* beside enum conflation: only the newest unsent Pong is kept for a slow reader */
+	CONFLATE_PONG = 15,             /* beside enum conflation: only the newest
+	                                 * unsent Pong is kept for a slow reader */
 	CONFLATE_PING = 14,             /* and so a Ping of ours, which may be left out as well */
 };
 
@@ -50,13 +54,16 @@ struct fanout {
 	uint32_t frame[DIALECT_COUNT];  /* FRAME_NONE: no words, or no room */
 };
 
-/* What was last put together for writing, so that the next connection with the same queue need not do it again. */
+/* What was last put together for writing, so that the next
+ * connection with the same queue need not do it again. */
 struct staging {
 	char *bytes;
 	struct iovec whole;             /* what of `bytes` is in use */
-	struct iovec slices[SLICES_MAX]; /* scratch for one write; too large to be cleared on the stack each time */
+	struct iovec slices[SLICES_MAX]; /* scratch for one write;
+	                                  * too large to be cleared on the stack each time */
 	uint32_t first, count;          /* the run of frames that it holds; FRAME_NONE: nobody's but one's */
-	uint32_t opened;                /* frames.opened when it was made: a frame's number may be another frame's by now */
+	uint32_t opened;                /* frames.opened when it was made: a frame's
+	                                 * number may be another frame's by now */
 };
 
 struct address_count {
@@ -82,7 +89,7 @@ struct server {
 	uint64_t random_state[4];       /* xoshiro256**, seeded by the caller: connection keys, jitter */
 
 	struct engine *engine;
-	struct engine_sink sink;        /* what the engine calls: outbox and session */
+	struct engine_sink sink;        /* what the engine calls: outbox and note */
 	struct wheel wheel;
 
 	struct conn *conns;
@@ -90,7 +97,8 @@ struct server {
 	uint32_t conns_high;            /* slots at and above were never used */
 	uint32_t shed_cursor;           /* where server_shed() goes on, modulo conns_high */
 	struct conn_list free;          /* last in, first out */
-	struct conn_list dirty;         /* room for twice the slots: one may come back while it is worked off */
+	struct conn_list dirty;         /* room for twice the slots: one may
+	                                 * come back while it is worked off */
 	struct conn_list leaving, doomed, resume;
 	struct pool nodes;              /* struct queue_run */
 	struct conn conflated;          /* scratch of queue_conflate(): a queue without a connection */
@@ -105,7 +113,8 @@ struct server {
 	struct map addresses;
 	struct pool address_cells;
 
-	uint8_t *input;                 /* INTAKE_MEDIUM_BYTES: also takes what was left unread in an intake */
+	uint8_t *input;                 /* the one read buffer, INTAKE_MEDIUM_BYTES: it also
+	                                 * takes what was left unread in an intake */
 	struct json json;
 	struct json_tok *tokens;
 	struct decode_scratch *scratch;
@@ -119,7 +128,8 @@ struct server {
 	bool drain_told;                /* all that were there have been */
 	struct timer drain_timer;
 	uint64_t turn_messages;         /* frames read in this turn, for the latency histogram */
-	const struct conn *acting;      /* whose doing the engine is working on, for the log's `conn`; NULL: a timer's */
+	const struct conn *acting;      /* whose doing the engine is working on, for the log's `conn`;
+	                                 * NULL: a timer's */
 	bool warned_trust_token;
 	size_t memory_bytes;
 };

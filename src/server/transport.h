@@ -1,8 +1,9 @@
 /*
- * server/transport.h: the seam to the bytes. Sockets, TLS over sockets, the simulator's memory pipes, or a kernel-bypass stack.
+ * server/transport.h: the seam to the bytes.
+ * Sockets, TLS over sockets, the simulator's memory pipes, or a kernel-bypass stack.
  *
- * A handle names one accepted connection to the transport; the server never looks at it. No call blocks, none calls back into
- * the server. After close() the handle is dead.
+ * A handle names one accepted connection to the transport; the server never looks at it.
+ * No call blocks, none calls back into the server. After close() the handle is dead.
  */
 #ifndef SERVER_TRANSPORT_H
 #define SERVER_TRANSPORT_H
@@ -22,9 +23,11 @@ struct transport {
 	void *ctx;
 	ptrdiff_t (*read)(void *ctx, int handle, void *buf, size_t bytes);
 	ptrdiff_t (*writev)(void *ctx, int handle, const struct iovec *slices, uint32_t n);
-	/* Whether server_input and server_output shall be called when the handle is ready. Readable is wanted from the start. */
+	/* Whether server_input and server_output shall be called when the handle is ready.
+	 * Readable is wanted from the start. */
 	void (*want)(void *ctx, int handle, uint32_t conn, uint32_t generation, bool readable, bool writable);
-	void (*shutdown)(void *ctx, int handle); /* no more is written; the peer sees the end once it has read all */
+	void (*shutdown)(void *ctx, int handle); /* no more is written;
+	                                          * the peer sees the end once it has read all */
 	void (*close)(void *ctx, int handle);
 };
 

@@ -1,12 +1,13 @@
 /*
- * Every invariant that the files of this layer state at their heads, in one walk between two turns; see server_valid().
+ * Every invariant that the files of this layer state at their heads,
+ * in one walk between two turns; see server_valid().
  *
  * Nothing here is cheap: queued references are compared each with each, so that no memory is needed.
  */
+#include "server/deadline.h"
 #include "server/outbox.h"
 #include "server/queue.h"
 #include "server/server.h"
-#include "server/deadline.h"
 #include "server/session.h"
 #include "server/state.h"
 
@@ -66,8 +67,9 @@ static bool frames_valid(const struct server *s)
 		frames++;
 		blocks += blocks_of(s, f);
 	}
-	return s->out.event == NULL && frames == pool_used(&s->frames.cells) && blocks == pool_used(&s->frames.blocks) &&
-	       pool_valid(&s->frames.cells) && pool_valid(&s->frames.blocks);
+	return s->out.event == NULL && frames == pool_used(&s->frames.cells) &&
+	       blocks == pool_used(&s->frames.blocks) && pool_valid(&s->frames.cells) &&
+	       pool_valid(&s->frames.blocks);
 }
 
 /* *nodes: what its queue holds of them. */
@@ -145,14 +147,16 @@ static bool free_list_valid(const struct server *s, const struct sums *t)
 		numbers += s->free.v[i];
 		squares += (uint64_t)s->free.v[i] * s->free.v[i];
 	}
-	return list_valid(s, &s->free, 0, t->free) && numbers == t->free_numbers && squares == t->free_squares;
+	return list_valid(s, &s->free, 0, t->free) && numbers == t->free_numbers &&
+	       squares == t->free_squares;
 }
 
 static bool addresses_valid(const struct server *s, const struct sums *t)
 {
 	uint32_t cursor = 0, n = 0, sum = 0;
 
-	for (uint32_t i = map_next(&s->addresses, &cursor); i != MAP_NONE; i = map_next(&s->addresses, &cursor)) {
+	for (uint32_t i = map_next(&s->addresses, &cursor); i != MAP_NONE;
+	     i = map_next(&s->addresses, &cursor)) {
 		const struct address_count *a = pool_at(&s->address_cells, i);
 
 		if (a->connections == 0 || a->connections > s->cfg->connections_per_ip_max)
@@ -168,8 +172,8 @@ static bool sums_valid(const struct server *s, const struct sums *t)
 	struct engine_stats e;
 
 	engine_stats(s->engine, &e);
-	if (e.links != t->attached || s->metrics.connections != t->greeted || t->nodes != pool_used(&s->nodes) ||
-	    t->loans != pool_used(&s->intake.loans))
+	if (e.links != t->attached || s->metrics.connections != t->greeted ||
+	    t->nodes != pool_used(&s->nodes) || t->loans != pool_used(&s->intake.loans))
 		return false;
 	for (int d = 0; d < DIALECT_COUNT; d++)
 		if (s->metrics.connections_by_dialect[d] != t->by_dialect[d])
@@ -177,8 +181,10 @@ static bool sums_valid(const struct server *s, const struct sums *t)
 	for (int i = 0; i < INTAKE_CLASSES; i++)
 		if (t->intake[i] != pool_used(&s->intake.pools[i]) || !pool_valid(&s->intake.pools[i]))
 			return false;
-	return s->leaving.n == 0 && list_valid(s, &s->dirty, CONN_DIRTY, t->dirty) && list_valid(s, &s->doomed, CONN_DOOMED, t->doomed) &&
-	       list_valid(s, &s->resume, CONN_RESUME, t->resume) && free_list_valid(s, t) && addresses_valid(s, t);
+	return s->leaving.n == 0 && list_valid(s, &s->dirty, CONN_DIRTY, t->dirty) &&
+	       list_valid(s, &s->doomed, CONN_DOOMED, t->doomed) &&
+	       list_valid(s, &s->resume, CONN_RESUME, t->resume) && free_list_valid(s, t) &&
+	       addresses_valid(s, t);
 }
 
 bool server_valid(const struct server *s)
@@ -200,6 +206,6 @@ bool server_valid(const struct server *s)
 			return false;
 		add(&t, c);
 	}
-	return sums_valid(s, &t) && frames_valid(s) && pool_valid(&s->nodes) && pool_valid(&s->intake.loans) && wheel_valid(&s->wheel) &&
-	       engine_valid(s->engine);
+	return sums_valid(s, &t) && frames_valid(s) && pool_valid(&s->nodes) &&
+	       pool_valid(&s->intake.loans) && wheel_valid(&s->wheel) && engine_valid(s->engine);
 }

@@ -21,12 +21,14 @@ enum handshake_outcome {
 	HANDSHAKE_REFUSED, /* answer `status` (405 with Allow: GET), close, read nothing more */
 };
 
-/* Why it was refused, in the order in which it is checked: name, status, label of the counter, what the peer is told. */
+/* Why it was refused, in the order in which it is checked:
+ * name, status, label of the counter, what the peer is told. */
 #define HANDSHAKE_REASONS(X) \
 	X(METHOD, 405, "method", "a WebSocket begins with GET") \
 	X(VERSION, 400, "http_version", "a WebSocket needs version 1.1 of HTTP") \
 	X(BODY, 400, "body", "a WebSocket handshake has no body") /* a Content-Length, be it 0 */ \
-	X(UPGRADE, 426, "upgrade", "one header is required: Upgrade: websocket") /* and no other protocol in it */ \
+	/* and no other protocol in it */ \
+	X(UPGRADE, 426, "upgrade", "one header is required: Upgrade: websocket") \
 	X(CONNECTION, 400, "connection", "a header is required: Connection: Upgrade") \
 	X(WS_VERSION, 426, "ws_version", "one header is required: Sec-WebSocket-Version: 13") \
 	X(KEY, 400, "key", "one Sec-WebSocket-Key is required: 16 bytes in base64")

@@ -517,7 +517,10 @@ enum http_result http_parse(struct http_parser *p, const char *buf, size_t bytes
 static const struct {
 	unsigned status;
 	struct str label, text;
-} errors[HTTP_ERROR_COUNT] = { [HTTP_ERR_NONE] = { 0, { "none", 4 }, { NULL, 0 } }, HTTP_ERRORS(HTTP_ERROR_ROW) };
+} errors[HTTP_ERROR_COUNT] = {
+	[HTTP_ERR_NONE] = { 0, { "none", 4 }, { NULL, 0 } },
+	HTTP_ERRORS(HTTP_ERROR_ROW)
+};
 
 unsigned http_error_status(enum http_error error)
 {

@@ -35,19 +35,26 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_O
 /* Why a head was refused: name, status, label of the counter, what the peer is told. */
 #define HTTP_ERRORS(X) \
 	X(METHOD_BYTES, 400, "method_bytes", "the method is not a token followed by one space") \
-	X(METHOD_UNKNOWN, 501, "method_unknown", "this method is not known here") /* RFC 9110 9.1; too long too */ \
-	X(TARGET, 400, "target", "the request target is malformed") /* no origin-, absolute- or OPTIONS' asterisk-form */ \
-	X(VERSION_BYTES, 400, "version_bytes", "the request line does not end in a version of HTTP") /* not HTTP/digit.digit */ \
-	X(VERSION, 505, "version", "only versions 1.0 and 1.1 of HTTP are spoken here") /* the HTTP/2 preface too */ \
+	/* RFC 9110 9.1; too long too */ \
+	X(METHOD_UNKNOWN, 501, "method_unknown", "this method is not known here") \
+	/* no origin-, absolute- or OPTIONS' asterisk-form */ \
+	X(TARGET, 400, "target", "the request target is malformed") \
+	/* not HTTP/digit.digit */ \
+	X(VERSION_BYTES, 400, "version_bytes", "the request line does not end in a version of HTTP") \
+	/* the HTTP/2 preface too */ \
+	X(VERSION, 505, "version", "only versions 1.0 and 1.1 of HTTP are spoken here") \
 	X(LINE_END, 400, "line_end", "a line of the head ends in CR without LF") \
-	X(HEADER_NAME, 400, "header_name", "a header line does not begin with a name and a colon") /* or is folded */ \
+	/* or is folded */ \
+	X(HEADER_NAME, 400, "header_name", "a header line does not begin with a name and a colon") \
 	X(HEADER_VALUE, 400, "header_value", "a header holds a control character") /* other than tab */ \
 	X(HOST, 400, "host", "one Host header is required: host or host:port") \
-	X(CONTENT_LENGTH, 400, "content_length", "Content-Length: one decimal number is required") /* under 2^63 */ \
+	/* under 2^63 */ \
+	X(CONTENT_LENGTH, 400, "content_length", "Content-Length: one decimal number is required") \
 	X(FRAMING, 400, "framing", "Transfer-Encoding beside version 1.0, Content-Length or Upgrade") \
 	X(TRANSFER_ENCODING, 411, "transfer_encoding", "a body needs Content-Length, not Transfer-Encoding") \
 	X(EXPECT, 417, "expect", "Expect: only 100-continue is known") \
-	X(BODY_SIZE, 413, "body_size", "the body is too large") /* Content-Length over HTTP_BODY_BYTES_MAX */ \
+	/* Content-Length over HTTP_BODY_BYTES_MAX */ \
+	X(BODY_SIZE, 413, "body_size", "the body is too large") \
 	X(HEAD_SIZE, 431, "head_size", "the head is too large") /* no end within HTTP_HEAD_BYTES_MAX */ \
 	X(HEADER_COUNT, 431, "header_count", "there are too many headers") /* over HTTP_HEADERS_MAX */
 

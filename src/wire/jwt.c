@@ -35,7 +35,8 @@ bool jwt_claims(struct str token, uint8_t *out, size_t cap, size_t *n)
 	if (str_absent(rest))
 		return false;
 	signature = part(&rest);
-	if (!str_absent(rest) || header.n == 0 || payload.n == 0 || !is_base64url(header) || !is_base64url(signature))
+	if (!str_absent(rest) || header.n == 0 || payload.n == 0 || !is_base64url(header) ||
+	    !is_base64url(signature))
 		return false;
 	return base64_decode(BASE64_URL, payload, out, cap, n);
 }

@@ -30,7 +30,8 @@
  * (a limit that shrinks applies from the next frame's header on). */
 struct ws_limits {
 	uint64_t message_bytes_max; /* payload of a message; above: 1009, on the header that crosses */
-	uint32_t fragments_max;     /* frames of a message but for an empty last one, at least 1; above: 1008 */
+	uint32_t fragments_max;     /* frames of a message but for an empty last one, at least 1;
+	                             * above: 1008 */
 	bool rsv1;                  /* an extension uses RSV1: events carry it, such text is not checked */
 	bool peer_is_server;        /* we are the client: frames must come unmasked, instead of masked */
 };
