@@ -167,9 +167,9 @@ void server_shed(struct server *s)
 
 	for (uint32_t looked = 0; looked < s->conns_high && shed < SHED_MAX; looked++) {
 		struct conn *c = conn_at(s, s->shed_cursor++ % s->conns_high);
-		bool answering = c->head != FRAME_NONE || (c->flags & (CONN_STREAMING | CONN_RESUME | CONN_DOOMED));
+		uint32_t busy = c->flags & (CONN_STREAMING | CONN_RESUME | CONN_DOOMED);
 
-		if (c->state != CONN_HTTP || answering)
+		if (c->state != CONN_HTTP || c->head != FRAME_NONE || busy != 0)
 			continue;
 		if (mono_since_ms(s->now.mono, c->heard) < SHED_SILENCE_MS)
 			continue;
