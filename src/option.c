@@ -59,8 +59,8 @@ static const struct option rows[] = {
 	  .value = "ADDR:PORT[,dialect=NAME][,admin]|unix:PATH[,...]",
 	  .help = "Where to listen; repeatable, several in one value are separated by blanks. A literal "
 	          "address (IPv6 in brackets), localhost (127.0.0.1) or nothing (0.0.0.0); port 0 is any "
-	          "free one. NAME is snake, dotted, rooms, roster, upper or echo. SERVICE_PORT holds a "
-	          "port on 127.0.0.1" },
+	          "free one. NAME is snake, dotted, rooms, roster, upper or echo. SERVICE_PORT holds a port "
+	          "on 127.0.0.1" },
 	{ .name = "config", .kind = OPTION_PATH, .at = AT(config_path), .unset = "none", .value = "FILE",
 	  .help = "Read options from FILE: lines of `some-option = V` or `some_option: V`, `#` comments" },
 	CHOICE("auth", auth, "trust", auths,

@@ -56,8 +56,8 @@ struct options_world {
 	 * more than `cap` bytes is a reason. */
 	const char *(*read_file)(void *ctx, struct str path, char *out, size_t cap, size_t *n);
 	void *ctx;
-	/* Can be become, or need not be: only root becomes another. */
-	bool (*has_user)(void *ctx, struct str user);
+	bool (*has_user)(void *ctx, struct str user); /* can be become, or need not be:
+	                                               * only root becomes another */
 	uint64_t descriptors_max;       /* RLIMIT_NOFILE */
 	uint64_t memory_max;            /* bytes, a control group's limit; UINT64_MAX: none */
 	/* Bytes that a server so configured may come to use; never less with more connections. */

@@ -20,8 +20,8 @@ enum grant_result {
 	GRANT_BAD,      /* not a list of room ids and prefixes, or longer than GRANT_BYTES_MAX */
 };
 
-/* Reads the claim `rooms` of the token's claims; strings in `claims` are unescaped in place. Copies the
- * patterns to out, their bytes to *n; after GRANT_BAD what is there is worth nothing. */
+/* Reads the claim `rooms` of the token's claims; strings in `claims` are unescaped in place.
+ * Copies the patterns to out, their bytes to *n; after GRANT_BAD what is there is worth nothing. */
 enum grant_result grant_read(struct json *claims, char out[GRANT_BYTES_MAX], size_t *n);
 
 /* Is the room among the patterns? */

@@ -1,7 +1,8 @@
 /*
  * server/message.h: one whole message of a client: from its
  * text to the engine, and the answers that need no engine.
- * Errors are answered to the client here, in its dialect's words; the caller learns of them by the state.
+ * Errors are answered to the client here, in its dialect's words;
+ * the caller learns of them only by the state.
  */
 #ifndef SERVER_MESSAGE_H
 #define SERVER_MESSAGE_H

@@ -53,8 +53,8 @@ static enum encoded try_encode(struct server *s, const struct event *ev, const s
 
 /*
  * The frames are used up, and what keeps them is the queues of those who do not read: the longest of these
- * goes, so that all others hear of this event. O(connections), once for as many frames as it frees. False:
- * nobody is behind.
+ * goes, so that all others hear of this event. O(connections), once for as many frames as it frees.
+ * False: nobody is behind.
  */
 static bool close_slowest(struct server *s)
 {

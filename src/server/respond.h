@@ -27,7 +27,8 @@ struct response {
  * swallows what is written, and respond_close answers 503. */
 bool respond_open(struct server *, struct conn *, struct response *);
 
-/* Ends the body and queues head and body, or neither: then 503 is the answer. */
+/* Ends the body and queues head and body; 503 if it found no room.
+ * A head without room ends the connection. */
 void respond_close(struct server *, struct conn *, struct response *, unsigned status,
                    struct str content_type);
 
@@ -46,7 +47,7 @@ struct respond_error {
 void respond_error(struct server *, struct conn *, const struct respond_error *);
 
 /* GET /presence with many users: pieces of bounded size, the next once the last was written.
- * `began` answers whether the head was queued. */
+ * 503 when too many such answers are under way. */
 void respond_stream_presence(struct server *, struct conn *);
 /* The next piece; called when all before it has been written. */
 void respond_stream_next(struct server *, struct conn *);
