@@ -83,7 +83,7 @@ bool frame_open(struct frames *fs, struct frame_writer *fw, uint16_t headroom)
 	f->inline_end = headroom;
 	f->conflation = CONFLATE_NEVER;
 	f->close_after = 0;
-	f->is_message = 0;
+	f->messages = 0;
 	f->chain = 0;
 	f->next = FRAME_NONE;
 	jsonw_init_chunks(&fw->json, f->data + headroom, FRAME_INLINE_BYTES - headroom, more, fw);
@@ -142,6 +142,40 @@ uint32_t frame_of(struct frames *fs, const void *bytes, size_t n)
 	if (n > 0)
 		jsonw_raw(&fw.json, str_of(bytes, n));
 	return frame_close(&fw);
+}
+
+bool frame_append(struct frames *fs, uint32_t f, struct str head, struct str body)
+{
+	struct frame *frame = frame_at(fs, f);
+	size_t n = head.n + body.n;
+	char *to;
+
+	assert(frame->refs == 1 && frame->chain == 0 && frame->next == FRAME_NONE);
+	if (n > FRAME_BLOCK_DATA_BYTES)
+		return false;
+	if (frame->first_block == POOL_NONE && n <= (size_t)(FRAME_INLINE_BYTES - frame->inline_end)) {
+		to = frame->data + frame->inline_end;
+		frame->inline_end = (uint16_t)(frame->inline_end + n);
+	} else {
+		struct frame_block *block;
+
+		if (frame->first_block == POOL_NONE) {
+			frame->first_block = pool_take(&fs->blocks);
+			if (frame->first_block == POOL_NONE)
+				return false;
+			block_at(fs, frame->first_block)->next = POOL_NONE;
+			block_at(fs, frame->first_block)->used = 0;
+		}
+		block = block_at(fs, frame->first_block);
+		if (block->next != POOL_NONE || n > FRAME_BLOCK_DATA_BYTES - block->used)
+			return false;
+		to = block->data + block->used;
+		block->used += (uint32_t)n;
+	}
+	memcpy(to, head.p, head.n);
+	memcpy(to + head.n, body.p, body.n);
+	frame->len += (uint32_t)n;
+	return true;
 }
 
 void frame_chain(struct frames *fs, uint32_t f, uint32_t chain)

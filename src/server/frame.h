@@ -39,7 +39,7 @@ struct frame {
 	uint16_t inline_end;
 	uint8_t conflation;   /* enum conflation */
 	uint8_t close_after;  /* a Close frame, or the end of a response that ends the connection */
-	uint8_t is_message;   /* a WebSocket data message: counted when it has been written */
+	uint8_t messages;     /* WebSocket data messages in it: counted when it has been written */
 	uint8_t chain;        /* 1 + the chain whose newest it is; 0: of none, or not the newest */
 	uint32_t next;        /* the frame made after it in its chain;
 	                       * FRAME_NONE. Once set it never changes */
@@ -87,6 +87,9 @@ static inline struct frame *frame_at(const struct frames *fs, uint32_t f)
 {
 	return pool_at(&fs->cells, f);
 }
+
+/* Adds bytes behind a closed frame that only one queue holds. False: no room in it, or no block; nothing changed. */
+bool frame_append(struct frames *, uint32_t f, struct str head, struct str body);
 
 /* f, just closed, follows the newest frame of `chain`: that one's `next` says so from now on. */
 void frame_chain(struct frames *, uint32_t f, uint32_t chain);

@@ -89,8 +89,7 @@ static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id
 		server_refused(s, REFUSED_POOL, NULL);
 	if (result != ENCODED)
 		return FRAME_NONE;
-	frame_chain(&s->frames, f, id);
-	frame_at(&s->frames, f)->is_message = 1;
+	frame_at(&s->frames, f)->messages = 1;
 	frame_at(&s->frames, f)->conflation = (uint8_t)ev->conflation;
 	frame_at(&s->frames, f)->subject = ev->subject;
 	s->metrics.encodings++;
@@ -166,7 +165,7 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	if ((frame->close_after || fits(s, c, f) || make_room(s, c, f)) && push(s, c, f))
 		return true;
 	if (can_do_without(s, frame)) {
-		s->metrics.dropped += frame->is_message;
+		s->metrics.dropped += frame->messages;
 		frame_drop(&s->frames, f);
 		return false;
 	}
@@ -178,11 +177,26 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	return false;
 }
 
+/* Puts a data message behind the one that was queued last, if that is nobody else's: many answers, one frame. */
+static bool append_message(struct server *s, struct conn *c, unsigned opcode, const void *payload, size_t n)
+{
+	uint8_t header[WS_HEADER_BYTES_MAX];
+	size_t header_bytes = ws_frame_header(header, (enum ws_opcode)opcode, true, n);
+
+	if (opcode > WS_BINARY || c->state != CONN_LIVE || (c->flags & (CONN_BLOCKED | CONN_DOOMED)))
+		return false;
+	if ((uint64_t)c->queued_bytes + header_bytes + n > s->cfg->client_buffer_bytes)
+		return false;
+	return queue_append(s, c, str_of((const char *)header, header_bytes), str_of(payload, n));
+}
+
 bool outbox_message(struct server *s, struct conn *c, unsigned opcode, const void *payload, size_t n)
 {
 	uint8_t header[WS_HEADER_BYTES_MAX];
 	struct frame_writer fw;
 
+	if (append_message(s, c, opcode, payload, n))
+		return true;
 	if (!frame_open(&s->frames, &fw, FRAME_HEADROOM_BYTES)) {
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return false;
@@ -198,7 +212,7 @@ bool outbox_message(struct server *s, struct conn *c, unsigned opcode, const voi
 	}
 	if (opcode == WS_PING || opcode == WS_PONG)
 		frame_at(&s->frames, f)->conflation = opcode == WS_PING ? CONFLATE_PING : CONFLATE_PONG;
-	frame_at(&s->frames, f)->is_message = opcode <= WS_BINARY;
+	frame_at(&s->frames, f)->messages = opcode <= WS_BINARY;
 	return outbox_frame(s, c, f);
 }
 
@@ -240,7 +254,10 @@ void outbox_deliver(void *ctx, const uint32_t *conns, uint32_t n)
 		c->mark = out->serial;
 		if (!out->tried[c->dialect]) {
 			out->tried[c->dialect] = true;
-			out->frame[c->dialect] = encode(s, out->event, c->dialect);
+			f = encode(s, out->event, c->dialect);
+			if (f != FRAME_NONE) /* many get it: those who get the next one too keep both as one run */
+				frame_chain(&s->frames, f, c->dialect);
+			out->frame[c->dialect] = f;
 		}
 		if (out->frame[c->dialect] == FRAME_NONE)
 			continue;
@@ -359,7 +376,7 @@ static void advance(struct server *s, struct conn *c, size_t bytes)
 		bytes -= left;
 		if (f->close_after)
 			c->flags |= CONN_CLOSE_SENT;
-		s->metrics.messages_sent += f->is_message;
+		s->metrics.messages_sent += f->messages;
 		queue_pop(s, c);
 	}
 }

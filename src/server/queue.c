@@ -31,6 +31,24 @@ bool queue_push_run(struct server *s, struct conn *c, uint32_t f)
 	return true;
 }
 
+bool queue_append(struct server *s, struct conn *c, struct str head, struct str body)
+{
+	uint32_t f = c->node_first == POOL_NONE ? c->run_last : queue_node(s, c->node_last)->last;
+	struct frame *last;
+
+	if (c->head == FRAME_NONE)
+		return false;
+	last = frame_at(&s->frames, f);
+	if (last->refs > 1 || last->chain != 0 || last->next != FRAME_NONE || last->conflation != CONFLATE_NEVER ||
+	    last->close_after || last->messages == 0 || last->messages == UINT8_MAX)
+		return false;
+	if (!frame_append(&s->frames, f, head, body))
+		return false;
+	last->messages++;
+	c->queued_bytes += (uint32_t)(head.n + body.n);
+	return true;
+}
+
 /* The first node's run becomes the connection's own; without one the queue is empty. */
 static void next_run(struct server *s, struct conn *c)
 {
