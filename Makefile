@@ -33,7 +33,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 -Werror
 PURE := src/base/% src/wire/% src/presence/% src/dialect/% src/server/%
 flags = $(if $(filter src/%,$1),-Wconversion -Wno-string-conversion,-Itest -Wno-format-nonliteral) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
 # musl copies with `rep movs`, which is slow to begin: what is short is copied in line.
-COPY := -mmemcpy-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
+COPY := -minline-stringops-dynamically -mmemcpy-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
 	$(if $(filter x86_64,$(MACHINE)),-fcf-protection=full $(COPY)) -ffunction-sections -fdata-sections
 SANITIZE := -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -39,10 +39,12 @@ static ptrdiff_t outcome(ssize_t n)
 	return TRANSPORT_GONE;
 }
 
+/* Not recv() and send(): musl's are thread cancellation points, which costs each call 2 % and serves nobody
+ * here. */
 static ptrdiff_t transport_read(void *ctx, int fd, void *buf, size_t bytes)
 {
 	(void)ctx;
-	return outcome(recv(fd, buf, bytes, 0));
+	return outcome(syscall(SYS_recvfrom, fd, buf, bytes, 0, NULL, NULL));
 }
 
 static ptrdiff_t transport_writev(void *ctx, int fd, const struct iovec *slices, uint32_t n)
@@ -51,8 +53,6 @@ static ptrdiff_t transport_writev(void *ctx, int fd, const struct iovec *slices,
 
 	(void)ctx;
 	msg.msg_iovlen = (__typeof__(msg.msg_iovlen))n; /* int in musl, size_t in glibc */
-	/* Not send(): musl's is a thread cancellation point, which
-	 * costs each delivery 2 % and serves nobody here. */
 	if (n == 1)
 		return outcome(syscall(SYS_sendto, fd, slices[0].iov_base, slices[0].iov_len,
 		                       MSG_NOSIGNAL, NULL, 0));
