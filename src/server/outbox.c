@@ -177,7 +177,7 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	return false;
 }
 
-/* Puts a data message behind the one that was queued last, if that is nobody else's: many answers, one frame. */
+/* Puts a data message behind the one queued last, if that is nobody else's: many answers, one frame. */
 static bool append_message(struct server *s, struct conn *c, unsigned opcode, const void *payload, size_t n)
 {
 	uint8_t header[WS_HEADER_BYTES_MAX];
@@ -255,7 +255,8 @@ void outbox_deliver(void *ctx, const uint32_t *conns, uint32_t n)
 		if (!out->tried[c->dialect]) {
 			out->tried[c->dialect] = true;
 			f = encode(s, out->event, c->dialect);
-			if (f != FRAME_NONE) /* many get it: those who get the next one too keep both as one run */
+			/* Many get it: those who get the next one too keep both as one run. */
+			if (f != FRAME_NONE)
 				frame_chain(&s->frames, f, c->dialect);
 			out->frame[c->dialect] = f;
 		}
