@@ -88,7 +88,7 @@ static inline struct frame *frame_at(const struct frames *fs, uint32_t f)
 	return pool_at(&fs->cells, f);
 }
 
-/* Adds bytes behind a closed frame that only one queue holds. False: no room, or no block; nothing changed. */
+/* Adds bytes behind a closed frame that only one queue holds. False: no room, no block; nothing changed. */
 bool frame_append(struct frames *, uint32_t f, struct str head, struct str body);
 
 /* f, just closed, follows the newest frame of `chain`: that one's `next` says so from now on. */

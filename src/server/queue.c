@@ -39,8 +39,9 @@ bool queue_append(struct server *s, struct conn *c, struct str head, struct str 
 	if (c->head == FRAME_NONE)
 		return false;
 	last = frame_at(&s->frames, f);
-	if (last->refs > 1 || last->chain != 0 || last->next != FRAME_NONE || last->conflation != CONFLATE_NEVER ||
-	    last->close_after || last->messages == 0 || last->messages == UINT8_MAX)
+	if (last->refs > 1 || last->chain != 0 || last->next != FRAME_NONE || last->close_after)
+		return false;
+	if (last->conflation != CONFLATE_NEVER || last->messages == 0 || last->messages == UINT8_MAX)
 		return false;
 	if (!frame_append(&s->frames, f, head, body))
 		return false;

@@ -69,7 +69,7 @@ static inline bool queue_push(struct server *s, struct conn *c, uint32_t f)
 	return true;
 }
 
-/* Adds a message to the last frame, if only this queue holds it and there is room in it. False: it is to be pushed. */
+/* Adds a message to the last frame, if only this queue holds it and it has room. False: push it instead. */
 bool queue_append(struct server *s, struct conn *c, struct str head, struct str body);
 
 /* Takes the head off and drops its reference. The queue is not empty. */
