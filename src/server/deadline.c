@@ -55,6 +55,18 @@ static mono_t live_deadline(const struct server *s, const struct conn *c)
 	return at;
 }
 
+/* A reader that takes nothing. Without write-wait, one of HTTP still may not keep its slot for ever. */
+static mono_t write_deadline(const struct server *s, const struct conn *c)
+{
+	int64_t wait_ms = s->cfg->write_wait_ms;
+
+	if (wait_ms == 0 && c->state == CONN_HTTP)
+		wait_ms = HTTP_IDLE_MS;
+	if (!(c->flags & CONN_BLOCKED) || wait_ms == 0)
+		return MONO_NEVER;
+	return mono_add_ms(c->blocked_since, wait_ms);
+}
+
 mono_t deadline_of(const struct server *s, const struct conn *c)
 {
 	mono_t at = MONO_NEVER;
@@ -76,8 +88,7 @@ mono_t deadline_of(const struct server *s, const struct conn *c)
 	case CONN_STATES:
 		assert(0);
 	}
-	if ((c->flags & CONN_BLOCKED) && s->cfg->write_wait_ms > 0)
-		at = mono_min(at, mono_add_ms(c->blocked_since, s->cfg->write_wait_ms));
+	at = mono_min(at, write_deadline(s, c));
 	return at;
 }
 
@@ -120,8 +131,7 @@ static void live_timer(struct server *s, struct conn *c)
 
 void deadline_passed(struct server *s, struct conn *c)
 {
-	if ((c->flags & CONN_BLOCKED) && s->cfg->write_wait_ms > 0 &&
-	    due(s, mono_add_ms(c->blocked_since, s->cfg->write_wait_ms))) {
+	if (due(s, write_deadline(s, c))) {
 		server_refused(s, REFUSED_STALLED, c);
 		conn_doom(s, c);
 		return;
