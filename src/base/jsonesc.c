@@ -30,7 +30,7 @@ static size_t refuse(uint32_t *cp, uint32_t why)
 	return 0;
 }
 
-/* \uXXXX, or two of them. */
+/* \u and four hex digits, or two of these. */
 static size_t take_u(struct str s, uint32_t *cp)
 {
 	int hi = s.n < 6 ? -1 : hex4(s.p + 2);
