@@ -82,6 +82,34 @@ def per_ip():
             live(raw)
 
 
+@case("H25 X-Forwarded-For, hundreds of hops of it too, does not change whose connections are counted")
+@threaded
+def forwarded():
+    hops = ", ".join("10.0.%d.%d" % (i // 250, i % 250) for i in range(600))
+    with Server("--max-connections-per-ip", "1") as server:
+        there = websocket(server, "/ws?user_id=a&dialect=rooms")
+        for value in ("10.9.9.9", hops):
+            request = upgrade("/ws?user_id=b").replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: " + value.encode() + b"\r\n\r\n")
+            with Raw(server.port, request) as raw:
+                equal(raw.head()[0], 429, "the status")
+        live(there)
+        there.close()
+
+
+@case("F17 a byte of urgent data is no part of the stream: the frame around it is read as if it were not there")
+@threaded
+def urgent():
+    with Server() as server:
+        there = websocket(server, "/ws?user_id=a&dialect=rooms")
+        frame = masked(1, b'{"type":"ping"}')
+        there.got = b""
+        there.send(frame[:7])
+        there.socket.send(b"!", socket.MSG_OOB)
+        there.send(frame[7:])
+        there.until(lambda got: b'"pong"' in got)
+        there.close()
+
+
 @case("connection-rate: 503 with Retry-After above it")
 @threaded
 def connection_rate():
