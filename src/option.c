@@ -63,7 +63,7 @@ static const struct option rows[] = {
 	          "on 127.0.0.1" },
 	{ .name = "config", .kind = OPTION_PATH, .at = AT(config_path), .unset = "none", .value = "FILE",
 	  .help = "Read options from FILE: lines of `some-option = V` or `some_option: V`, `#` comments" },
-	CHOICE("auth", auth, "trust", auths,
+	CHOICE("auth", config.auth, "trust", auths,
 	       .help = "trust believes the id that a client gives; it has to be written out to listen "
 	               "beyond loopback"),
 	DURATION("offline-debounce", offline_debounce_ms, "5s", 0, .env = "PRESENCE_OFFLINE_DEBOUNCE",

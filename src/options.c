@@ -445,7 +445,7 @@ static bool check_trust(struct options *o)
 	uint32_t listen = option_by_flag(STR("listen")), auth = option_by_flag(STR("auth"));
 	char why[OPTION_WHY_BYTES], text[LISTENER_TEXT_BYTES_MAX];
 
-	if (o->auth != AUTH_TRUST || o->state[auth].source != OPTION_DEFAULT)
+	if (o->config.auth != AUTH_TRUST || o->state[auth].source != OPTION_DEFAULT)
 		return true;
 	for (uint32_t i = 0; i < o->config.listener_count; i++) {
 		const struct listener_config *l = &o->config.listeners[i];

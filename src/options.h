@@ -22,9 +22,6 @@ enum {
 	OPTIONS_DESCRIPTORS_RESERVE = 100, /* listeners, epoll, standard streams, REST and refusals */
 };
 
-/* Who believes what. JSON Web Tokens are not in this build, so there is one. */
-enum auth { AUTH_TRUST };
-
 enum option_source { OPTION_DEFAULT, OPTION_FILE, OPTION_ALIAS, OPTION_ENV, OPTION_FLAG };
 
 /* Where an option's value comes from. */
@@ -36,7 +33,6 @@ struct option_state {
 
 struct options {
 	struct server_config config;    /* its strings live in args, env and this struct: do not move it */
-	enum auth auth;
 	struct str user;
 	struct str api_key_path, config_path; /* absent: not given */
 	bool node_id_drawn;             /* node-id is `random` */

@@ -135,7 +135,7 @@ static bool believe_token(struct server *s, struct claim *cl)
 
 	if (str_absent(cl->token))
 		return true;
-	if (!jwt_claims(cl->token, cl->claims_text, sizeof(cl->claims_text), &n))
+	if (!jwt_payload(cl->token, cl->claims_text, sizeof(cl->claims_text), &n))
 		return false;
 	if (json_parse(&s->json, (char *)cl->claims_text, n) != JSON_OK)
 		return false;

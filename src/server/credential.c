@@ -25,7 +25,7 @@ static bool is_token(struct server *s, struct str text)
 {
 	size_t n;
 
-	return jwt_claims(text, s->claim.claims_text, sizeof(s->claim.claims_text), &n) &&
+	return jwt_payload(text, s->claim.claims_text, sizeof(s->claim.claims_text), &n) &&
 	       json_parse(&s->json, (char *)s->claim.claims_text, n) == JSON_OK &&
 	       json_type(&s->json, json_root(&s->json)) == JSON_OBJECT;
 }

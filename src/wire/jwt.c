@@ -25,7 +25,7 @@ static bool is_base64url(struct str s)
 	return true;
 }
 
-bool jwt_claims(struct str token, uint8_t *out, size_t cap, size_t *n)
+bool jwt_payload(struct str token, uint8_t *out, size_t cap, size_t *n)
 {
 	struct str rest = token, header = part(&rest), payload, signature;
 
