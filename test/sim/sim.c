@@ -240,7 +240,7 @@ bool sim_start(struct sim *sim, uint64_t seed)
 		return false;
 	sim->mem = sim->unaligned + (REGION_ALIGN - (uintptr_t)sim->unaligned % REGION_ALIGN) % REGION_ALIGN;
 	region_init(&r, sim->mem, sim->mem_bytes);
-	sim->server = server_new(&sim->cfg, &r, &transport, log_sink, sim, &random, sim->now);
+	sim->server = server_new(&sim->cfg, &r, &transport, sim->outside, log_sink, sim, &random, sim->now);
 	if (sim->server == NULL)
 		return false;
 	if (region_used(&r) != sim->mem_bytes)
