@@ -6,6 +6,8 @@
 #include "server/admission.h"
 
 #include "base/utf8.h"
+#include "server/address.h"
+#include "server/forwarded.h"
 #include "server/outbox.h"
 #include "server/respond.h"
 #include "server/session.h"
@@ -254,7 +256,7 @@ static bool take_address(struct server *s, struct conn *c)
 	uint32_t i;
 	struct address_count *a;
 
-	if (s->cfg->connections_per_ip_max == 0 || s->cfg->listeners[c->listener].is_unix)
+	if (s->cfg->connections_per_ip_max == 0 || address_is_none(c->peer.address))
 		return true;
 	address_key(c, key);
 	i = map_find(&s->addresses, str_of((const char *)key, 16));
@@ -401,6 +403,7 @@ void admission_upgrade(struct server *s, struct conn *c, const struct http_reque
 	struct claim *cl = &s->claim;
 	struct identity id;
 
+	forwarded_apply(s->cfg, req, &c->peer);
 	if (hs->outcome == HANDSHAKE_REFUSED) {
 		refuse(s, c, hs->status, handshake_reason_text(hs->reason), REFUSED_HANDSHAKE);
 		return;
