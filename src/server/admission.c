@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "server/address.h"
 #include "server/authenticate.h"
+#include "server/forwarded.h"
 #include "server/outbox.h"
 #include "server/respond.h"
 #include "server/session.h"
@@ -221,7 +222,7 @@ static bool check_token(struct server *s, struct conn *c, const struct claim *cl
 	bool waited = (c->flags & CONN_AGAIN) != 0;
 	enum jwt_result why;
 
-	switch (token_check(s, c, cl->token, waited, t, &why)) {
+	switch (token_check(s, &c->peer, cl->token, waited, t, &why)) {
 	case TOKEN_VALID:
 		return true;
 	case TOKEN_BAD: {
@@ -290,7 +291,7 @@ static bool take_address(struct server *s, struct conn *c)
 	uint32_t i;
 	struct address_count *a;
 
-	if (s->cfg->connections_per_ip_max == 0 || s->cfg->listeners[c->listener].is_unix)
+	if (s->cfg->connections_per_ip_max == 0 || address_is_none(c->peer.address))
 		return true;
 	address_key(&c->peer, key);
 	i = map_find(&s->addresses, str_of((const char *)key, 16));
@@ -448,6 +449,7 @@ void admission_upgrade(struct server *s, struct conn *c, const struct http_reque
 	struct identity id;
 	struct str grant;
 
+	forwarded_apply(s->cfg, req, &c->peer);
 	if (hs->outcome == HANDSHAKE_REFUSED) {
 		refuse(s, c, hs->status, handshake_reason_text(hs->reason), REFUSED_HANDSHAKE);
 		return;

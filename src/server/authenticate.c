@@ -276,7 +276,7 @@ static void look_at(struct server *s, struct conn *c, struct str token, struct s
 	enum jwt_result why;
 	struct token t;
 
-	switch (token_check(s, c, token, waited, &t, &why)) {
+	switch (token_check(s, &c->peer, token, waited, &t, &why)) {
 	case TOKEN_VALID:
 		good(s, c, &t, token, reply_to);
 		return;

@@ -4,6 +4,7 @@
 #include "server/credential.h"
 
 #include "server/admission.h"
+#include "server/forwarded.h"
 #include "server/state.h"
 #include "wire/jwt.h"
 #include "wire/origin.h"
@@ -39,14 +40,17 @@ static bool has_token_form(struct server *s, struct str text)
 	       json_type(&s->json, json_root(&s->json)) == JSON_OBJECT;
 }
 
-static enum presented token(struct server *s, const struct conn *c, struct str text, struct credential *out)
+static enum presented token(struct server *s, const struct conn *c, const struct http_request *req,
+                            struct str text, struct credential *out)
 {
+	struct peer from = c->peer; /* the proxy's, for as long as the connection lasts */
 	enum jwt_result why;
 	struct token t;
 
 	if (s->cfg->auth == AUTH_TRUST)
 		return has_token_form(s, text) ? PRESENTED_TOKEN : PRESENTED_BAD;
-	switch (token_check(s, c, text, (c->flags & CONN_AGAIN) != 0, &t, &why)) {
+	forwarded_apply(s->cfg, req, &from);
+	switch (token_check(s, &from, text, (c->flags & CONN_AGAIN) != 0, &t, &why)) {
 	case TOKEN_VALID:
 		out->grant = t.grant;
 		return t.may_write ? PRESENTED_WRITER : PRESENTED_READER;
@@ -77,7 +81,7 @@ static enum presented presented(struct server *s, const struct conn *c, const st
 	value = str_of(value.p + scheme.n, value.n - scheme.n);
 	if (s->cfg->api_key.n > 0 && is_secret(value, s->cfg->api_key))
 		return PRESENTED_KEY;
-	return token(s, c, value, out);
+	return token(s, c, req, value, out);
 }
 
 static bool is_local(const struct server *s, const struct conn *c)

@@ -38,18 +38,20 @@ static struct token_seen *seen_at(const struct server *s, const uint8_t digest[T
 	return &s->verifier.seen[i % TOKEN_SEEN_SLOTS];
 }
 
-static struct bucket *flood_of(const struct server *s, const struct conn *c)
+static struct bucket *flood_of(const struct server *s, const struct peer *from)
 {
 	uint8_t key[ADDRESS_KEY_BYTES];
 
-	address_key(&c->peer, key);
+	address_key(from, key);
 	return &s->verifier.floods[map_hash(&s->addresses, str_of((const char *)key, sizeof(key))) %
 	                         TOKEN_FLOOD_BUCKETS];
 }
 
-static bool is_flooding(const struct server *s, const struct conn *c)
+static bool is_flooding(const struct server *s, const struct peer *from)
 {
-	return bucket_wait_ms(flood_of(s, c), FLOOD_PER_S, FLOOD_BURST, s->now.mono) > 0;
+	if (address_is_none(from->address))
+		return false; /* a unix socket's: all would count as one */
+	return bucket_wait_ms(flood_of(s, from), FLOOD_PER_S, FLOOD_BURST, s->now.mono) > 0;
 }
 
 /* May this turn do the work? What waits already comes first. */
@@ -64,7 +66,7 @@ static bool take_work(struct server *s, enum jwk_algorithm algorithm, bool waite
 }
 
 /* Steps one and two: form and signature. */
-static enum token_verdict verify(struct server *s, const struct conn *c, struct str text, bool waited,
+static enum token_verdict verify(struct server *s, const struct peer *from, struct str text, bool waited,
                                  struct jwt *t, enum jwt_result *why)
 {
 	uint8_t digest[TOKEN_DIGEST_BYTES];
@@ -84,13 +86,13 @@ static enum token_verdict verify(struct server *s, const struct conn *c, struct 
 		s->verifier.cache_hits++;
 		return TOKEN_VALID;
 	}
-	if (is_flooding(s, c))
+	if (is_flooding(s, from))
 		return TOKEN_FLOOD;
 	if (!take_work(s, key->algorithm, waited))
 		return TOKEN_WAIT_TURN;
 	s->verifier.verifications++;
 	if (!jwt_signature_is_valid(t, key)) {
-		bucket_take(flood_of(s, c), FLOOD_PER_S, FLOOD_BURST, s->now.mono);
+		bucket_take(flood_of(s, from), FLOOD_PER_S, FLOOD_BURST, s->now.mono);
 		*why = JWT_SIGNATURE;
 		return TOKEN_BAD;
 	}
@@ -165,7 +167,7 @@ static bool believe(struct server *s, struct str text, struct token *out)
 	return true;
 }
 
-static enum token_verdict check(struct server *s, const struct conn *c, struct str text, bool waited,
+static enum token_verdict check(struct server *s, const struct peer *from, struct str text, bool waited,
                                 struct token *out, enum jwt_result *why)
 {
 	const struct token_config *cfg = &s->cfg->token;
@@ -179,7 +181,7 @@ static enum token_verdict check(struct server *s, const struct conn *c, struct s
 	enum token_verdict v;
 	struct jwt t;
 
-	v = verify(s, c, text, waited, &t, why);
+	v = verify(s, from, text, waited, &t, why);
 	if (v != TOKEN_VALID)
 		return v;
 	*why = jwt_read(&t, &s->json, s->claim.claims_text, sizeof(s->claim.claims_text), &policy,
@@ -195,7 +197,7 @@ static enum token_verdict check(struct server *s, const struct conn *c, struct s
 	return TOKEN_BAD;
 }
 
-enum token_verdict token_check(struct server *s, const struct conn *c, struct str text, bool waited,
+enum token_verdict token_check(struct server *s, const struct peer *from, struct str text, bool waited,
                                struct token *out, enum jwt_result *why)
 {
 	enum token_verdict v;
@@ -203,7 +205,7 @@ enum token_verdict token_check(struct server *s, const struct conn *c, struct st
 	*why = JWT_MALFORMED;
 	if (s->cfg->auth == AUTH_TRUST)
 		return believe(s, text, out) ? TOKEN_VALID : TOKEN_BAD;
-	v = check(s, c, text, waited, out, why);
+	v = check(s, from, text, waited, out, why);
 	if (v == TOKEN_VALID || v == TOKEN_BAD)
 		s->verifier.results[v == TOKEN_VALID ? JWT_OK : *why]++;
 	return v;

@@ -51,10 +51,10 @@ enum token_verdict {
 };
 
 /*
- * Looks at a token of connection `c`. `waited`: its turn had come before, so it is not put behind others
+ * Looks at a token that comes from `from`. `waited`: its turn had come before, so it is not put behind others
  * again. Uses the server's JSON and claim.
  */
-enum token_verdict token_check(struct server *, const struct conn *c, struct str text, bool waited,
+enum token_verdict token_check(struct server *, const struct peer *from, struct str text, bool waited,
                                struct token *out, enum jwt_result *why);
 
 /* The turn begins: it may verify as much as any. */
