@@ -398,7 +398,8 @@ static bool identify(struct server *s, struct conn *c, const struct http_request
                      const struct choice *ch, struct identity *id, struct str *grant)
 {
 	struct claim *cl = &s->claim;
-	struct token t = { .subject = STR_NONE, .username = STR_NONE, .grant = STR_NONE, .expires = WALL_NONE };
+	struct token t = { .subject = STR_NONE, .username = STR_NONE, .grant = STR_NONE,
+		           .expires = WALL_NONE };
 	bool has_token = !str_absent(cl->token);
 
 	if (has_token && !check_token(s, c, cl, &t))

@@ -115,7 +115,8 @@ static void say_failed(struct server *s, enum keys_fetch why, unsigned status)
 	    LOG_U64("status", status), LOG_U64("failures", s->keys.failures));
 }
 
-void keys_answered(struct server *s, enum outside_result result, unsigned status, char *body, uint32_t body_bytes)
+void keys_answered(struct server *s, enum outside_result result, unsigned status, char *body,
+                   uint32_t body_bytes)
 {
 	struct keys *k = &s->keys;
 	enum keys_fetch outcome = KEYS_UNREACHABLE;
