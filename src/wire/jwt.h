@@ -24,6 +24,9 @@ enum {
 	JWT_LEEWAY_MS_MAX = 60000,
 };
 
+/* The last second of the year 9999: a later date is a mistake of units, and no date. */
+#define JWT_DATE_MS_MAX INT64_C(253402300799999)
+
 enum jwt_result {
 	JWT_OK = 0,
 	JWT_MALFORMED,     /* not three parts of strict base64url, no JSON objects,
