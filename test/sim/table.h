@@ -15,7 +15,8 @@
  * Verbs (WHO VERB): connect DIALECT [user= device= name= ip= listener= path= proto= header=], tcp, send JSON, status S [TEXT], ping, beat,
  * sub ROOM, unsub ROOM, watch [USER...], type ROOM, stop ROOM, frame OP[+] [TEXT], big BYTES, bytes C-ESCAPED, close [CODE], end, drop, stall,
  * read [BYTES], silent, polite, get PATH, head PATH, delete PATH, put PATH JSON, post PATH JSON; with xN before the verb N times.
- * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, or nothing: time passes.
+ * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, limit POOL N|all (so many cells more than are in use now), or nothing: time
+ * passes.
  */
 #ifndef TEST_SIM_TABLE_H
 #define TEST_SIM_TABLE_H
@@ -43,5 +44,8 @@ struct table_result table_run(const char *path, const char *table, const struct 
 
 /* An option's name and value as in CONTRACT 1 into *cfg; false: unknown or malformed. */
 bool table_option(struct server_config *cfg, const char *name, const char *value);
+
+/* Lets N cells more than now be in use of a pool, or "all" again; false: no such pool (limit.c). */
+bool table_limit(struct server *s, const char *pool, const char *n);
 
 #endif

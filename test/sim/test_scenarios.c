@@ -118,6 +118,7 @@ int main(int argc, char **argv)
 	glob_t found;
 	int i = 1;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* a crash keeps what was said before */
 	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
 		if (strcmp(argv[i], "--show") == 0)
 			show = true;
