@@ -13,6 +13,7 @@
 #include "net/tls_cache.h"
 #include "net/tls_engine.h"
 #include "net/tls_policy.h"
+#include "server/conn.h"
 
 enum {
 	TLS_SMALL_BYTES = 1024,   /* records of most messages */

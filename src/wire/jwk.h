@@ -20,6 +20,7 @@
 
 enum {
 	JWK_KEYS_MAX = 32,
+	JWK_ENTRIES_MAX = 64,         /* of a set that are looked at: half may be for something else */
 	JWK_KID_BYTES_MAX = 128,
 	JWK_MATERIAL_BYTES_MAX = 512, /* an RSA modulus of 4096 bits */
 	JWK_EXPONENT_BYTES_MAX = 8,
@@ -54,19 +55,27 @@ enum jwk_result {
 	JWK_WEAK,          /* PEM: a key that policy does not take */
 	JWK_EMPTY_SECRET,
 	JWK_SECRET_TOO_LONG,
+	JWK_TOO_MANY,      /* PEM, secret: more than JWK_KEYS_MAX */
+	JWK_AMBIGUOUS,     /* PEM, secret: a second nameless key of its algorithm: no token could choose */
 };
 
 /*
- * Reads a JWK set (RFC 7517 5) that `j` has just parsed. Keys that cannot be used are counted in
- * passed_over: a key without `kid`, both of a duplicate `kid`, all beyond JWK_KEYS_MAX. JWK_OK with at least
- * one key; otherwise *set is untouched.
+ * Reads a JWK set (RFC 7517 5) that `j` has just parsed; escaped strings in its text are undone in place.
+ * Keys that cannot be used are counted in passed_over: a key without `kid` or with one of more than
+ * JWK_KID_BYTES_MAX; every key whose `kid` another signing key has too; numbers with a zero byte in front
+ * (RFC 7518 2), an RSA modulus of the generator of CVE-2017-15361, a private key (`d`: it is no secret any
+ * more); all beyond JWK_KEYS_MAX and JWK_ENTRIES_MAX. Members that nobody here knows (`x5c`) count for
+ * nothing. JWK_OK with at least one key, and then only these are in *set; otherwise *set is untouched.
  */
 enum jwk_result jwk_set_read(struct jwk_set *set, struct json *j);
 
-/* Adds the public keys of a PEM text (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE), without names. */
+/*
+ * Adds the public keys of a PEM text (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE: of that the key, whoever signed
+ * it and whenever it ends), without names. All or none: after an error *set is as it was.
+ */
 enum jwk_result jwk_set_add_pem(struct jwk_set *set, struct str pem);
 
-/* Adds a secret: all bytes of `secret` count. */
+/* Adds a secret: all bytes of `secret` count. After an error *set is as it was. */
 enum jwk_result jwk_set_add_secret(struct jwk_set *set, struct str secret);
 
 /* For messages to the operator: "has no key that can be used". Static. */

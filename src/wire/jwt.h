@@ -24,6 +24,9 @@ enum {
 	JWT_LEEWAY_MS_MAX = 60000,
 };
 
+/* The last second of the year 9999: a later date is a mistake of units, and no date. */
+#define JWT_DATE_MS_MAX INT64_C(253402300799999)
+
 enum jwt_result {
 	JWT_OK = 0,
 	JWT_MALFORMED,     /* not three parts of strict base64url, no JSON objects,
@@ -96,8 +99,11 @@ bool jwt_signature_is_valid(const struct jwt *t, const struct jwk *key);
 enum jwt_result jwt_read(const struct jwt *t, struct json *j, uint8_t *scratch, size_t cap,
                          const struct jwt_policy *policy, wall_t now, struct jwt_claims *out);
 
-/* A short label for metrics and answers, static: "expired", "signature". */
+/* A clause for who sent it, static: "the token has expired". Tells nothing of the keys. */
 const char *jwt_result_text(enum jwt_result);
+
+/* One word, static, for a metric's label: "expired", "signature", "ok". */
+const char *jwt_result_label(enum jwt_result);
 
 /*
  * Writes the payload's bytes, which should be a JSON object, to out and its length to *n. Looks at the
