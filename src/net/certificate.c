@@ -6,17 +6,17 @@
 
 #include <assert.h>
 
-#include "net/der.h"
+#include "net/x509.h"
 #include "wire/pem.h"
 
 /* --- names and dates --- */
 
-static bool is_oid(struct der oid, const char *bytes, size_t n)
+static bool is_oid(struct x509_rest oid, const char *bytes, size_t n)
 {
 	return oid.n == n && memcmp(oid.p, bytes, n) == 0;
 }
 
-static void add_name(struct certificate *c, struct der name)
+static void add_name(struct certificate *c, struct x509_rest name)
 {
 	if (name.n == 0 || memchr(name.p, '\0', name.n) != NULL || c->name_count == CERTIFICATE_NAMES_MAX)
 		return;
@@ -24,17 +24,17 @@ static void add_name(struct certificate *c, struct der name)
 }
 
 /* The common names of a subject, for a certificate without a SAN. */
-static bool read_subject(struct certificate *c, struct der subject)
+static bool read_subject(struct certificate *c, struct x509_rest subject)
 {
-	struct der set, pair, oid, value;
+	struct x509_rest set, pair, oid, value;
 	unsigned tag;
 
 	while (subject.n > 0) {
-		if (!der_take(&subject, DER_SET, &set))
+		if (!x509_take(&subject, X509_SET, &set))
 			return false;
 		while (set.n > 0) {
-			if (!der_take(&set, DER_SEQUENCE, &pair) || !der_take(&pair, DER_OID, &oid) ||
-			    !der_next(&pair, &tag, &value))
+			if (!x509_take(&set, X509_SEQUENCE, &pair) || !x509_take(&pair, X509_OID, &oid) ||
+			    !x509_next(&pair, &tag, &value))
 				return false;
 			if (is_oid(oid, "\x55\x04\x03", 3))
 				add_name(c, value);
@@ -44,17 +44,17 @@ static bool read_subject(struct certificate *c, struct der subject)
 }
 
 /* A SubjectAltName: its dNSNames replace what the subject said. */
-static bool read_alternatives(struct certificate *c, struct der value)
+static bool read_alternatives(struct certificate *c, struct x509_rest value)
 {
 	enum { DNS_NAME = 0x82 };
-	struct der names, name;
+	struct x509_rest names, name;
 	unsigned tag;
 
-	if (!der_take(&value, DER_SEQUENCE, &names))
+	if (!x509_take(&value, X509_SEQUENCE, &names))
 		return false;
 	c->name_count = 0;
 	while (names.n > 0) {
-		if (!der_next(&names, &tag, &name))
+		if (!x509_next(&names, &tag, &name))
 			return false;
 		if (tag == DNS_NAME)
 			add_name(c, name);
@@ -62,33 +62,33 @@ static bool read_alternatives(struct certificate *c, struct der value)
 	return true;
 }
 
-static bool read_extensions(struct certificate *c, struct der in)
+static bool read_extensions(struct certificate *c, struct x509_rest in)
 {
-	struct der list, extension, oid, value;
+	struct x509_rest list, extension, oid, value;
 	unsigned tag;
 
-	if (!der_take(&in, DER_SEQUENCE, &list))
+	if (!x509_take(&in, X509_SEQUENCE, &list))
 		return false;
 	while (list.n > 0) {
-		if (!der_take(&list, DER_SEQUENCE, &extension) || !der_take(&extension, DER_OID, &oid) ||
-		    !der_next(&extension, &tag, &value))
+		if (!x509_take(&list, X509_SEQUENCE, &extension) || !x509_take(&extension, X509_OID, &oid) ||
+		    !x509_next(&extension, &tag, &value))
 			return false;
-		if (tag == DER_BOOLEAN && !der_next(&extension, &tag, &value))
+		if (tag == X509_BOOLEAN && !x509_next(&extension, &tag, &value))
 			return false;
 		if (is_oid(oid, "\x55\x1d\x11", 3) &&
-		    (tag != DER_OCTET_STRING || !read_alternatives(c, value)))
+		    (tag != X509_OCTET_STRING || !read_alternatives(c, value)))
 			return false;
 	}
 	return true;
 }
 
-static bool read_date(struct der *in, wall_t *out)
+static bool read_date(struct x509_rest *in, wall_t *out)
 {
-	struct der time;
+	struct x509_rest time;
 	unsigned tag;
 	int64_t seconds;
 
-	if (!der_next(in, &tag, &time) || !der_time(tag, time, &seconds))
+	if (!x509_next(in, &tag, &time) || !x509_time(tag, time, &seconds))
 		return false;
 	out->ms = seconds * 1000;
 	return true;
@@ -98,22 +98,22 @@ static bool read_date(struct der *in, wall_t *out)
 static bool read_facts(struct certificate *c, const br_x509_certificate *x)
 {
 	enum { VERSION = 0xa0, EXTENSIONS = 0xa3, INTEGER = 0x02 };
-	struct der in = { x->data, x->data_len }, all, tbs, part, dates;
+	struct x509_rest in = { x->data, x->data_len }, all, tbs, part, dates;
 	unsigned tag;
 
-	if (!der_take(&in, DER_SEQUENCE, &all) || !der_take(&all, DER_SEQUENCE, &tbs) ||
-	    !der_next(&tbs, &tag, &part))
+	if (!x509_take(&in, X509_SEQUENCE, &all) || !x509_take(&all, X509_SEQUENCE, &tbs) ||
+	    !x509_next(&tbs, &tag, &part))
 		return false;
-	if (tag == VERSION && !der_next(&tbs, &tag, &part))
+	if (tag == VERSION && !x509_next(&tbs, &tag, &part))
 		return false;
-	if (tag != INTEGER || !der_take(&tbs, DER_SEQUENCE, &part) || /* signature */
-	    !der_take(&tbs, DER_SEQUENCE, &part) ||                   /* issuer */
-	    !der_take(&tbs, DER_SEQUENCE, &dates) || !read_date(&dates, &c->not_before) ||
-	    !read_date(&dates, &c->not_after) || !der_take(&tbs, DER_SEQUENCE, &part) ||
-	    !read_subject(c, part) || !der_take(&tbs, DER_SEQUENCE, &part)) /* public key */
+	if (tag != INTEGER || !x509_take(&tbs, X509_SEQUENCE, &part) || /* signature */
+	    !x509_take(&tbs, X509_SEQUENCE, &part) ||                   /* issuer */
+	    !x509_take(&tbs, X509_SEQUENCE, &dates) || !read_date(&dates, &c->not_before) ||
+	    !read_date(&dates, &c->not_after) || !x509_take(&tbs, X509_SEQUENCE, &part) ||
+	    !read_subject(c, part) || !x509_take(&tbs, X509_SEQUENCE, &part)) /* public key */
 		return false;
 	while (tbs.n > 0) {
-		if (!der_next(&tbs, &tag, &part))
+		if (!x509_next(&tbs, &tag, &part))
 			return false;
 		if (tag == EXTENSIONS && !read_extensions(c, part))
 			return false;

@@ -408,12 +408,8 @@ struct transport tls_transport(struct tls *t)
 
 /* --- start --- */
 
-static struct tls *build(struct region *r, uint32_t sessions, mono_t now)
+static void build(struct tls *t, struct region *r, uint32_t sessions, mono_t now)
 {
-	struct tls scratch = { .cfg = NULL }, *t = region_take(r, sizeof(*t), 64);
-
-	if (t == NULL)
-		t = &scratch;
 	pool_init(&t->sessions, r, sizeof(struct tls_session), sessions);
 	pool_init(&t->cells[TLS_SMALL].pool, r, TLS_SMALL_BYTES, TLS_SIDES * sessions);
 	pool_init(&t->cells[TLS_BIG].pool, r, TLS_IN_BYTES, BIG_CELLS_MIN + sessions / BIG_CELLS_SHARE);
@@ -427,7 +423,6 @@ static struct tls *build(struct region *r, uint32_t sessions, mono_t now)
 	t->stage = region_take(r, TLS_STAGE_BYTES, 64);
 	t->cipher = region_take(r, TLS_CIPHER_BYTES, 64);
 	tls_cache_init(&t->cache, r, now);
-	return t == &scratch ? NULL : t;
 }
 
 static void make_template(struct tls *t)
@@ -442,21 +437,23 @@ struct tls *tls_new(const struct server_config *cfg, const struct transport *pla
                     struct now now, struct certificates_report *report)
 {
 	uint32_t sessions = cfg->connections_max + SESSIONS_SPARE;
+	struct tls scratch = { .cfg = cfg }, *t;
 	struct region r;
-	struct tls *t;
 	size_t bytes;
 	void *mem;
 
 	region_init(&r, NULL, 0);
-	build(&r, sessions, now.mono);
+	region_take(&r, sizeof(*t), 64);
+	build(&scratch, &r, sessions, now.mono);
 	bytes = region_used(&r);
 	mem = machine_memory(bytes);
 	report->error[0] = '\0';
 	if (mem == NULL)
 		return NULL;
 	region_init(&r, mem, bytes);
-	t = build(&r, sessions, now.mono);
-	assert(t != NULL && !region_failed(&r));
+	t = region_take(&r, sizeof(*t), 64);
+	build(t, &r, sessions, now.mono);
+	assert(!region_failed(&r));
 	t->region = r;
 	t->cfg = cfg;
 	t->plain = *plain;

@@ -1,8 +1,8 @@
-#include "net/der.h"
+#include "net/x509.h"
 
 #include <string.h>
 
-bool der_next(struct der *in, unsigned *tag, struct der *content)
+bool x509_next(struct x509_rest *in, unsigned *tag, struct x509_rest *content)
 {
 	size_t at = 2, n;
 
@@ -22,17 +22,17 @@ bool der_next(struct der *in, unsigned *tag, struct der *content)
 	if (n > in->n - at)
 		return false;
 	*tag = in->p[0];
-	*content = (struct der){ in->p + at, n };
+	*content = (struct x509_rest){ in->p + at, n };
 	in->p += at + n;
 	in->n -= at + n;
 	return true;
 }
 
-bool der_take(struct der *in, unsigned tag, struct der *content)
+bool x509_take(struct x509_rest *in, unsigned tag, struct x509_rest *content)
 {
 	unsigned got;
 
-	return der_next(in, &got, content) && got == tag;
+	return x509_next(in, &got, content) && got == tag;
 }
 
 /* Two digits at p; -1: not digits. */
@@ -52,20 +52,20 @@ static int64_t days(int64_t year, int month, int day)
 	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-bool der_time(unsigned tag, struct der t, int64_t *seconds)
+bool x509_time(unsigned tag, struct x509_rest t, int64_t *seconds)
 {
 	int v[6], century;
-	size_t digits = tag == DER_GENERALIZED_TIME ? 14 : 12;
+	size_t digits = tag == X509_GENERALIZED_TIME ? 14 : 12;
 
-	if ((tag != DER_GENERALIZED_TIME && tag != DER_UTC_TIME) || t.n != digits + 1 || t.p[digits] != 'Z')
+	if ((tag != X509_GENERALIZED_TIME && tag != X509_UTC_TIME) || t.n != digits + 1 || t.p[digits] != 'Z')
 		return false;
-	century = tag == DER_GENERALIZED_TIME ? two(t.p) : -1;
+	century = tag == X509_GENERALIZED_TIME ? two(t.p) : -1;
 	for (size_t i = 0; i < 6; i++) {
 		v[i] = two(t.p + digits - 12 + 2 * i);
 		if (v[i] < 0)
 			return false;
 	}
-	if (tag == DER_UTC_TIME)
+	if (tag == X509_UTC_TIME)
 		century = v[0] >= 50 ? 19 : 20;
 	if (century < 0 || v[1] < 1 || v[1] > 12 || v[2] < 1 || v[2] > 31 || v[3] > 23 || v[4] > 59 || v[5] > 60)
 		return false;
