@@ -244,7 +244,7 @@ static bool open_server(struct loop *l)
 	if (mem == NULL)
 		return false;
 	region_init(&r, mem, bytes);
-	l->server = server_new(l->cfg, &r, &transport, machine_log, NULL, &seed, machine_now());
+	l->server = server_new(l->cfg, &r, &transport, NULL, machine_log, NULL, &seed, machine_now());
 	return l->server != NULL;
 }
 

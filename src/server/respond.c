@@ -31,8 +31,11 @@ static bool finish_headers(struct server *s, struct conn *c, unsigned status)
 
 static bool queue_bytes(struct server *s, struct conn *c, const void *bytes, size_t n)
 {
-	uint32_t f = frame_of(&s->frames, bytes, n);
+	uint32_t f;
 
+	do
+		f = frame_of(&s->frames, bytes, n);
+	while (f == FRAME_NONE && outbox_free_frames(s, c));
 	if (f == FRAME_NONE) {
 		server_refused(s, REFUSED_POOL, c);
 		conn_doom(s, c);
