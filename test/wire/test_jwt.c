@@ -195,6 +195,8 @@ static void check_confusion(void)
 	       "T2: an RSA key never makes a MAC");
 	key->algorithm = JWK_HS256;
 	tap_ok(jwt_signature_is_valid(&t, key), "T2: which would have been good");
+	t.algorithm = JWK_RS256;
+	tap_ok(!jwt_signature_is_valid(&t, key), "T2: a header that says another algorithm is never good");
 }
 
 /* Why jws.c compares the whole block itself: BearSSL takes the encoding without NULL. */
