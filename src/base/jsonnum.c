@@ -64,7 +64,8 @@ static int64_t take_exponent(struct str *s)
 	return negative ? -v : v;
 }
 
-bool jsonnum_i64(struct str s, int64_t *out)
+/* The value times 10^shift, without what is left behind the point if `cut`, else only if nothing is. */
+static bool scaled(struct str s, int shift, bool cut, int64_t *out)
 {
 	enum { POW10_MAX = 18 };
 	static const uint64_t pow10[POW10_MAX + 1] = {
@@ -80,16 +81,16 @@ bool jsonnum_i64(struct str s, int64_t *out)
 	assert(s.n > 0);
 	negative = s.p[0] == '-';
 	s = str_of(s.p + negative, s.n - negative);
-	power = take_exponent(&s) - 1;
+	power = take_exponent(&s) - 1 + shift;
 	while (dot < s.n && s.p[dot] != '.')
 		dot++;
 	power += (int64_t)dot;
 	for (size_t i = 0; i < s.n; i++) {
 		if (i == dot)
 			continue;
-		if (s.p[i] != '0' && (power < 0 || power > POW10_MAX))
+		if (s.p[i] != '0' && (power > POW10_MAX || (power < 0 && !cut)))
 			return false;
-		if (s.p[i] != '0')
+		if (s.p[i] != '0' && power >= 0)
 			v += (uint64_t)(s.p[i] - '0') * pow10[power];
 		power--;
 	}
@@ -97,4 +98,14 @@ bool jsonnum_i64(struct str s, int64_t *out)
 		return false;
 	*out = negative ? (int64_t)(0 - v) : (int64_t)v;
 	return true;
+}
+
+bool jsonnum_i64(struct str s, int64_t *out)
+{
+	return scaled(s, 0, false, out);
+}
+
+bool jsonnum_thousandths(struct str s, int64_t *out)
+{
+	return scaled(s, 3, true, out);
 }

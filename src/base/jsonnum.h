@@ -1,6 +1,6 @@
 /*
- * base/jsonnum.h: numbers as RFC 8259 6 spells them, without floating point. For json.c. Borrows nothing
- * beyond the call.
+ * base/jsonnum.h: numbers as RFC 8259 6 spells them, without floating point. For json.c, and for the dates of
+ * wire/jwt. Borrows nothing beyond the call.
  */
 #ifndef BASE_JSONNUM_H
 #define BASE_JSONNUM_H
@@ -18,5 +18,11 @@ bool jsonnum_is(struct str s);
  * otherwise. O(s.n).
  */
 bool jsonnum_i64(struct str s, int64_t *out);
+
+/*
+ * A number (jsonnum_is) in thousandths, what is smaller cut off: 1.0009 is 1000, and so is 1000.9e-3. False
+ * and *out untouched when that is out of range. O(s.n).
+ */
+bool jsonnum_thousandths(struct str s, int64_t *out);
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * Invariants: an epoll event carries either a connection's number and generation, or SPECIAL | what. One
- * turn: wait, read both clocks, hand every event to the server, end the turn. Readable sockets are read
- * before timers run, however long the process was stopped.
+ * Invariants: an epoll event carries what it is about (net/watch.h). One turn: wait, read both clocks, hand
+ * every event to the server, end the turn. Readable sockets are read before timers run, however long the
+ * process was stopped.
  */
 #include "net/loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -15,6 +16,7 @@
 #include "base/region.h"
 #include "net/machine.h"
 #include "net/socket.h"
+#include "net/watch.h"
 #include "server/server.h"
 
 enum {
@@ -22,9 +24,6 @@ enum {
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
 	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then (RELIABILITY O1) */
 };
-
-#define SPECIAL 0xffffff00u         /* numbers from here on are no connections */
-#define SPECIAL_SIGNAL (SPECIAL + LISTENERS_MAX)
 
 struct loop {
 	const struct server_config *cfg;
@@ -44,7 +43,8 @@ struct loop {
 static void watch_listeners(struct loop *l, bool readable)
 {
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
-		struct epoll_event ev = { .events = readable ? EPOLLIN : 0u, .data.u64 = SPECIAL + i };
+		struct epoll_event ev = { .events = readable ? EPOLLIN : 0u,
+			                  .data.u64 = watch_tag(WATCH_LISTENER, i, 0) };
 
 		epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->listen_fds[i], &ev);
 	}
@@ -115,20 +115,29 @@ static void take_signal(struct loop *l)
 
 static void take_event(struct loop *l, const struct epoll_event *ev, struct now now)
 {
-	uint32_t conn = (uint32_t)ev->data.u64, generation = (uint32_t)(ev->data.u64 >> 32);
+	uint32_t number = watch_number(ev->data.u64), generation = watch_generation(ev->data.u64);
 
-	if (conn == SPECIAL_SIGNAL) {
-		take_signal(l);
-	} else if (conn >= SPECIAL) {
-		accept_some(l, conn - SPECIAL, now);
-	} else {
+	switch (watch_kind(ev->data.u64)) {
+	case WATCH_CONN:
 		if (ev->events & EPOLLOUT)
-			server_output(l->server, conn, generation);
+			server_output(l->server, number, generation);
 		if (ev->events & EPOLLIN)
-			server_input(l->server, conn, generation);
+			server_input(l->server, number, generation);
 		else if (ev->events & (EPOLLHUP | EPOLLERR))
-			server_hangup(l->server, conn, generation);
+			server_hangup(l->server, number, generation);
+		return;
+	case WATCH_LISTENER:
+		accept_some(l, number, now);
+		return;
+	case WATCH_SIGNAL:
+		take_signal(l);
+		return;
+	case WATCH_TLS:
+	case WATCH_FETCH:
+	case WATCH_RESOLVER:
+		break;
 	}
+	assert(!"an event of a kind that nobody watches");
 }
 
 static int timeout_ms(const struct loop *l, bool more, mono_t now)
@@ -187,9 +196,9 @@ static void serve(struct loop *l)
 
 /* --- start and end --- */
 
-static bool add(struct loop *l, int fd, uint32_t what)
+static bool add(struct loop *l, int fd, enum watch_kind kind, uint32_t number)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = what };
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = watch_tag(kind, number, 0) };
 
 	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0;
 }
@@ -206,14 +215,14 @@ static bool open_signals(struct loop *l)
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return false;
 	l->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return l->signal_fd >= 0 && add(l, l->signal_fd, SPECIAL_SIGNAL);
+	return l->signal_fd >= 0 && add(l, l->signal_fd, WATCH_SIGNAL, 0);
 }
 
 static bool open_listeners(struct loop *l)
 {
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
 		l->listen_fds[i] = socket_listen(&l->cfg->listeners[i]);
-		if (l->listen_fds[i] < 0 || !add(l, l->listen_fds[i], SPECIAL + i))
+		if (l->listen_fds[i] < 0 || !add(l, l->listen_fds[i], WATCH_LISTENER, i))
 			return false;
 	}
 	return true;
@@ -235,7 +244,7 @@ static bool open_server(struct loop *l)
 	if (mem == NULL)
 		return false;
 	region_init(&r, mem, bytes);
-	l->server = server_new(l->cfg, &r, &transport, machine_log, NULL, &seed, machine_now());
+	l->server = server_new(l->cfg, &r, &transport, NULL, machine_log, NULL, &seed, machine_now());
 	return l->server != NULL;
 }
 

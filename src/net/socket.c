@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "net/machine.h"
+#include "net/watch.h"
 
 enum {
 	BACKLOG = 4096,
@@ -59,17 +60,12 @@ static ptrdiff_t transport_writev(void *ctx, int fd, const struct iovec *slices,
 	return outcome(sendmsg(fd, &msg, MSG_NOSIGNAL));
 }
 
-static uint64_t tag(uint32_t conn, uint32_t generation)
-{
-	return (uint64_t)generation << 32 | conn;
-}
-
 static void transport_want(void *ctx, int fd, uint32_t conn, uint32_t generation,
                            bool readable, bool writable)
 {
 	const int *epoll_fd = ctx;
 	struct epoll_event ev = { .events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
-	                          .data.u64 = tag(conn, generation) };
+	                          .data.u64 = watch_tag(WATCH_CONN, conn, generation) };
 
 	/* Changing what is watched needs no memory; the descriptor is open, so this cannot fail. */
 	if (epoll_ctl(*epoll_fd, EPOLL_CTL_MOD, fd, &ev) != 0)
@@ -98,7 +94,7 @@ struct transport socket_transport(int *epoll_fd)
 
 bool socket_watch(int epoll_fd, int fd, uint32_t conn, uint32_t generation)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = tag(conn, generation) };
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = watch_tag(WATCH_CONN, conn, generation) };
 
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0;
 }

@@ -12,11 +12,15 @@
 #include "base/str.h"
 #include "dialect/dialect.h"
 #include "presence/command.h"
+#include "wire/jwk.h"
+#include "wire/url.h"
 
 enum {
 	LISTENERS_MAX = 16,
 	ORIGINS_MAX = 64,
 	PROXIES_MAX = 32,
+	JWT_NAMES_MAX = 8,        /* issuers, audiences, clients: of each */
+	TLS_PAIRS_MAX = 8,
 };
 
 struct listener_config {
@@ -25,8 +29,36 @@ struct listener_config {
 	bool is_unix;
 	bool is_loopback;
 	bool admin;
+	bool tls;
 	bool has_dialect;
 	enum dialect_id dialect;  /* counts with has_dialect */
+};
+
+/* Who believes what: whoever says who they are, or tokens that were verified. */
+enum auth { AUTH_TRUST, AUTH_JWT };
+
+struct name_list {
+	struct str v[JWT_NAMES_MAX];
+	uint32_t n;
+};
+
+/* What is demanded of a token, and where keys are. Counts with AUTH_JWT. */
+struct token_config {
+	struct jwk_set keys;                    /* from files; they never change while serving */
+	bool has_jwks_url;
+	struct url jwks_url;
+	struct name_list issuers, audiences;    /* empty: not looked at */
+	struct name_list clients;               /* Keycloak's: in `aud`, or `azp` */
+	int64_t leeway_ms;
+};
+
+/* Files, read by net/ and read again at SIGHUP. */
+struct tls_config {
+	struct {
+		struct str cert, key;
+	} pairs[TLS_PAIRS_MAX];
+	uint32_t pair_count;
+	struct str ca;                          /* for outgoing TLS; absent: none is trusted */
 };
 
 enum audience { AUDIENCE_ALL, AUDIENCE_ROOMS };
@@ -65,6 +97,14 @@ struct server_config {
 	uint32_t origin_count;
 	struct proxy_network proxies[PROXIES_MAX];
 	uint32_t proxy_count;
+
+	enum auth auth;
+	struct token_config token;
+	int64_t auth_timeout_ms;                /* of a connection that may authenticate in-band */
+	bool public_reads;                      /* REST reads need no credential */
+	bool has_user_check;
+	struct url user_check_url;
+	struct tls_config tls;
 
 	struct str api_key;                     /* absent: none */
 	struct str service_name, node_id;

@@ -41,7 +41,7 @@ static int complain(const char *what, const char *why)
 /* --- where to ask --- */
 
 /* http://ADDRESS[:PORT][/PATH], the port appended when there is none. */
-static bool url_parse(const char *url, char text[LISTENER_TEXT_BYTES_MAX], struct target *t,
+static bool target_parse(const char *url, char text[LISTENER_TEXT_BYTES_MAX], struct target *t,
 		      char why[LISTENER_WHY_BYTES])
 {
 	struct str place, s = str_of(url, strlen(url));
@@ -214,7 +214,7 @@ int healthcheck_run(const char *url, char *const *env)
 	struct target t = { .path = STR_NONE };
 	struct sigaction act = { .sa_handler = too_late };
 
-	if (url != NULL ? !url_parse(url, text, &t, why) : !from_environment(env, text, &t, why)) {
+	if (url != NULL ? !target_parse(url, text, &t, why) : !from_environment(env, text, &t, why)) {
 		fprintf(stderr, "presenced: healthcheck: %.200s %s\n",
 			url != NULL ? url : "the listener of the environment", why);
 		return 2;

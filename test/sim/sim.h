@@ -105,6 +105,7 @@ struct sim {
 	bool (*drink)(void *ctx);
 	void *drink_ctx;
 	bool print_log;
+	const struct outside *outside; /* who answers for the services that the options name; NULL: none */
 };
 
 /* Small tables and the contract's defaults. Listeners: 0 plain on loopback, 1 admin, 2 echo, 3 upper, 4 plain on another address. */
