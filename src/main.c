@@ -60,6 +60,7 @@ static enum exit_code serve(const struct options *o)
 	switch (loop_run(&o->config, o->user)) {
 	case LOOP_OK: return EXIT_DONE;
 	case LOOP_BAD_LISTENER:
+	case LOOP_BAD_TLS:
 	case LOOP_BAD_USER: return EXIT_OPTIONS;
 	case LOOP_FAILED: break;
 	}

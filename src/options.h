@@ -55,7 +55,7 @@ struct options {
 	char node_id[16];
 	char api_key[OPTIONS_KEY_BYTES_MAX + 3];
 	char file[OPTIONS_FILE_BYTES_MAX + 1];
-	char keycloak_jwks_url[URL_BYTES_MAX], keycloak_issuer[URL_BYTES_MAX];
+	char keycloak_jwks_url[URL_BYTES_MAX + 1], keycloak_issuer[URL_BYTES_MAX + 1];
 	/* A file of keys while it is read; wiped then, as far as it was ever filled. */
 	size_t material_bytes;
 	char material[OPTIONS_MATERIAL_BYTES_MAX];

@@ -76,26 +76,16 @@ static struct str base_of(struct str url)
 	return url;
 }
 
-static bool is_realm(struct str realm)
-{
-	for (size_t i = 0; i < realm.n; i++) {
-		char c = realm.p[i], l = str_ascii_lower(c);
-
-		if (!(l >= 'a' && l <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_' &&
-		    c != '~' && c != '%')
-			return false;
-	}
-	return true;
-}
-
-/* Writes the issuer and what follows it to out[0, URL_BYTES_MAX); absent: it does not fit. */
+/* Writes the issuer and what follows it to out[0, URL_BYTES_MAX]; absent: it does not fit. */
 static struct str realm_url(const struct options *o, const char *path, char *out)
 {
 	struct str base = base_of(o->keycloak_url);
-	int n = snprintf(out, URL_BYTES_MAX, "%.*s/realms/%.*s%s", (int)base.n, base.p,
-			 (int)o->keycloak_realm.n, o->keycloak_realm.p, path);
+	char realm[URL_ESCAPED_BYTES(OPTIONS_TEXT_BYTES_MAX)];
+	int realm_n = (int)url_escape(o->keycloak_realm, realm);
+	int n = snprintf(out, URL_BYTES_MAX + 1, "%.*s/realms/%.*s%s", (int)base.n, base.p, realm_n, realm,
+			 path);
 
-	return n > 0 && n < URL_BYTES_MAX ? str_of(out, (size_t)n) : STR_NONE;
+	return n > 0 && n <= URL_BYTES_MAX ? str_of(out, (size_t)n) : STR_NONE;
 }
 
 static bool derive_urls(struct options *o)
@@ -107,8 +97,8 @@ static bool derive_urls(struct options *o)
 	struct str name = realm_url(o, "", o->keycloak_issuer);
 	struct url parsed;
 
-	if (!is_realm(o->keycloak_realm))
-		return fault_at(o, realm, "%s is no realm's name as it stands in a URL",
+	if (str_eq(o->keycloak_realm, STR(".")) || str_eq(o->keycloak_realm, STR("..")))
+		return fault_at(o, realm, "%s could not be said in a URL",
 				option_value_quote(o->keycloak_realm, quoted));
 	if (memchr(o->keycloak_url.p, '?', o->keycloak_url.n) != NULL || str_absent(certs) ||
 	    !url_parse(certs, &parsed))
