@@ -2,6 +2,7 @@
 #include "server/address.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum { GROUPS = 8, ADDRESS_BYTES = 16, NO_GAP = ADDRESS_BYTES + 1 };
 
@@ -98,6 +99,13 @@ struct address_text address_text(const struct peer *peer)
 	put(&a, STR(":"));
 	put_number(&a, peer->port, 10);
 	return a;
+}
+
+void address_key(const struct peer *p, uint8_t out[ADDRESS_KEY_BYTES])
+{
+	memcpy(out, p->address, ADDRESS_KEY_BYTES);
+	if (memcmp(out, mapped, sizeof(mapped)) != 0)
+		memset(out + ADDRESS_KEY_BYTES / 2, 0, ADDRESS_KEY_BYTES / 2);
 }
 
 /* --- reading --- */

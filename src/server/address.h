@@ -8,6 +8,11 @@
 #include "base/str.h"
 #include "server/conn.h"
 
+enum { ADDRESS_KEY_BYTES = 16 };
+
+/* Whose caps count for the peer: its address, of IPv6 the /64 that a customer has. */
+void address_key(const struct peer *, uint8_t out[ADDRESS_KEY_BYTES]);
+
 struct address_text {
 	size_t n;
 	char text[48];            /* [ 8 groups of 4 with colons ] : 5 digits = 47 */

@@ -48,7 +48,7 @@ static const char *open_file(struct str path, int *fd)
 	return *fd < 0 ? strerror(errno) : NULL;
 }
 
-static const char *read_file(void *ctx, struct str path, char *out, size_t cap, size_t *n)
+const char *world_read_file(void *ctx, struct str path, char *out, size_t cap, size_t *n)
 {
 	const char *reason;
 	int fd;
@@ -109,7 +109,7 @@ static uint64_t limit_in(const char *directory, const char *file)
 	int bytes = snprintf(path, sizeof(path), "%s/%s", directory, file);
 
 	if (bytes <= 0 || (size_t)bytes >= sizeof(path) ||
-	    read_file(NULL, str_of(path, (size_t)bytes), text, sizeof(text), &n) != NULL)
+	    world_read_file(NULL, str_of(path, (size_t)bytes), text, sizeof(text), &n) != NULL)
 		return UINT64_MAX;
 	n -= n > 0 && text[n - 1] == '\n';
 	return units_count(str_of(text, n), &limit) ? limit : UINT64_MAX;
@@ -123,7 +123,7 @@ static void group_directory(char out[GROUP_BYTES_MAX])
 	size_t n = 0;
 
 	snprintf(out, GROUP_BYTES_MAX, GROUPS);
-	if (read_file(NULL, STR("/proc/self/cgroup"), text, sizeof(text) - 1, &n) != NULL)
+	if (world_read_file(NULL, STR("/proc/self/cgroup"), text, sizeof(text) - 1, &n) != NULL)
 		return;
 	text[n] = '\0';
 	end = strchr(text, '\n');
@@ -165,7 +165,7 @@ static uint64_t memory_of(void *ctx, const struct server_config *config)
 struct options_world world_open(void)
 {
 	struct options_world w = {
-		.read_file = read_file,
+		.read_file = world_read_file,
 		.can_read = can_read,
 		.has_user = has_user,
 		.descriptors_max = descriptors_max(),
