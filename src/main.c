@@ -9,6 +9,7 @@
 #include "tool/check.h"
 #include "tool/healthcheck.h"
 #include "tool/help.h"
+#include "tool/token.h"
 #include "tool/world.h"
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_OPTIONS = 2 };
@@ -59,6 +60,7 @@ static enum exit_code serve(const struct options *o)
 	switch (loop_run(&o->config, o->user)) {
 	case LOOP_OK: return EXIT_DONE;
 	case LOOP_BAD_LISTENER:
+	case LOOP_BAD_TLS:
 	case LOOP_BAD_USER: return EXIT_OPTIONS;
 	case LOOP_FAILED: break;
 	}
@@ -75,6 +77,10 @@ int main(int argc, char **argv, char **env)
 		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 	if (strcmp(command, "healthcheck") == 0 && (args[0] == NULL || args[1] == NULL))
 		return healthcheck_run(args[0], env);
+	if (strcmp(command, "token") == 0) {
+		keep_memory_private();
+		return token_run(args);
+	}
 	if (strcmp(command, "serve") == 0)
 		return load(&options, args, env) ? (int)serve(&options) : EXIT_OPTIONS;
 	if (strcmp(command, "check") == 0)
@@ -83,7 +89,7 @@ int main(int argc, char **argv, char **env)
 		fputs("presenced: healthcheck takes one URL at most\n", stderr);
 	else
 		fprintf(stderr,
-		        "presenced: \"%.64s\" is no command (serve, check, healthcheck; see --help)\n",
+		        "presenced: \"%.64s\" is no command (serve, check, healthcheck, token; see --help)\n",
 		        command);
 	return EXIT_OPTIONS;
 }

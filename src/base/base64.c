@@ -25,12 +25,15 @@ static unsigned digit_value(enum base64_form form, unsigned char c)
 	       (is63 & 63) | (none & 64);
 }
 
-static char digit_of(unsigned v)
+static char digit_of(enum base64_form form, unsigned v)
 {
+	unsigned c62 = form == BASE64_STD ? '+' : '-';
+	unsigned c63 = form == BASE64_STD ? '/' : '_';
+
 	assert(v < 64);
 	return (char)((in_range(v + 1, 1, 26) & (v + 'A')) | (in_range(v, 26, 51) & (v - 26 + 'a')) |
-		      (in_range(v, 52, 61) & (v - 52 + '0')) | (in_range(v, 62, 62) & '+') |
-		      (in_range(v, 63, 63) & '/'));
+		      (in_range(v, 52, 61) & (v - 52 + '0')) | (in_range(v, 62, 62) & c62) |
+		      (in_range(v, 63, 63) & c63));
 }
 
 bool base64_is_digit(enum base64_form form, char c)
@@ -38,11 +41,11 @@ bool base64_is_digit(enum base64_form form, char c)
 	return digit_value(form, (unsigned char)c) < 64;
 }
 
-size_t base64_encode(char *out, size_t cap, const uint8_t *in, size_t n)
+/* Padded in either form. */
+static size_t encode(enum base64_form form, char *out, const uint8_t *in, size_t n)
 {
 	size_t o = 0;
 
-	assert(n <= SIZE_MAX / 2 && cap >= BASE64_ENCODED_BYTES(n));
 	for (size_t i = 0; i < n; i += 3) {
 		size_t left = n - i;
 		unsigned v = (unsigned)in[i] << 16;
@@ -51,12 +54,24 @@ size_t base64_encode(char *out, size_t cap, const uint8_t *in, size_t n)
 			v |= (unsigned)in[i + 1] << 8;
 		if (left > 2)
 			v |= in[i + 2];
-		out[o++] = digit_of(v >> 18);
-		out[o++] = digit_of(v >> 12 & 63);
-		out[o++] = left > 1 ? digit_of(v >> 6 & 63) : '=';
-		out[o++] = left > 2 ? digit_of(v & 63) : '=';
+		out[o++] = digit_of(form, v >> 18);
+		out[o++] = digit_of(form, v >> 12 & 63);
+		out[o++] = left > 1 ? digit_of(form, v >> 6 & 63) : '=';
+		out[o++] = left > 2 ? digit_of(form, v & 63) : '=';
 	}
 	return o;
+}
+
+size_t base64_encode(char *out, size_t cap, const uint8_t *in, size_t n)
+{
+	assert(n <= SIZE_MAX / 2 && cap >= BASE64_ENCODED_BYTES(n));
+	return encode(BASE64_STD, out, in, n);
+}
+
+size_t base64_encode_url(char *out, size_t cap, const uint8_t *in, size_t n)
+{
+	assert(n <= SIZE_MAX / 2 && cap >= BASE64_ENCODED_BYTES(n));
+	return encode(BASE64_URL, out, in, n) - (3 - n % 3) % 3;
 }
 
 /* Digits without their padding; false if the padding is not what the form asks for. */

@@ -28,6 +28,9 @@ enum base64_form {
  * that. */
 size_t base64_encode(char *out, size_t cap, const uint8_t *in, size_t n);
 
+/* The same in the URL form; returns its bytes, which are fewer when padding is left out. */
+size_t base64_encode_url(char *out, size_t cap, const uint8_t *in, size_t n);
+
 /*
  * Decodes the whole of `in` into out[0, cap). False if it is not strictly that form, or gives more than `cap`
  * bytes; then *n is 0 and `out` holds nothing of use.

@@ -262,6 +262,7 @@ static const struct outgoing out[] = {
 	{ EV_CONNECTED, STR("connected"), connected, NULL, 0 },
 	{ EV_AUTHENTICATED, STR("auth.success"), member_auth_success, NULL, 0 },
 	{ EV_AUTH_FAILED, STR("auth.failed"), member_auth_failed, NULL, 0 },
+	{ EV_AUTH_EXPIRING, STR("auth.expiring"), member_auth_expiring, NULL, 0 },
 	{ EV_SUBSCRIBED, STR("subscribed"), subscription, NULL, 0 },
 	{ EV_UNSUBSCRIBED, STR("unsubscribed"), subscription, NULL, 0 },
 	{ EV_PONG, STR("pong"), NULL, NULL, 0 },

@@ -29,6 +29,12 @@ void member_auth_failed(const struct event *e, struct jsonw *w)
 	member_str(w, STR("reason"), e->text);
 }
 
+void member_auth_expiring(const struct event *e, struct jsonw *w)
+{
+	assert(e->type == EV_AUTH_EXPIRING);
+	member_wall(w, STR("expires_at"), e->expires);
+}
+
 void member_error(const struct event *e, struct jsonw *w)
 {
 	assert(e->type == EV_ERROR);

@@ -57,6 +57,9 @@ void member_auth_success(const struct event *e, struct jsonw *w);
 /* Of EV_AUTH_FAILED: reason. */
 void member_auth_failed(const struct event *e, struct jsonw *w);
 
+/* Of EV_AUTH_EXPIRING: expires_at. */
+void member_auth_expiring(const struct event *e, struct jsonw *w);
+
 /* Of EV_ERROR: code, message. */
 void member_error(const struct event *e, struct jsonw *w);
 

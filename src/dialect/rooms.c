@@ -156,6 +156,7 @@ static const struct outgoing out[] = {
 	{ EV_ERROR, STR("error"), error, NULL, 0 },
 	{ EV_AUTHENTICATED, STR("auth.success"), member_auth_success, NULL, 0 },
 	{ EV_AUTH_FAILED, STR("auth.failed"), member_auth_failed, NULL, 0 },
+	{ EV_AUTH_EXPIRING, STR("auth.expiring"), member_auth_expiring, NULL, 0 },
 };
 
 static const struct protocol protocol = {

@@ -110,6 +110,7 @@ static const struct outgoing out[] = {
 	{ EV_MESSAGE, STR("message"), NULL, NULL, 0 },
 	{ EV_AUTHENTICATED, STR("auth.success"), member_auth_success, NULL, 0 },
 	{ EV_AUTH_FAILED, STR("auth.failed"), member_auth_failed, NULL, 0 },
+	{ EV_AUTH_EXPIRING, STR("auth.expiring"), member_auth_expiring, NULL, 0 },
 	{ EV_ERROR, STR("error"), member_error, NULL, 0 },
 };
 

@@ -82,6 +82,11 @@ static void auth_failed(const struct event *e, struct jsonw *w)
 	payload(e, w, member_auth_failed);
 }
 
+static void auth_expiring(const struct event *e, struct jsonw *w)
+{
+	payload(e, w, member_auth_expiring);
+}
+
 static const struct outgoing out[] = {
 	{ EV_CONNECTED, STR("CONNECT"), connect, NULL, 0 },
 	{ EV_PRESENCE, STR("PRESENCE_UPDATE"), presence_update, NULL, 0 },
@@ -91,6 +96,7 @@ static const struct outgoing out[] = {
 	{ EV_ERROR, STR("ERROR"), error, NULL, 0 },
 	{ EV_AUTHENTICATED, STR("auth.success"), auth_success, NULL, 0 },
 	{ EV_AUTH_FAILED, STR("auth.failed"), auth_failed, NULL, 0 },
+	{ EV_AUTH_EXPIRING, STR("auth.expiring"), auth_expiring, NULL, 0 },
 };
 
 static const struct protocol protocol = {

@@ -16,6 +16,7 @@
 #include "base/region.h"
 #include "net/machine.h"
 #include "net/socket.h"
+#include "net/tls.h"
 #include "net/watch.h"
 #include "server/server.h"
 
@@ -28,6 +29,8 @@ enum {
 struct loop {
 	const struct server_config *cfg;
 	struct server *server;
+	struct transport transport; /* of both kinds, if there is TLS */
+	struct tls *tls;            /* NULL: no listener wants it */
 	int epoll_fd, signal_fd;
 	int listen_fds[LISTENERS_MAX];
 	bool accept_paused;
@@ -65,10 +68,32 @@ static bool is_passing(int error)
 	       error == EOPNOTSUPP || error == ENETUNREACH;
 }
 
+/* Hands an accepted descriptor over: to the server, and to TLS where the listener says so. */
+static void admit(struct loop *l, int fd, uint32_t listener, const struct peer *peer)
+{
+	bool tls = l->cfg->listeners[listener].tls, watched;
+	int handle = tls ? tls_open(l->tls, fd) : fd;
+	uint32_t conn, generation;
+
+	if (handle < 0) {
+		server_count_accept_error(l->server);
+		close(fd);
+		return;
+	}
+	conn = server_accept(l->server, handle, listener, peer, &generation);
+	if (conn == CONN_NONE) {
+		l->transport.close(l->transport.ctx, handle);
+		return;
+	}
+	watched = tls ? tls_watch(l->tls, handle, conn, generation) :
+	                socket_watch(l->epoll_fd, fd, conn, generation);
+	if (!watched)
+		server_hangup(l->server, conn, generation);
+}
+
 static void accept_some(struct loop *l, uint32_t listener, struct now now)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN_MAX; i++) {
-		uint32_t conn, generation;
 		struct peer peer;
 		int fd;
 
@@ -87,11 +112,7 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 			}
 			return;
 		}
-		conn = server_accept(l->server, fd, listener, &peer, &generation);
-		if (conn == CONN_NONE)
-			close(fd);
-		else if (!socket_watch(l->epoll_fd, fd, conn, generation))
-			server_hangup(l->server, conn, generation);
+		admit(l, fd, listener, &peer);
 	}
 }
 
@@ -102,6 +123,8 @@ static void take_signal(struct loop *l)
 	struct signalfd_siginfo si;
 
 	while (read(l->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGHUP && l->tls != NULL)
+			tls_reload(l->tls);
 		if (si.ssi_signo != SIGTERM && si.ssi_signo != SIGINT)
 			continue;
 		if (l->told)
@@ -133,6 +156,8 @@ static void take_event(struct loop *l, const struct epoll_event *ev, struct now 
 		take_signal(l);
 		return;
 	case WATCH_TLS:
+		tls_ready(l->tls, number, generation, ev->events);
+		return;
 	case WATCH_FETCH:
 	case WATCH_RESOLVER:
 		break;
@@ -148,6 +173,8 @@ static int timeout_ms(const struct loop *l, bool more, mono_t now)
 		return 0;
 	if (l->accept_paused)
 		at = mono_min(at, l->accept_again);
+	if (l->tls != NULL)
+		at = mono_min(at, tls_deadline(l->tls));
 	if (at.ms == MONO_NEVER.ms)
 		return -1;
 	if (at.ms <= now.ms)
@@ -177,12 +204,18 @@ static bool turn(struct loop *l, int timeout)
 	bool more;
 
 	server_begin_turn(l->server, now);
+	if (l->tls != NULL)
+		tls_begin_turn(l->tls, now);
 	for (int i = 0; i < n; i++)
 		take_event(l, &l->events[i], now);
 	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
 		watch_listeners(l, true);
+	if (l->tls != NULL)
+		tls_turn(l->tls);
 	more = server_end_turn(l->server, all_read(l, n));
 	server_turn_took(l->server, machine_us() - began_us);
+	if (l->tls != NULL && tls_work(l->tls))
+		more = true;
 	return more;
 }
 
@@ -230,7 +263,6 @@ static bool open_listeners(struct loop *l)
 
 static bool open_server(struct loop *l)
 {
-	struct transport transport = socket_transport(&l->epoll_fd);
 	struct server_seed seed;
 	struct region r;
 	size_t scratch_bytes = server_scratch_bytes(), bytes;
@@ -244,8 +276,45 @@ static bool open_server(struct loop *l)
 	if (mem == NULL)
 		return false;
 	region_init(&r, mem, bytes);
-	l->server = server_new(l->cfg, &r, &transport, machine_log, NULL, &seed, machine_now());
+	l->server = server_new(l->cfg, &r, &l->transport, NULL, machine_log, NULL, &seed, machine_now());
 	return l->server != NULL;
+}
+
+static void host_input(void *ctx, uint32_t conn, uint32_t generation)
+{
+	server_input(((struct loop *)ctx)->server, conn, generation);
+}
+
+static void host_output(void *ctx, uint32_t conn, uint32_t generation)
+{
+	server_output(((struct loop *)ctx)->server, conn, generation);
+}
+
+static void host_hangup(void *ctx, uint32_t conn, uint32_t generation)
+{
+	server_hangup(((struct loop *)ctx)->server, conn, generation);
+}
+
+static enum loop_result open_tls(struct loop *l)
+{
+	struct certificates_report report = { .error = "" };
+
+	l->transport = socket_transport(&l->epoll_fd);
+	if (!certificates_wanted(l->cfg))
+		return LOOP_OK;
+	l->tls = tls_new(l->cfg, &l->transport, l->epoll_fd, machine_now(), &report);
+	if (report.warning[0] != '\0')
+		machine_complain(str_of(report.warning, strlen(report.warning)), 0);
+	if (l->tls == NULL && report.error[0] != '\0') {
+		machine_complain(str_of(report.error, strlen(report.error)), 0);
+		return LOOP_BAD_TLS;
+	}
+	if (l->tls == NULL) {
+		machine_complain(STR("memory refused for TLS"), errno);
+		return LOOP_FAILED;
+	}
+	l->transport = tls_transport(l->tls);
+	return LOOP_OK;
 }
 
 static void say_listening(const struct loop *l)
@@ -276,6 +345,8 @@ static void close_listeners(const struct loop *l)
 
 static enum loop_result run(struct loop *l, struct str user)
 {
+	enum loop_result result;
+
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0 || !open_signals(l)) {
 		machine_complain(STR("epoll or signalfd"), errno);
@@ -283,10 +354,16 @@ static enum loop_result run(struct loop *l, struct str user)
 	}
 	if (!open_listeners(l))
 		return LOOP_BAD_LISTENER;
+	result = open_tls(l);
+	if (result != LOOP_OK)
+		return result;
 	if (!open_server(l)) {
 		machine_complain(STR("memory or randomness refused"), errno);
 		return LOOP_FAILED;
 	}
+	if (l->tls != NULL)
+		tls_serve(l->tls, &(struct tls_host){ l, host_input, host_output, host_hangup },
+		          server_log(l->server));
 	if (!machine_become(user))
 		return LOOP_BAD_USER;
 	say_listening(l);

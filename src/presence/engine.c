@@ -356,6 +356,23 @@ bool engine_whois(const struct engine *e, uint32_t conn, struct str *user_id, st
 	return true;
 }
 
+bool engine_room_of(const struct engine *e, uint32_t conn, uint32_t n, struct str *room, enum room_kind *kind)
+{
+	if (!links_live(&e->links, conn))
+		return false;
+	for (uint32_t i = list_first(&links_at(&e->links, conn)->interests); i != POOL_NONE;
+	     i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
+		const struct interest *it = interests_at(&e->interests, i);
+
+		if (it->kind != INTEREST_ROOM || n-- > 0)
+			continue;
+		*room = rooms_id(&e->rooms, it->target);
+		*kind = (enum room_kind)rooms_at(&e->rooms, it->target)->kind;
+		return true;
+	}
+	return false;
+}
+
 uint32_t engine_connections_of(const struct engine *e, struct str user_id, uint32_t *out, uint32_t max)
 {
 	uint32_t user = users_find(&e->users, user_id), n = 0;

@@ -162,6 +162,12 @@ bool engine_devices_next(const struct engine *, struct str user_id, uint32_t *cu
 /* Who a connection is: the user's id, name and device; false if not attached. */
 bool engine_whois(const struct engine *, uint32_t conn, struct str *user_id,
 		  struct device_view *out, struct now);
+/*
+ * The room of number `n` (from 0 on, in no order) that the connection is subscribed to; false: it has no
+ * more. The id lives until the engine's next call. O(n).
+ */
+bool engine_room_of(const struct engine *, uint32_t conn, uint32_t n, struct str *room, enum room_kind *kind);
+
 /* Connections of a user, invisible ones too, for admin's DELETE:
  * fills at most `max`, returns how many there are. */
 uint32_t engine_connections_of(const struct engine *, struct str user_id, uint32_t *out, uint32_t max);

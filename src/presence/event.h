@@ -40,6 +40,7 @@ enum event_type {
 	EV_HEARTBEAT_ACK,
 	EV_AUTHENTICATED, /* user.user_id, expires */
 	EV_AUTH_FAILED,   /* text */
+	EV_AUTH_EXPIRING, /* expires: the token ends then */
 	EV_PRESENCE,      /* user, change */
 	EV_PRESENCE_LIST, /* list */
 	EV_ROSTER,        /* list: the users online, sorted by id */
@@ -106,7 +107,7 @@ struct event {
 
 	struct str call_id;
 	struct str body;                /* raw JSON: sdp, candidate, data of a broadcast */
-	wall_t expires;                 /* EV_AUTHENTICATED; WALL_NONE: null */
+	wall_t expires;                 /* EV_AUTHENTICATED (WALL_NONE: null), EV_AUTH_EXPIRING */
 	int code;                       /* EV_ERROR: 400, 401, 403, 404, 429, ... */
 	struct str text;                /* EV_ERROR message, EV_CALL_ENDED reason,
 	                                 * EV_AUTH_FAILED reason, EV_MESSAGE type */

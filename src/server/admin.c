@@ -62,7 +62,7 @@ static void write_connection(struct server *s, struct jsonw *w, uint32_t ci)
 {
 	const struct conn *c = conn_at(s, ci);
 	struct conn_id_text id = conn_id(c);
-	struct address_text address = address_text(&c->peer, s->cfg->listeners[c->listener].is_unix);
+	struct address_text address = address_text(&c->peer);
 	struct device_view d = { .connected_at = WALL_NONE };
 	struct str user = STR_NONE;
 

@@ -6,11 +6,13 @@
 #include "server/admission.h"
 
 #include "base/utf8.h"
+#include "server/address.h"
+#include "server/authenticate.h"
+#include "server/forwarded.h"
 #include "server/outbox.h"
 #include "server/respond.h"
 #include "server/session.h"
 #include "server/state.h"
-#include "wire/jwt.h"
 #include "wire/origin.h"
 #include "wire/uri.h"
 
@@ -122,41 +124,8 @@ static bool read_claim(struct claim *cl, const struct http_request *req)
 	cl->token = str_absent(in_query) ? in_header : in_query;
 	if (!str_absent(in_query) && !str_absent(in_header) && !str_eq(in_query, in_header))
 		cl->token = str_of("", 0);
-	cl->token_id = cl->token_name = cl->grant = STR_NONE;
 	return !cl->bad && is_id(cl->snake_id) && is_id(cl->dotted_id) && is_id(cl->upper_id) &&
 	       is_id(cl->username) && is_id(cl->device_id);
-}
-
-/* auth=trust believes a token without looking at its signature. False: it is none. */
-static bool believe_token(struct server *s, struct claim *cl)
-{
-	size_t n;
-	json_ref root;
-
-	if (str_absent(cl->token))
-		return true;
-	if (!jwt_payload(cl->token, cl->claims_text, sizeof(cl->claims_text), &n))
-		return false;
-	if (json_parse(&s->json, (char *)cl->claims_text, n) != JSON_OK)
-		return false;
-	root = json_root(&s->json);
-	if (!json_str_id(&s->json, json_get(&s->json, root, STR("sub")), &cl->token_id))
-		return false;
-	json_str_id(&s->json, json_get(&s->json, root, STR("preferred_username")), &cl->token_name);
-	switch (grant_read(&s->json, cl->grant_text, &n)) {
-	case GRANT_BAD:
-		return false;
-	case GRANT_SOME:
-		cl->grant = str_of(cl->grant_text, n);
-		break;
-	case GRANT_ALL:
-		break;
-	}
-	if (!s->warned_trust_token) {
-		s->warned_trust_token = true;
-		LOG(&s->log, s->now.wall, LOG_WARN, "Tokens are believed unverified (auth=trust)");
-	}
-	return true;
 }
 
 /* --- dialect --- */
@@ -166,6 +135,7 @@ struct choice {
 	bool subprotocol;
 	bool unknown;             /* a name was given that is none, or one that only a listener may choose */
 	bool none;                /* nothing chose one */
+	bool named;               /* listener, protocol or parameter did: the request means it */
 };
 
 static bool choose_by_subprotocol(const struct http_request *req, struct choice *ch)
@@ -198,10 +168,12 @@ static struct choice choose_dialect(const struct server *s, const struct conn *c
 		struct choice offered = ch;
 
 		ch.dialect = l->dialect;
+		ch.named = true;
 		ch.subprotocol = choose_by_subprotocol(req, &offered) && offered.dialect == l->dialect;
 		return ch;
 	}
-	if (choose_by_subprotocol(req, &ch))
+	ch.named = choose_by_subprotocol(req, &ch) || !str_absent(cl->dialect);
+	if (ch.subprotocol)
 		return ch;
 	if (!str_absent(cl->dialect))
 		ch.unknown = !dialect_find(cl->dialect, &ch.dialect) || ch.dialect == DIALECT_ECHO;
@@ -220,10 +192,10 @@ static struct choice choose_dialect(const struct server *s, const struct conn *c
 
 /* --- identity --- */
 
-/* The one id that all the request's ids say; false if they differ. */
-static bool one_id(const struct claim *cl, struct str *out)
+/* The one id that all the request's ids and the token's subject say; false if they differ. */
+static bool one_id(const struct claim *cl, struct str subject, struct str *out)
 {
-	const struct str all[] = { cl->token_id, cl->snake_id, cl->dotted_id, cl->upper_id };
+	const struct str all[] = { subject, cl->snake_id, cl->dotted_id, cl->upper_id };
 
 	*out = STR_NONE;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -237,26 +209,91 @@ static bool one_id(const struct claim *cl, struct str *out)
 	return true;
 }
 
-/* --- caps --- */
-
-static void address_key(const struct conn *c, uint8_t out[16])
+/* Puts the request off; false: it was refused instead. */
+static void wait_for(struct server *s, struct conn *c, uint32_t what)
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-	memcpy(out, c->peer.address, 16);
-	if (memcmp(out, mapped, 12) != 0)
-		memset(out + 8, 0, 8); /* IPv6: a customer has a /64 */
+	if (!waiting_add_request(s, c, what))
+		refuse(s, c, 503, STR("too many are waiting"), REFUSED_POOL);
 }
+
+/* True: the token is good. False: refused and answered, or put off. */
+static bool check_token(struct server *s, struct conn *c, const struct claim *cl, struct token *t)
+{
+	bool waited = (c->flags & CONN_AGAIN) != 0;
+	enum jwt_result why;
+
+	switch (token_check(s, &c->peer, cl->token, waited, t, &why)) {
+	case TOKEN_VALID:
+		return true;
+	case TOKEN_BAD: {
+		const char *text = jwt_result_text(why);
+
+		refuse(s, c, 401, str_of(text, strlen(text)), REFUSED_CREDENTIAL);
+		return false;
+	}
+	case TOKEN_WAIT_KEYS:
+		wait_for(s, c, WAIT_KEYS);
+		return false;
+	case TOKEN_WAIT_TURN:
+		wait_for(s, c, WAIT_TURN);
+		return false;
+	case TOKEN_FLOOD:
+		break;
+	}
+	refuse(s, c, 429, STR("too many bad tokens from this address"), REFUSED_TOKEN_FLOOD);
+	return false;
+}
+
+/* True: the operator's service knows the user, or is not asked. False: refused and answered, or put off. */
+static bool check_user(struct server *s, struct conn *c, struct str user_id)
+{
+	uint32_t ticket;
+
+	switch (user_check(s, user_id, &ticket)) {
+	case USER_KNOWN:
+		return true;
+	case USER_ASKED:
+		wait_for(s, c, ticket);
+		return false;
+	case USER_UNKNOWN:
+		refuse(s, c, 403, STR("unknown user"), REFUSED_USER_UNKNOWN);
+		return false;
+	case USER_UNANSWERED:
+	case USER_CHECK_VERDICTS:
+		break;
+	}
+	refuse(s, c, 503, STR("whether the user exists cannot be asked now"), REFUSED_OUTSIDE);
+	return false;
+}
+
+/* Nobody says who it is, or under auth=jwt no token proves it. False: refused, and answered. */
+static bool without_token(struct server *s, struct conn *c, const struct http_request *req,
+                          const struct choice *ch, struct identity *id)
+{
+	if (s->cfg->auth == AUTH_JWT && ch->dialect == DIALECT_DOTTED && ch->named) {
+		id->stranger = true;
+		return true;
+	}
+	id->anonymous = str_absent(id->user_id) && s->cfg->auth == AUTH_TRUST;
+	if (s->cfg->auth == AUTH_TRUST && (!id->anonymous || str_eq(req->path, STR("/"))))
+		return true;
+	refuse(s, c, 401, s->cfg->auth == AUTH_JWT ?
+	       STR("a token is required: ?token= or Authorization: Bearer") :
+	       STR("who are you? give user_id, userId, X-User-ID or a token"), REFUSED_IDENTITY_MISSING);
+	return false;
+}
+
+/* --- caps --- */
 
 static bool take_address(struct server *s, struct conn *c)
 {
-	uint8_t key[16];
+	uint8_t key[ADDRESS_KEY_BYTES];
 	uint32_t i;
 	struct address_count *a;
 
-	if (s->cfg->connections_per_ip_max == 0 || s->cfg->listeners[c->listener].is_unix)
+	if (s->cfg->connections_per_ip_max == 0 || address_is_none(c->peer.address))
 		return true;
-	address_key(c, key);
+	address_key(&c->peer, key);
 	i = map_find(&s->addresses, str_of((const char *)key, 16));
 	if (i == MAP_NONE) {
 		i = pool_take(&s->address_cells);
@@ -277,7 +314,7 @@ static bool take_address(struct server *s, struct conn *c)
 
 void admission_forget(struct server *s, struct conn *c)
 {
-	uint8_t key[16];
+	uint8_t key[ADDRESS_KEY_BYTES];
 	uint32_t i;
 	struct address_count *a;
 
@@ -286,7 +323,7 @@ void admission_forget(struct server *s, struct conn *c)
 	if (!(c->flags & CONN_SLOT))
 		return;
 	c->flags &= ~(uint32_t)CONN_SLOT;
-	address_key(c, key);
+	address_key(&c->peer, key);
 	i = map_find(&s->addresses, str_of((const char *)key, 16));
 	assert(i != MAP_NONE);
 	a = pool_at(&s->address_cells, i);
@@ -324,6 +361,7 @@ static void upgrade(struct server *s, struct conn *c, const struct handshake *hs
 {
 	char head[HANDSHAKE_RESPONSE_BYTES_MAX], protocol[64];
 	struct str name = dialect_name(id->dialect), prefix = STR("presenced.");
+	uint32_t f;
 	size_t n;
 
 	assert(prefix.n + name.n <= sizeof(protocol));
@@ -333,29 +371,62 @@ static void upgrade(struct server *s, struct conn *c, const struct handshake *hs
 	                    head, sizeof(head));
 	assert(n > 0);
 	s->metrics.http_responses[1]++;
-	if (outbox_frame(s, c, frame_of(&s->frames, head, n)))
+	do
+		f = frame_of(&s->frames, head, n);
+	while (f == FRAME_NONE && outbox_free_frames(s, c));
+	if (outbox_frame(s, c, f))
 		session_start(s, c, id);
 	else
 		conn_doom(s, c);
 }
 
-/* Keeps the rooms that the token opens with the connection. False: refused, and answered. */
-static bool keep_grant(struct server *s, struct conn *c, const struct claim *cl)
+/* Keeps what the connection is allowed, or what a stranger said of itself. False: refused, and answered. */
+static bool keep_grant(struct server *s, struct conn *c, const struct identity *id, struct str grant)
 {
-	strref kept = strpool_put(&s->grants, cl->grant);
+	bool kept;
 
-	if (kept == STRREF_FULL) {
-		refuse(s, c, 503, STR("no room for the token's rooms"), REFUSED_POOL);
-		return false;
+	if (id->stranger) {
+		kept = authenticate_expect(s, c, id->device_id, id->user_id);
+	} else {
+		c->grant = strpool_put(&s->grants, grant);
+		kept = c->grant != STRREF_FULL;
+		c->grant = kept ? c->grant : STRREF_NONE;
 	}
-	c->grant = kept;
-	return true;
+	if (!kept)
+		refuse(s, c, 503, STR("no room for the token's rooms"), REFUSED_POOL);
+	return kept;
 }
 
-/* Fills *id; false: refused, and answered. */
-static bool identify(struct server *s, struct conn *c, const struct http_request *req, struct claim *cl,
-                     struct identity *id)
+/* Who it is, by what the request says and its token proves. False: refused and answered, or put off. */
+static bool identify(struct server *s, struct conn *c, const struct http_request *req,
+                     const struct choice *ch, struct identity *id, struct str *grant)
 {
+	struct claim *cl = &s->claim;
+	struct token t = { .subject = STR_NONE, .username = STR_NONE, .grant = STR_NONE,
+		           .expires = WALL_NONE };
+	bool has_token = !str_absent(cl->token);
+
+	if (has_token && !check_token(s, c, cl, &t))
+		return false;
+	*grant = t.grant;
+	id->expires = t.expires;
+	if (!one_id(cl, t.subject, &id->user_id)) {
+		refuse(s, c, 400, STR("the request names different users"), REFUSED_IDENTITY_CONFLICT);
+		return false;
+	}
+	/* A name that anybody can claim to have counts only where ids are believed as well. */
+	if (s->cfg->auth == AUTH_JWT || str_absent(id->username))
+		id->username = t.username;
+	if (has_token || (s->cfg->auth == AUTH_TRUST && !str_absent(id->user_id)))
+		return check_user(s, c, id->user_id);
+	return without_token(s, c, req, ch, id);
+}
+
+/* False: refused and answered, or put off. */
+static bool admit(struct server *s, struct conn *c, const struct http_request *req, struct identity *id,
+                  struct str *grant)
+{
+	struct claim *cl = &s->claim;
 	struct choice ch;
 
 	if (!read_claim(cl, req)) {
@@ -370,37 +441,20 @@ static bool identify(struct server *s, struct conn *c, const struct http_request
 	}
 	*id = (struct identity){
 		.dialect = ch.dialect, .subprotocol = ch.subprotocol,
-		.username = cl->username, .device_id = cl->device_id,
+		.username = cl->username, .device_id = cl->device_id, .expires = WALL_NONE,
 	};
-	if (ch.dialect == DIALECT_ECHO) {
-		id->anonymous = true;
-		return true;
-	}
-	if (!believe_token(s, cl)) {
-		refuse(s, c, 401, STR("the token is not one"), REFUSED_CREDENTIAL);
-		return false;
-	}
-	if (!one_id(cl, &id->user_id)) {
-		refuse(s, c, 400, STR("the request names different users"), REFUSED_IDENTITY_CONFLICT);
-		return false;
-	}
-	if (str_absent(id->username))
-		id->username = cl->token_name;
-	id->anonymous = str_absent(id->user_id);
-	if (id->anonymous && !str_eq(req->path, STR("/"))) {
-		refuse(s, c, 401, STR("who are you? give user_id, userId, X-User-ID or a token"),
-		       REFUSED_IDENTITY_MISSING);
-		return false;
-	}
-	return true;
+	*grant = STR_NONE;
+	id->anonymous = ch.dialect == DIALECT_ECHO;
+	return id->anonymous || identify(s, c, req, &ch, id, grant);
 }
 
 void admission_upgrade(struct server *s, struct conn *c, const struct http_request *req,
                        const struct handshake *hs)
 {
-	struct claim *cl = &s->claim;
 	struct identity id;
+	struct str grant;
 
+	forwarded_apply(s->cfg, req, &c->peer);
 	if (hs->outcome == HANDSHAKE_REFUSED) {
 		refuse(s, c, hs->status, handshake_reason_text(hs->reason), REFUSED_HANDSHAKE);
 		return;
@@ -413,6 +467,6 @@ void admission_upgrade(struct server *s, struct conn *c, const struct http_reque
 		refuse(s, c, 403, STR("this Origin is not allowed"), REFUSED_ORIGIN);
 		return;
 	}
-	if (identify(s, c, req, cl, &id) && within_caps(s, c) && keep_grant(s, c, cl))
+	if (admit(s, c, req, &id, &grant) && within_caps(s, c) && keep_grant(s, c, &id, grant))
 		upgrade(s, c, hs, &id);
 }

@@ -23,9 +23,7 @@ struct claim {
 	struct str dotted_id;     /* user_id */
 	struct str upper_id;      /* userId */
 	struct str username, device_id, dialect, token;
-	struct str token_id, token_name;
-	char grant_text[GRANT_BYTES_MAX];
-	struct str grant;         /* server/grant.h; absent: every room */
+	char grant_text[GRANT_BYTES_MAX]; /* of a token: server/token.h */
 	bool bad;                 /* a parameter does not decode, stands twice, or is no id */
 };
 

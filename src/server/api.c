@@ -178,6 +178,15 @@ void api_heartbeat(struct server *s, struct conn *c, struct rest_call *call)
 		respond_empty(s, c, 204);
 }
 
+/* Does its token open the room? False: it does not, and 403 was the answer. */
+static bool room_open(struct server *s, struct conn *c, const struct rest_call *call, struct str room)
+{
+	if (str_absent(call->grant) || str_absent(room) || grant_covers(call->grant, room))
+		return true;
+	rest_refuse(s, c, 403, STR("your token does not open this room"), REFUSED_FORBIDDEN);
+	return false;
+}
+
 void api_typing(struct server *s, struct conn *c, struct rest_call *call)
 {
 	struct body *b = &call->body;
@@ -185,7 +194,7 @@ void api_typing(struct server *s, struct conn *c, struct rest_call *call)
 	struct str user = body_id(b, STR("user_id"), STR("user_id: " FIELD_WANT_ID));
 	bool is_typing = body_bool(b, STR("is_typing"), STR("is_typing: " FIELD_WANT_BOOL));
 
-	if (!rest_body_ok(s, c, b))
+	if (!rest_body_ok(s, c, b) || !room_open(s, c, call, room))
 		return;
 	if (accepted(s, c, engine_typing(s->engine, room, user, is_typing, s->now)))
 		respond_empty(s, c, 202);
@@ -246,7 +255,7 @@ void api_broadcast(struct server *s, struct conn *c, struct rest_call *call)
 	uint32_t delivered;
 
 	read_broadcast(&call->body, &out);
-	if (!rest_body_ok(s, c, &call->body))
+	if (!rest_body_ok(s, c, &call->body) || !room_open(s, c, call, out.room))
 		return;
 	delivered = engine_broadcast(s->engine, &out, s->now);
 	respond_open(s, c, &r);

@@ -56,6 +56,11 @@ enum conn_flag {
 	                            * the engine still has to take away */
 	CONN_CLOSE_SENT = 1 << 15, /* CLOSING: our Close was handed to the transport */
 	CONN_SERVED = 1 << 16,     /* HTTP: at least one request was answered */
+	CONN_WAITING = 1 << 17,    /* HTTP: its request cannot be answered yet;
+	                            * LIVE: a token of its cannot (server/waiting.h) */
+	CONN_AGAIN = 1 << 18,      /* the request is looked at again after it waited */
+	CONN_STRANGER = 1 << 19,   /* LIVE: has not authenticated yet */
+	CONN_EXPIRY_TOLD = 1 << 20, /* LIVE: was told that its token ends soon */
 };
 
 /* Where a connection comes from. IPv4 as ::ffff:a.b.c.d; all zero for a unix socket. */
@@ -105,7 +110,8 @@ struct conn {
 	};
 	uint64_t key;              /* random: the connection id in 16 hex digits */
 	struct peer peer;
-	strref grant;              /* rooms that its token opens (server/grant.h); STRREF_NONE: all */
+	strref grant;              /* rooms that its token opens (server/grant.h); STRREF_NONE: all.
+	                            * A stranger's: what its request said of it */
 };
 
 static_assert(offsetof(struct conn, timer) == 64, "what a fan-out touches is one cache line");

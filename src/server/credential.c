@@ -4,11 +4,21 @@
 #include "server/credential.h"
 
 #include "server/admission.h"
+#include "server/forwarded.h"
 #include "server/state.h"
 #include "wire/jwt.h"
 #include "wire/origin.h"
 
-enum presented { PRESENTED_NOTHING, PRESENTED_KEY, PRESENTED_TOKEN, PRESENTED_BAD };
+enum presented {
+	PRESENTED_NOTHING,
+	PRESENTED_KEY,
+	PRESENTED_TOKEN,  /* trust: it has the form, and says nothing */
+	PRESENTED_READER, /* jwt: it verifies */
+	PRESENTED_WRITER, /* and has the scope presence:write */
+	PRESENTED_LATER,  /* it cannot be verified yet */
+	PRESENTED_FLOOD,
+	PRESENTED_BAD,
+};
 
 /* Takes time by the length of what was presented alone. */
 static bool is_secret(struct str presented, struct str secret)
@@ -21,7 +31,7 @@ static bool is_secret(struct str presented, struct str secret)
 	return diff == 0;
 }
 
-static bool is_token(struct server *s, struct str text)
+static bool has_token_form(struct server *s, struct str text)
 {
 	size_t n;
 
@@ -30,7 +40,36 @@ static bool is_token(struct server *s, struct str text)
 	       json_type(&s->json, json_root(&s->json)) == JSON_OBJECT;
 }
 
-static enum presented presented(struct server *s, const struct http_request *req)
+static enum presented token(struct server *s, const struct conn *c, const struct http_request *req,
+                            struct str text, struct credential *out)
+{
+	struct peer from = c->peer; /* the proxy's, for as long as the connection lasts */
+	enum jwt_result why;
+	struct token t;
+
+	if (s->cfg->auth == AUTH_TRUST)
+		return has_token_form(s, text) ? PRESENTED_TOKEN : PRESENTED_BAD;
+	forwarded_apply(s->cfg, req, &from);
+	switch (token_check(s, &from, text, (c->flags & CONN_AGAIN) != 0, &t, &why)) {
+	case TOKEN_VALID:
+		out->grant = t.grant;
+		return t.may_write ? PRESENTED_WRITER : PRESENTED_READER;
+	case TOKEN_WAIT_KEYS:
+		out->what = WAIT_KEYS;
+		return PRESENTED_LATER;
+	case TOKEN_WAIT_TURN:
+		out->what = WAIT_TURN;
+		return PRESENTED_LATER;
+	case TOKEN_FLOOD:
+		return PRESENTED_FLOOD;
+	case TOKEN_BAD:
+		break;
+	}
+	return PRESENTED_BAD;
+}
+
+static enum presented presented(struct server *s, const struct conn *c, const struct http_request *req,
+                                struct credential *out)
 {
 	struct str value = http_header(req, STR("authorization")), scheme = STR("bearer ");
 
@@ -42,7 +81,7 @@ static enum presented presented(struct server *s, const struct http_request *req
 	value = str_of(value.p + scheme.n, value.n - scheme.n);
 	if (s->cfg->api_key.n > 0 && is_secret(value, s->cfg->api_key))
 		return PRESENTED_KEY;
-	return is_token(s, value) ? PRESENTED_TOKEN : PRESENTED_BAD;
+	return token(s, c, req, value, out);
 }
 
 static bool is_local(const struct server *s, const struct conn *c)
@@ -91,22 +130,42 @@ static bool is_own_page(const struct server *s, const struct conn *c, const stru
 	       (origin_is_loopback(&o) || (s->cfg->origins_given && !s->cfg->origins_any));
 }
 
-enum verdict credential_check(struct server *s, const struct conn *c, const struct http_request *req,
-                              enum access access)
+/* Without the key, and without a token that says something: what this machine, or an admin listener, may. */
+static enum verdict by_place(const struct server *s, const struct conn *c, const struct http_request *req,
+                             enum access access, bool has_token)
 {
-	enum presented p = presented(s, req);
-
-	if (p == PRESENTED_BAD)
-		return VERDICT_BAD;
-	if (access == ACCESS_FREE || p == PRESENTED_KEY)
-		return VERDICT_ALLOWED;
 	if (!is_own_page(s, c, req))
 		return VERDICT_ORIGIN;
 	if (access == ACCESS_ADMIN ? s->cfg->listeners[c->listener].admin
 	                           : is_local(s, c) && !is_forwarded(req))
 		return VERDICT_ALLOWED;
 	/* 401 asks for a credential: not where none would do. */
-	if (p == PRESENTED_NOTHING && (access != ACCESS_ADMIN || s->cfg->api_key.n > 0))
+	if (!has_token && (access != ACCESS_ADMIN || s->cfg->api_key.n > 0))
 		return VERDICT_MISSING;
 	return VERDICT_FORBIDDEN;
+}
+
+enum verdict credential_check(struct server *s, const struct conn *c, const struct http_request *req,
+                              enum access access, struct credential *out)
+{
+	bool reads_are_free = s->cfg->auth == AUTH_TRUST || s->cfg->public_reads;
+	enum presented p;
+
+	*out = (struct credential){ .grant = STR_NONE };
+	p = presented(s, c, req, out);
+	if (p == PRESENTED_BAD)
+		return VERDICT_BAD;
+	if (p == PRESENTED_FLOOD)
+		return VERDICT_FLOOD;
+	if (p == PRESENTED_LATER)
+		return VERDICT_WAIT;
+	if (access == ACCESS_FREE || p == PRESENTED_KEY || (access == ACCESS_READ && reads_are_free))
+		return VERDICT_ALLOWED;
+	if (access == ACCESS_READ)
+		return p == PRESENTED_NOTHING ? VERDICT_MISSING : VERDICT_ALLOWED;
+	if (access == ACCESS_WRITE && p == PRESENTED_WRITER)
+		return VERDICT_ALLOWED;
+	if (access == ACCESS_WRITE && p == PRESENTED_READER)
+		return VERDICT_FORBIDDEN;
+	return by_place(s, c, req, access, p != PRESENTED_NOTHING);
 }

@@ -4,6 +4,7 @@
  */
 #include "server/deadline.h"
 
+#include "server/authenticate.h"
 #include "server/outbox.h"
 #include "server/request.h"
 #include "server/session.h"
@@ -46,7 +47,7 @@ static mono_t message_deadline(const struct server *s, const struct conn *c)
 
 static mono_t live_deadline(const struct server *s, const struct conn *c)
 {
-	mono_t at = message_deadline(s, c);
+	mono_t at = mono_min(message_deadline(s, c), authenticate_deadline(s, c));
 
 	if (deadline_ping_interval_ms(s) > 0)
 		at = mono_min(at, mono_add_ms(c->pinged, deadline_ping_interval_ms(s)));
@@ -111,6 +112,9 @@ static bool excuse_silence(const struct server *s, struct conn *c)
 
 static void live_timer(struct server *s, struct conn *c)
 {
+	authenticate_timer(s, c);
+	if (c->state != CONN_LIVE || (c->flags & CONN_DOOMED))
+		return;
 	if (due(s, message_deadline(s, c))) {
 		session_close(s, c, WS_CODE_POLICY, STR("message took too long"), REFUSED_STALLED);
 		return;

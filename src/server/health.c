@@ -44,22 +44,27 @@ void health_live(struct server *s, struct conn *c, struct rest_call *call)
 
 void health_ready(struct server *s, struct conn *c, struct rest_call *call)
 {
+	bool ready = !s->draining && keys_ready(s);
 	struct response r;
 
 	(void)call;
 	respond_open(s, c, &r);
 	jsonw_obj(r.json);
 	jsonw_key(r.json, STR("status"));
-	jsonw_str(r.json, s->draining ? STR("unavailable") : STR("ready"));
+	jsonw_str(r.json, ready ? STR("ready") : STR("unavailable"));
 	jsonw_key(r.json, STR("checks"));
 	jsonw_obj(r.json);
 	if (s->draining) {
 		jsonw_key(r.json, STR("draining"));
 		jsonw_bool(r.json, true);
 	}
+	if (s->cfg->token.has_jwks_url) {
+		jsonw_key(r.json, STR("jwks"));
+		jsonw_str(r.json, keys_ready(s) ? STR("ok") : STR("unavailable"));
+	}
 	jsonw_end_obj(r.json);
 	jsonw_end_obj(r.json);
-	respond_close(s, c, &r, s->draining ? 503 : 200, RESPOND_JSON);
+	respond_close(s, c, &r, ready ? 200 : 503, RESPOND_JSON);
 }
 
 void health_metrics(struct server *s, struct conn *c, struct rest_call *call)

@@ -1,9 +1,11 @@
 /*
- * A message is looked at in this order: limits, JSON, the dialect's words, its command's own limit,
- * the rooms that a token opens. What is refused before its command runs has changed nothing.
+ * A message is looked at in this order: limits, JSON, the dialect's words, its command's own limit, whether
+ * it has authenticated, the rooms that its token opens. What is refused before its command runs has changed
+ * nothing.
  */
 #include "server/message.h"
 
+#include "server/authenticate.h"
 #include "server/outbox.h"
 #include "server/session.h"
 #include "server/state.h"
@@ -77,19 +79,6 @@ static void bad_message(struct server *s, struct conn *c, const struct command *
 	answer_error(s, c, cmd, code, text);
 }
 
-/* Under trust a token is not looked at: whoever has come in stays in. */
-static void authenticate(struct server *s, struct conn *c, const struct command *cmd)
-{
-	struct event ev = message_event(s, EV_AUTHENTICATED, cmd);
-	struct device_view unused;
-	struct str user_id = STR_NONE;
-
-	engine_whois(s->engine, conn_index(s, c), &user_id, &unused, s->now);
-	ev.user.user_id = user_id;
-	ev.expires = WALL_NONE;
-	outbox_event(s, c, &ev);
-}
-
 static void run(struct server *s, struct conn *c, const struct command *cmd)
 {
 	struct event ev;
@@ -102,7 +91,7 @@ static void run(struct server *s, struct conn *c, const struct command *cmd)
 		outbox_event(s, c, &ev);
 		return;
 	case CMD_AUTHENTICATE:
-		authenticate(s, c, cmd);
+		authenticate_command(s, c, cmd);
 		return;
 	case CMD_LEAVE:
 		session_close(s, c, WS_CODE_NORMAL, STR("bye"), REFUSED_COUNT);
@@ -148,13 +137,17 @@ static void text_message(struct server *s, struct conn *c, uint8_t *p, size_t n)
 		bad_message(s, c, &cmd, err.code, err.text, REFUSED_MESSAGE);
 		return;
 	}
-	c->bad_streak = 0;
+	if (cmd.type != CMD_AUTHENTICATE) /* whose own failures count in the same streak */
+		c->bad_streak = 0;
 	if (over_command_rate(s, c, cmd.type)) {
 		limited(s, c, &cmd);
 		return;
 	}
 	c->limited_streak = 0;
-	if (c->grant != STRREF_NONE && !grant_allows(strpool_get(&s->grants, c->grant), &cmd))
+	if ((c->flags & CONN_STRANGER) && cmd.type != CMD_PING && cmd.type != CMD_AUTHENTICATE)
+		answer_error(s, c, &cmd, 401, STR("authenticate first"));
+	else if (!(c->flags & CONN_STRANGER) && c->grant != STRREF_NONE &&
+	         !grant_allows(strpool_get(&s->grants, c->grant), &cmd))
 		answer_error(s, c, &cmd, 403, STR("your token does not open this room"));
 	else
 		run(s, c, &cmd);

@@ -62,6 +62,7 @@ bool metrics_pool(const struct server *s, uint32_t i, struct metrics_pool *out)
 		{ STR("queue_nodes"), &s->nodes }, { STR("intake_small"), &s->intake.pools[0] },
 		{ STR("intake_medium"), &s->intake.pools[1] }, { STR("intake_large"), &s->intake.pools[2] },
 		{ STR("loans"), &s->intake.loans }, { STR("addresses"), &s->address_cells },
+		{ STR("waiting_tokens"), &s->waiting.tokens },
 	};
 	enum { POOLS = sizeof(pools) / sizeof(pools[0]) };
 
@@ -106,6 +107,11 @@ static void put_decimal(struct jsonw *w, uint64_t value, uint64_t scale)
 		digits--;
 	jsonw_splice(w, STR("."));
 	put_u64(w, fraction, digits);
+}
+
+static uint64_t not_negative(int64_t v)
+{
+	return v < 0 ? 0 : (uint64_t)v;
 }
 
 enum kind { COUNTER, GAUGE, HISTOGRAM };
@@ -252,6 +258,7 @@ static const struct str commands[] = {
 static const struct str events[] = {
 	[EV_CONNECTED] = STR("connected"), [EV_PONG] = STR("pong"), [EV_HEARTBEAT_ACK] = STR("heartbeat_ack"),
 	[EV_AUTHENTICATED] = STR("authenticated"), [EV_AUTH_FAILED] = STR("auth_failed"),
+	[EV_AUTH_EXPIRING] = STR("auth_expiring"),
 	[EV_PRESENCE] = STR("presence"), [EV_PRESENCE_LIST] = STR("presence_list"),
 	[EV_ROSTER] = STR("roster"), [EV_SUBSCRIBED] = STR("subscribed"),
 	[EV_UNSUBSCRIBED] = STR("unsubscribed"), [EV_TYPING] = STR("typing"), [EV_RECEIPT] = STR("receipt"),
@@ -285,6 +292,46 @@ static void write_labelled(const struct metrics *m, struct jsonw *w)
 	     STR("WebSocket connections ended, by close code; 1006: without one."));
 	labelled(w, STR("presenced_closes_total"), STR("code"), closes, closed,
 	         sizeof(closes) / sizeof(closes[0]));
+}
+
+/* --- tokens, keys, users: what auth=jwt and user-check-url add --- */
+
+static void write_tokens(const struct server *s, struct jsonw *w)
+{
+	static const struct str fetches[KEYS_FETCHES] = {
+		[KEYS_FETCHED] = STR("ok"), [KEYS_UNREACHABLE] = STR("unreachable"),
+		[KEYS_STATUS] = STR("status"), [KEYS_GARBAGE] = STR("garbage"),
+	};
+	const struct keys *k = &s->keys;
+	uint32_t keys = s->cfg->token.keys.count + (k->fetched ? k->sets[k->current].count : 0);
+
+	head(w, STR("presenced_tokens_total"), COUNTER, STR("Tokens looked at, by what was found."));
+	for (int i = 0; i < JWT_RESULTS; i++) {
+		const char *text = jwt_result_label((enum jwt_result)i);
+
+		sample(w, STR("presenced_tokens_total"), STR("result"), str_of(text, strlen(text)),
+		       s->verifier.results[i]);
+	}
+	scalar(w, STR("presenced_signatures_verified_total"), COUNTER, STR("Signatures of tokens computed."),
+	       s->verifier.verifications);
+	scalar(w, STR("presenced_signatures_remembered_total"), COUNTER,
+	       STR("Tokens whose signature had been found good before."), s->verifier.cache_hits);
+	scalar(w, STR("presenced_keys"), GAUGE, STR("Keys that tokens are verified with."), keys);
+	scaled(w, STR("presenced_keys_fetched_time_seconds"), GAUGE,
+	       STR("When the set in use was fetched, since 1970; 0: never."),
+	       k->fetched ? not_negative(k->fetched_at.ms) : 0, MS_PER_S);
+	head(w, STR("presenced_key_fetches_total"), COUNTER, STR("Fetches of jwks-url, by outcome."));
+	labelled(w, STR("presenced_key_fetches_total"), STR("outcome"), fetches, k->fetches, KEYS_FETCHES);
+}
+
+static void write_user_checks(const struct server *s, struct jsonw *w)
+{
+	static const struct str answers[] = { STR("known"), STR("unknown"), STR("none") };
+
+	static_assert(USER_KNOWN == 0 && USER_UNKNOWN == 1 && USER_UNANSWERED == 2, "in this order");
+	head(w, STR("presenced_user_checks_total"), COUNTER, STR("Questions to user-check-url, by answer."));
+	labelled(w, STR("presenced_user_checks_total"), STR("answer"), answers, s->user_checks.answers,
+	         sizeof(answers) / sizeof(answers[0]));
 }
 
 /* --- gauges --- */
@@ -334,11 +381,6 @@ static void write_pools(const struct server *s, struct jsonw *w)
 	       STR("Memory of all tables, taken at the start."), s->memory_bytes);
 }
 
-static uint64_t not_negative(int64_t v)
-{
-	return v < 0 ? 0 : (uint64_t)v;
-}
-
 static void write_process(const struct server *s, struct jsonw *w)
 {
 	head(w, STR("presenced_build_info"), GAUGE, STR("The version that runs; always 1."));
@@ -355,6 +397,21 @@ static void write_process(const struct server *s, struct jsonw *w)
 	       STR("Log lines that standard error did not take."), s->log.dropped);
 }
 
+static void write_transport(const struct transport *t, struct jsonw *w)
+{
+	struct transport_stat st;
+	struct str before = STR_NONE;
+
+	if (t->stat == NULL)
+		return;
+	for (uint32_t i = 0; t->stat(t->ctx, i, &st); i++) {
+		if (!str_eq(st.name, before))
+			head(w, st.name, st.gauge ? GAUGE : COUNTER, st.help);
+		sample(w, st.name, st.label, st.value, st.number);
+		before = st.name;
+	}
+}
+
 void metrics_write(const struct server *s, struct jsonw *w)
 {
 	write_connections(&s->metrics, w);
@@ -366,6 +423,11 @@ void metrics_write(const struct server *s, struct jsonw *w)
 	          STR("From a message fully read to its last delivery handed to the kernel."),
 	          &s->metrics.latency_us, latency_bounds_us, US_PER_S);
 	write_labelled(&s->metrics, w);
+	if (s->cfg->auth == AUTH_JWT)
+		write_tokens(s, w);
+	if (s->cfg->has_user_check)
+		write_user_checks(s, w);
 	write_pools(s, w);
+	write_transport(&s->transport, w);
 	write_process(s, w);
 }

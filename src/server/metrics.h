@@ -24,7 +24,8 @@
 	X(POOL, "pool") X(JSON, "json") X(MESSAGE, "message") X(MESSAGE_RATE, "message_rate") \
 	X(FRAME, "frame") X(BINARY, "binary") X(SLOW_CONSUMER, "slow_consumer") X(SILENT, "silent") \
 	X(STALE, "stale") X(REPLACED, "replaced") X(KICKED, "kicked") X(STALLED, "stalled") \
-	X(ENGINE, "engine")
+	X(ENGINE, "engine") X(OUTSIDE, "outside") X(USER_UNKNOWN, "user_unknown") \
+	X(TOKEN_FLOOD, "token_flood") X(UNAUTHENTICATED, "unauthenticated") X(EXPIRED, "expired")
 
 #define METRICS_REFUSAL_ENUM(name, label) REFUSED_##name,
 enum refusal { METRICS_REFUSALS(METRICS_REFUSAL_ENUM) REFUSED_COUNT };

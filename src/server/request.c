@@ -48,7 +48,8 @@ static void serve(struct server *s, struct conn *c, uint8_t *body, size_t body_b
 {
 	struct handshake hs;
 
-	s->metrics.http_requests_total++;
+	if (!(c->flags & CONN_AGAIN))
+		s->metrics.http_requests_total++;
 	c->flags &= ~(uint32_t)(CONN_HEAD_ONLY | CONN_CONTINUED);
 	if (s->request.method == HTTP_HEAD)
 		c->flags |= CONN_HEAD_ONLY;
@@ -83,7 +84,7 @@ static void hand_over(struct server *s, struct conn *c, uint8_t *rest, size_t n,
 		session_input(s, c, rest, n);
 }
 
-enum step { STEP_MORE, STEP_SERVED, STEP_UPGRADED, STEP_LAST };
+enum step { STEP_MORE, STEP_SERVED, STEP_UPGRADED, STEP_WAIT, STEP_LAST };
 
 /* One request at bytes[0, n). *used: its bytes, when it was served. */
 static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n, size_t *used)
@@ -102,7 +103,11 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 		return STEP_MORE;
 	}
 	serve(s, c, bytes + s->request.head_bytes, s->request.content_length);
-	c->flags &= ~(uint32_t)CONN_HEAD_ONLY;
+	c->flags &= ~(uint32_t)(CONN_HEAD_ONLY | CONN_AGAIN);
+	if (c->flags & CONN_WAITING) {
+		http_parser_init(&c->http); /* to be read again, from its first byte */
+		return STEP_WAIT;
+	}
 	if (c->state == CONN_LIVE || c->state == CONN_CLOSING)
 		return STEP_UPGRADED;
 	if (!wants_more_requests(c))
@@ -209,7 +214,7 @@ void request_written(struct server *s, struct conn *c)
 	}
 	if (!timer_is_set(&c->timer))
 		conn_arm(s, c); /* it fired while the answer waited, with nothing to wait for */
-	if (c->flags & CONN_PAUSED) {
+	if ((c->flags & CONN_PAUSED) && !(c->flags & CONN_WAITING)) {
 		c->flags &= ~(uint32_t)CONN_PAUSED;
 		conn_want(s, c);
 		if (c->intake != POOL_NONE)
@@ -227,8 +232,8 @@ mono_t request_deadline(const struct server *s, const struct conn *c)
 	bool between = (c->flags & CONN_SERVED) && c->intake == POOL_NONE;
 
 	(void)s;
-	if (answering)
-		return MONO_NEVER; /* the peer's reading is watched by write-wait */
+	if (answering || (c->flags & CONN_WAITING))
+		return MONO_NEVER; /* the peer's reading is watched by write-wait, waiting by waiting.c */
 	return mono_add_ms(c->since, between ? HTTP_IDLE_MS : HTTP_HEAD_DEADLINE_MS);
 }
 

@@ -50,8 +50,8 @@ static const struct route routes[] = {
 	{ GET, STR("/metrics"), ACCESS_FREE, BODY_UNREAD, health_metrics },
 	{ GET, STR("/favicon.ico"), ACCESS_FREE, BODY_UNREAD, health_favicon },
 	{ GET, STR("/robots.txt"), ACCESS_FREE, BODY_UNREAD, health_robots },
-	{ GET, STR("/presence"), ACCESS_FREE, BODY_UNREAD, api_all_presence },
-	{ POST, STR("/api/v1/presence/bulk"), ACCESS_FREE, BODY_MUST, api_bulk },
+	{ GET, STR("/presence"), ACCESS_READ, BODY_UNREAD, api_all_presence },
+	{ POST, STR("/api/v1/presence/bulk"), ACCESS_READ, BODY_MUST, api_bulk },
 	{ POST, STR("/api/v1/typing"), ACCESS_WRITE, BODY_MUST, api_typing },
 	{ POST, STR("/api/v1/broadcast"), ACCESS_WRITE, BODY_MUST, api_broadcast },
 	{ GET, STR("/admin/connections"), ACCESS_ADMIN, BODY_UNREAD, admin_connections },
@@ -59,12 +59,12 @@ static const struct route routes[] = {
 	{ POST, STR("/admin/drain"), ACCESS_ADMIN, BODY_UNREAD, admin_drain },
 	{ DELETE, STR("/admin/connections/{id}"), ACCESS_ADMIN, BODY_UNREAD, admin_close_connection },
 	{ DELETE, STR("/admin/users/{id}"), ACCESS_ADMIN, BODY_UNREAD, admin_close_user },
-	{ GET, STR("/presence/{id}"), ACCESS_FREE, BODY_UNREAD, api_seed_presence },
-	{ GET, STR("/api/v1/presence/{id}"), ACCESS_FREE, BODY_UNREAD, api_presence },
+	{ GET, STR("/presence/{id}"), ACCESS_READ, BODY_UNREAD, api_seed_presence },
+	{ GET, STR("/api/v1/presence/{id}"), ACCESS_READ, BODY_UNREAD, api_presence },
 	{ PUT | POST, STR("/api/v1/presence/{id}"), ACCESS_WRITE, BODY_MUST, api_set_presence },
 	{ POST, STR("/api/v1/presence/{id}/heartbeat"), ACCESS_WRITE, BODY_MAY, api_heartbeat },
-	{ GET, STR("/api/v1/presence/{id}/devices"), ACCESS_FREE, BODY_UNREAD, api_devices },
-	{ GET, STR("/{id}"), ACCESS_FREE, BODY_UNREAD, api_presence },
+	{ GET, STR("/api/v1/presence/{id}/devices"), ACCESS_READ, BODY_UNREAD, api_devices },
+	{ GET, STR("/{id}"), ACCESS_READ, BODY_UNREAD, api_presence },
 };
 
 enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
@@ -76,7 +76,7 @@ void rest_refuse(struct server *s, struct conn *c, unsigned status, struct str m
 	assert(status >= 400 && status != 405);
 	respond_error(s, c, &(struct respond_error){
 		.status = status, .message = message, .why = why,
-		.retry_after_s = status == 503 ? FULL_RETRY_AFTER_S : 0,
+		.retry_after_s = status == 503 || status == 429 ? FULL_RETRY_AFTER_S : 0,
 	});
 }
 
@@ -222,10 +222,14 @@ static void options(struct server *s, struct conn *c, const struct http_request 
 
 /* --- one request --- */
 
-/* False: refused, and answered. */
-static bool authorised(struct server *s, struct conn *c, const struct http_request *req, enum access access)
+/* False: refused and answered, or put off. */
+static bool authorised(struct server *s, struct conn *c, struct rest_call *call, enum access access)
 {
-	switch (credential_check(s, c, req, access)) {
+	struct credential cred;
+	enum verdict v = credential_check(s, c, call->request, access, &cred);
+
+	call->grant = cred.grant;
+	switch (v) {
 	case VERDICT_ALLOWED:
 		return true;
 	case VERDICT_BAD:
@@ -236,6 +240,13 @@ static bool authorised(struct server *s, struct conn *c, const struct http_reque
 		return false;
 	case VERDICT_ORIGIN:
 		rest_refuse(s, c, 403, STR("this Origin is not allowed"), REFUSED_ORIGIN);
+		return false;
+	case VERDICT_WAIT:
+		if (!waiting_add_request(s, c, cred.what))
+			rest_refuse(s, c, 503, STR("too many are waiting"), REFUSED_POOL);
+		return false;
+	case VERDICT_FLOOD:
+		rest_refuse(s, c, 429, STR("too many bad tokens from this address"), REFUSED_TOKEN_FLOOD);
 		return false;
 	case VERDICT_FORBIDDEN:
 		break;
@@ -287,7 +298,7 @@ static void serve(struct server *s, struct conn *c, struct rest_call *call, size
 		rest_refuse(s, c, 400, STR("the path holds no valid id"), REFUSED_IDENTITY_BAD);
 		return;
 	}
-	if (!authorised(s, c, call->request, r->access) || !opened(s, c, call, r->body, body, bytes))
+	if (!authorised(s, c, call, r->access) || !opened(s, c, call, r->body, body, bytes))
 		return;
 	s->acting = c;
 	r->handle(s, c, call);
@@ -297,7 +308,7 @@ static void serve(struct server *s, struct conn *c, struct rest_call *call, size
 void rest_handle(struct server *s, struct conn *c, const struct http_request *req, uint8_t *body,
                  size_t body_bytes)
 {
-	struct rest_call call = { .request = req, .body = { .root = JSON_ABSENT } };
+	struct rest_call call = { .request = req, .body = { .root = JSON_ABSENT }, .grant = STR_NONE };
 	struct uri_path path = { .n = 0 };
 	enum uri_result split;
 	size_t first = ROUTES;

@@ -21,6 +21,7 @@ struct rest_call {
 	const struct http_request *request;
 	struct str id;           /* the path's {id}: a valid id; absent where the path has none */
 	struct body body;        /* open where the route takes a body */
+	struct str grant;        /* rooms that its token opens (server/grant.h); absent: all */
 };
 
 /* Answers one plain request (not an upgrade) with its whole body.

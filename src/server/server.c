@@ -167,7 +167,7 @@ void server_shed(struct server *s)
 
 	for (uint32_t looked = 0; looked < s->conns_high && shed < SHED_MAX; looked++) {
 		struct conn *c = conn_at(s, s->shed_cursor++ % s->conns_high);
-		uint32_t busy = c->flags & (CONN_STREAMING | CONN_RESUME | CONN_DOOMED);
+		uint32_t busy = c->flags & (CONN_STREAMING | CONN_RESUME | CONN_DOOMED | CONN_WAITING);
 
 		if (c->state != CONN_HTTP || c->head != FRAME_NONE || busy != 0)
 			continue;
@@ -318,6 +318,15 @@ static void work_off_resumed(struct server *s)
 	memmove(s->resume.v, s->resume.v + n, s->resume.n * sizeof(*s->resume.v));
 }
 
+void server_answered(struct server *s, uint32_t ticket, enum outside_result result, unsigned status,
+                     char *body, uint32_t body_bytes)
+{
+	if (ticket == WAIT_KEYS)
+		keys_answered(s, result, status, body, body_bytes);
+	else
+		user_check_answered(s, ticket, result, status);
+}
+
 /* --- the turn --- */
 
 void server_begin_turn(struct server *s, struct now now)
@@ -325,6 +334,7 @@ void server_begin_turn(struct server *s, struct now now)
 	s->now = now;
 	s->turn_messages = 0;
 	s->metrics.turns++;
+	token_begin_turn(s);
 }
 
 static void drain_step(struct server *s);
@@ -341,6 +351,10 @@ static void run_timers(struct server *s)
 
 			if (!(c->flags & CONN_DOOMED))
 				deadline_passed(s, c);
+		} else if (timer_kind(t) == TIMER_KEYS) {
+			keys_timer(s);
+		} else if (timer_kind(t) == TIMER_WAITING) {
+			waiting_timer(s);
 		} else {
 			assert(timer_kind(t) == TIMER_DRAIN);
 			drain_step(s);
@@ -402,6 +416,7 @@ static void work_off_doomed(struct server *s)
 bool server_end_turn(struct server *s, bool timers)
 {
 	work_off_resumed(s);
+	waiting_work_off(s);
 	if (timers)
 		run_timers(s);
 	work_off_leaving(s);
@@ -409,7 +424,7 @@ bool server_end_turn(struct server *s, bool timers)
 	/* Writing may have found more who are gone; what their going causes is written in the next turn. */
 	work_off_leaving(s);
 	work_off_doomed(s);
-	return s->dirty.n > 0 || s->resume.n > 0 || s->doomed.n > 0;
+	return s->dirty.n > 0 || s->resume.n > 0 || s->doomed.n > 0 || waiting_for_turn(s);
 }
 
 void server_turn_took(struct server *s, int64_t us)

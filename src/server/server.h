@@ -14,6 +14,7 @@
 #include "base/region.h"
 #include "server/config.h"
 #include "server/conn.h"
+#include "server/outside.h"
 #include "server/transport.h"
 
 struct server;
@@ -24,11 +25,11 @@ struct server_seed {
 
 /*
  * Carves a server from `r`; NULL when it does not fit. `cfg` and `r`'s memory must outlive it. The
- * transport and the log's sink are copied.
+ * transport, the log's sink and `outside` (NULL when no URL is asked) are copied.
  */
 struct server *server_new(const struct server_config *cfg, struct region *r,
-                          const struct transport *transport, log_sink_fn sink, void *sink_ctx,
-                          const struct server_seed *seed, struct now now);
+                          const struct transport *transport, const struct outside *outside,
+                          log_sink_fn sink, void *sink_ctx, const struct server_seed *seed, struct now now);
 
 void server_begin_turn(struct server *, struct now);
 

@@ -5,6 +5,7 @@
  */
 #include "server/session.h"
 
+#include "server/authenticate.h"
 #include "server/deadline.h"
 #include "server/message.h"
 #include "server/outbox.h"
@@ -22,21 +23,16 @@ static void greet(struct server *s, struct conn *c, const struct identity *id)
 	ev.connection_id = str_of(connection.text, 16);
 	ev.session = ev.connection_id;
 	ev.device_id = str_absent(id->device_id) ? ev.connection_id : id->device_id;
+	ev.anonymous = id->stranger;
 	ev.user.user_id = id->user_id;
 	ev.user.username = str_absent(id->username) ? id->user_id : id->username;
 	ev.heartbeat_interval_s = (uint32_t)((s->cfg->heartbeat_interval_ms + 999) / 1000);
 	outbox_event(s, c, &ev);
 }
 
-void session_start(struct server *s, struct conn *c, const struct identity *id)
+/* What the connection is from now on, before anybody hears of it. */
+static void begin(struct server *s, struct conn *c, const struct identity *id)
 {
-	const struct dialect *d = dialect_at(id->dialect);
-	struct attachment at = {
-		.user_id = id->user_id, .username = id->username, .device_id = id->device_id,
-		.dialect = (uint8_t)id->dialect, .key = c->key,
-	};
-	enum engine_status attached;
-
 	c->dialect = (uint8_t)id->dialect;
 	ws_dec_init(&c->ws);
 	c->heard = s->now.mono;
@@ -47,10 +43,19 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 	if (s->cfg->command_rate_any)
 		memset(&s->command_buckets[(size_t)conn_index(s, c) * CMD_COUNT], 0,
 		       CMD_COUNT * sizeof(struct bucket));
+	if (id->stranger)
+		authenticate_within(s, c);
+	else
+		authenticate_until(s, c, id->expires);
 	s->metrics.connections++;
 	s->metrics.connections_total++;
 	s->metrics.connections_by_dialect[c->dialect]++;
 	conn_to(s, c, CONN_LIVE);
+}
+
+void session_start(struct server *s, struct conn *c, const struct identity *id)
+{
+	begin(s, c, id);
 	if (id->dialect == DIALECT_ECHO)
 		return;
 	if (id->anonymous) {
@@ -58,10 +63,23 @@ void session_start(struct server *s, struct conn *c, const struct identity *id)
 		return;
 	}
 	greet(s, c, id);
+	if (!id->stranger)
+		session_attach(s, c, id);
+}
+
+void session_attach(struct server *s, struct conn *c, const struct identity *id)
+{
+	const struct dialect *d = dialect_at(id->dialect);
+	struct attachment at = {
+		.user_id = id->user_id, .username = id->username, .device_id = id->device_id,
+		.dialect = (uint8_t)id->dialect, .key = c->key,
+		.topics = d->topics, .hears_own_arrival = d->hears_own_arrival,
+	};
+	enum engine_status attached;
+
 	if (c->state != CONN_LIVE)
 		return;
-	at.topics = d->topics;
-	at.hears_own_arrival = d->hears_own_arrival;
+	assert(!(c->flags & (CONN_ATTACHED | CONN_STRANGER)));
 	s->acting = c;
 	attached = engine_attach(s->engine, conn_index(s, c), &at, s->now);
 	s->acting = NULL;
@@ -158,10 +176,14 @@ static void event(struct server *s, struct conn *c, const struct ws_event *ev)
 
 static struct ws_limits limits_of(const struct server *s, const struct conn *c)
 {
-	return (struct ws_limits){
+	struct ws_limits lim = {
 		.message_bytes_max = s->cfg->message_bytes_max[c->dialect],
 		.fragments_max = s->cfg->fragments_max,
 	};
+
+	if ((c->flags & CONN_STRANGER) && lim.message_bytes_max > STRANGER_MESSAGE_BYTES_MAX)
+		lim.message_bytes_max = STRANGER_MESSAGE_BYTES_MAX;
+	return lim;
 }
 
 /* Its own answers have piled up: the rest of its input waits until it has read some. */
@@ -194,7 +216,6 @@ static void message_began(struct server *s, struct conn *c)
 
 void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 {
-	struct ws_limits lim = limits_of(s, c);
 	uint8_t *control = c->loan == POOL_NONE ? NULL : intake_loan(&s->intake, c);
 	struct ws_event ev;
 
@@ -202,6 +223,7 @@ void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 	if (c->flags & CONN_ATTACHED)
 		engine_touch(s->engine, conn_index(s, c), s->now);
 	while (n > 0 && (c->state == CONN_LIVE || c->state == CONN_CLOSING) && !(c->flags & CONN_DOOMED)) {
+		struct ws_limits lim = limits_of(s, c); /* a stranger's grow in the midst of its input */
 		bool in_message = ws_dec_in_message(&c->ws);
 		size_t used = ws_dec_feed(&c->ws, &lim, control, bytes, n, &ev);
 
@@ -272,6 +294,8 @@ void session_close(struct server *s, struct conn *c, unsigned code, struct str r
 	conn_to(s, c, CONN_CLOSING);
 	n = ws_frame_close(frame, code, reason);
 	f = frame_of(&s->frames, frame, n);
+	if (f == FRAME_NONE && outbox_write_early(s, c))
+		f = frame_of(&s->frames, frame, n);
 	if (f == FRAME_NONE) {
 		conn_doom(s, c);
 		return;

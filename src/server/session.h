@@ -15,6 +15,7 @@ struct server;
 /* Close codes of our own (CONTRACT 3); the RFC's are in wire/ws_frame.h. */
 enum {
 	SESSION_CLOSE_SILENT = 4000,
+	SESSION_CLOSE_EXPIRED = 4001,
 	SESSION_CLOSE_KICKED = 4002,
 	SESSION_CLOSE_REPLACED = 4003,
 };
@@ -24,12 +25,20 @@ struct identity {
 	enum dialect_id dialect;
 	bool subprotocol;        /* presenced.NAME was offered and is echoed */
 	bool anonymous;          /* echo, or nobody at all (closed 1002 after the upgrade) */
+	bool stranger;           /* may authenticate in-band; user_id is what its request claims, or absent */
 	struct str user_id, username, device_id;
+	wall_t expires;          /* of the token that said so; WALL_NONE: never */
 };
 
 /* The upgrade was answered with 101: greets and attaches.
  * The connection becomes LIVE (or CLOSING when there is no room). */
 void session_start(struct server *, struct conn *, const struct identity *);
+
+/*
+ * A connection that was greeted is who `id` says: makes it known to the engine. Closes it when there is no
+ * room.
+ */
+void session_attach(struct server *, struct conn *, const struct identity *id);
 
 /* Bytes from the peer, lent for the call; may be changed. All are consumed, or kept in the intake. */
 void session_input(struct server *, struct conn *, uint8_t *bytes, size_t n);

@@ -25,6 +25,7 @@ struct sizes {
 	uint64_t large_bytes;
 	struct intake_counts intake;
 	uint32_t grants[STRPOOL_CLASSES];
+	uint32_t user_checks;
 };
 
 static uint32_t at_most(uint64_t n, uint32_t max)
@@ -52,6 +53,7 @@ static struct sizes sizes_of(const struct server_config *cfg)
 	};
 	for (int class = 0; class < STRPOOL_CLASSES; class++)
 		z.grants[class] = class < STRPOOL_2054 ? z.slots : z.slots / 16 + 16;
+	z.user_checks = at_most(n + 1024, USER_CHECKS_MAX);
 	z.engine = (struct engine_config){
 		.connections_max = z.slots, .users_max = 2 * cfg->connections_max + USERS_SPARE,
 		.rooms_max = cfg->connections_max + ROOMS_MIN,
@@ -104,6 +106,13 @@ static void tables_init(struct server *s, struct region *r, const struct sizes *
 	if (s->cfg->command_rate_any)
 		s->command_buckets = region_take_array(r, (size_t)z->slots * CMD_COUNT,
 		                                       sizeof(struct bucket), 64);
+	waiting_init(&s->waiting, r, s->cfg->auth == AUTH_JWT || s->cfg->has_user_check ? z->slots : 1);
+	user_checks_init(&s->user_checks, r, s->cfg->has_user_check ? z->user_checks : 1, key);
+	if (s->cfg->auth == AUTH_JWT) {
+		s->expires = region_take_array(r, z->slots, sizeof(mono_t), 64);
+		s->verifier.seen = region_take_array(r, TOKEN_SEEN_SLOTS, sizeof(struct token_seen), 64);
+		s->verifier.floods = region_take_array(r, TOKEN_FLOOD_BUCKETS, sizeof(struct bucket), 64);
+	}
 	b->connections = region_used(r) - mark;
 	mark = region_used(r);
 	frames_init(&s->frames, r, z->frames, z->blocks);
@@ -168,8 +177,8 @@ struct server_budget server_measure(const struct server_config *cfg, void *scrat
 }
 
 struct server *server_new(const struct server_config *cfg, struct region *r,
-                          const struct transport *transport, log_sink_fn sink, void *sink_ctx,
-                          const struct server_seed *seed, struct now now)
+                          const struct transport *transport, const struct outside *outside,
+                          log_sink_fn sink, void *sink_ctx, const struct server_seed *seed, struct now now)
 {
 	struct server *s = region_take(r, sizeof(struct server), 64);
 	struct server_budget b = { 0 };
@@ -183,6 +192,9 @@ struct server *server_new(const struct server_config *cfg, struct region *r,
 		.sink = sink, .sink_ctx = sink_ctx,
 	};
 	s->transport = *transport;
+	assert(outside != NULL || !(cfg->token.has_jwks_url || cfg->has_user_check));
+	if (outside != NULL)
+		s->outside = *outside;
 	s->started = now.wall;
 	s->started_mono = now.mono;
 	timer_init(&s->drain_timer, TIMER_DRAIN);
@@ -192,5 +204,6 @@ struct server *server_new(const struct server_config *cfg, struct region *r,
 	s->memory_bytes = b.total;
 	json_init(&s->json, s->tokens, JSON_TOKENS_MAX);
 	s->json.seed = seed->random[3];
+	keys_start(s);
 	return s;
 }

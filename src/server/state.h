@@ -17,9 +17,14 @@
 #include "server/conn.h"
 #include "server/frame.h"
 #include "server/intake.h"
+#include "server/keys.h"
 #include "server/metrics.h"
+#include "server/outside.h"
 #include "server/server.h"
+#include "server/token.h"
 #include "server/transport.h"
+#include "server/user_check.h"
+#include "server/waiting.h"
 
 enum {
 	INPUT_BYTES = 65536,            /* what one turn reads from one connection at most */
@@ -37,7 +42,7 @@ enum {
 };
 
 /* Timer kinds of the server; the engine has 0 .. ENGINE_TIMER_KINDS-1. */
-enum server_timer { TIMER_CONN = ENGINE_TIMER_KINDS, TIMER_DRAIN };
+enum server_timer { TIMER_CONN = ENGINE_TIMER_KINDS, TIMER_DRAIN, TIMER_KEYS, TIMER_WAITING };
 
 /* Frames that follow each other by frame.next, in a queue behind the connection's own first run (queue.h). */
 struct queue_run {
@@ -80,6 +85,7 @@ struct conn_list {
 struct server {
 	const struct server_config *cfg;
 	struct transport transport;
+	struct outside outside;         /* counts with jwks-url or user-check-url */
 	struct log log;
 	struct log_limit refusal_limits[REFUSED_COUNT];
 	struct metrics metrics;
@@ -110,6 +116,11 @@ struct server {
 	struct bucket *user_buckets;    /* unused unless user-message-rate is set */
 	struct bucket *command_buckets; /* [slot][CMD_COUNT]; untouched unless a rate-COMMAND is set */
 	struct strpool grants;          /* what tokens with a `rooms` claim open */
+	struct keys keys;
+	struct verifier verifier;
+	struct user_checks user_checks;
+	struct waiting waiting;
+	mono_t *expires;                /* [slot], of LIVE connections: authenticate.h */
 	struct map addresses;
 	struct pool address_cells;
 

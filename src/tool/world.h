@@ -8,4 +8,8 @@
  * gives 0. */
 struct options_world world_open(void);
 
+/* Reads a whole file into out[0, cap): NULL, or why not, static. For options_world.read_file too: `ctx` is
+ * not looked at. */
+const char *world_read_file(void *ctx, struct str path, char *out, size_t cap, size_t *n);
+
 #endif

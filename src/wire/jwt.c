@@ -283,25 +283,33 @@ enum jwt_result jwt_read(const struct jwt *t, struct json *j, uint8_t *scratch, 
 	return JWT_OK;
 }
 
+static const struct {
+	const char *label, *text;
+} results[JWT_RESULTS] = {
+	[JWT_OK] = { "ok", "the token is good" },
+	[JWT_MALFORMED] = { "malformed", "the token is malformed" },
+	[JWT_ALGORITHM] = { "algorithm", "the token's algorithm is not taken" },
+	[JWT_CRITICAL] = { "critical", "the token demands an extension that is not known here" },
+	[JWT_NO_KEY] = { "no_key", "the token's key is not known" },
+	[JWT_SIGNATURE] = { "signature", "the token's signature is not valid" },
+	[JWT_EXPIRED] = { "expired", "the token has expired" },
+	[JWT_NO_EXPIRY] = { "no_expiry", "the token does not expire" },
+	[JWT_NOT_YET] = { "not_yet", "the token is not valid yet" },
+	[JWT_ISSUER] = { "issuer", "the token is another issuer's" },
+	[JWT_AUDIENCE] = { "audience", "the token is for another audience" },
+	[JWT_SUBJECT] = { "subject", "the token names no user" },
+};
+
 const char *jwt_result_text(enum jwt_result result)
 {
-	static const char *const texts[JWT_RESULTS] = {
-		[JWT_OK] = "ok",
-		[JWT_MALFORMED] = "malformed",
-		[JWT_ALGORITHM] = "algorithm",
-		[JWT_CRITICAL] = "critical",
-		[JWT_NO_KEY] = "no_key",
-		[JWT_SIGNATURE] = "signature",
-		[JWT_EXPIRED] = "expired",
-		[JWT_NO_EXPIRY] = "no_expiry",
-		[JWT_NOT_YET] = "not_yet",
-		[JWT_ISSUER] = "issuer",
-		[JWT_AUDIENCE] = "audience",
-		[JWT_SUBJECT] = "subject",
-	};
-
 	assert((unsigned)result < JWT_RESULTS);
-	return texts[result];
+	return results[result].text;
+}
+
+const char *jwt_result_label(enum jwt_result result)
+{
+	assert((unsigned)result < JWT_RESULTS);
+	return results[result].label;
 }
 
 bool jwt_payload(struct str token, uint8_t *out, size_t cap, size_t *n)

@@ -99,8 +99,11 @@ bool jwt_signature_is_valid(const struct jwt *t, const struct jwk *key);
 enum jwt_result jwt_read(const struct jwt *t, struct json *j, uint8_t *scratch, size_t cap,
                          const struct jwt_policy *policy, wall_t now, struct jwt_claims *out);
 
-/* A short label for metrics and answers, static: "expired", "signature". */
+/* A clause for who sent it, static: "the token has expired". Tells nothing of the keys. */
 const char *jwt_result_text(enum jwt_result);
+
+/* One word, static, for a metric's label: "expired", "signature", "ok". */
+const char *jwt_result_label(enum jwt_result);
 
 /*
  * Writes the payload's bytes, which should be a JSON object, to out and its length to *n. Looks at the

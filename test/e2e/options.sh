@@ -62,13 +62,13 @@ wrong '--slow-consumer: "wait" is not one of drop|close' -- serve --slow-consume
 wrong '--audience: "none" is not one of all|rooms' -- --audience none
 wrong '--log-level: "loud" is not one of debug|info|warn|error|warning' -- --log-level loud
 wrong '--log-format: "xml" is not one of logfmt|json' -- --log-format xml
-wrong '--auth: "jwt" is not trust' -- --auth jwt
+wrong '--auth: "none" is not one of trust|jwt' -- --auth none
 for flag in service-name node-id user; do
 	wrong "--$flag: \"\" is not text of 1 to 64 bytes without control characters and double quotes" -- --$flag=
 done
 wrong '--allowed-origins: "example.org" is not an origin (https://example.org, or *)' -- --allowed-origins example.org
 wrong '--listen: "nowhere:80" does not begin with a literal address or localhost (names are not looked up)' -- --listen nowhere:80
-wrong '--listen: "127.0.0.1:0,tls" has an unknown parameter (there are dialect=NAME and admin)' -- --listen 127.0.0.1:0,tls
+wrong '--listen: "127.0.0.1:0,ssl" has an unknown parameter (there are dialect=NAME, tls and admin)' -- --listen 127.0.0.1:0,ssl
 wrong '--listen: 0.0.0.0:0 is not a loopback address, and auth=trust believes whatever id a client gives: write --auth trust to want that' \
 	-- --listen 0.0.0.0:0
 wrong '--api-key-file: "none": No such file or directory' -- --api-key-file none

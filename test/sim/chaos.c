@@ -221,7 +221,7 @@ static void step(struct chaos *c)
 	case 11: client_take(&c->crowd, cl, next(c)); break;
 	case 12:
 	case 13: wait(c); break;
-	case 14: sim->cut = (enum sim_cut)(next(c) % SIM_CUTS); break;
+	case 14: sim->cut = (enum sim_cut)(next(c) % SIM_FREE_CUTS); break;
 	case 15:
 		switch (i) {
 		case 0: shrink(c); break;
@@ -317,7 +317,7 @@ static void configure(struct chaos *c)
 	cfg->subscriptions_per_connection_max = a & 64 ? 2 : 32;
 	cfg->offline_debounce_ms = a & 128 ? 0 : 5000;
 	cfg->message_bytes_max[DIALECT_DOTTED] = 65536;
-	c->crowd.sim.cut = (enum sim_cut)(b % SIM_CUTS);
+	c->crowd.sim.cut = (enum sim_cut)(b % SIM_FREE_CUTS);
 	c->crowd.sim.pipe_bytes = b & 4 ? 200 : 0;
 	cfg->message_rate = b & 8 ? 2 : 50;
 	cfg->message_burst = b & 8 ? 4 : 100;

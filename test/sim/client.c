@@ -224,25 +224,25 @@ void client_request(struct crowd *c, struct client *cl, const char *method, stru
 	if (!str_absent(body))
 		append(&t, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.n);
 	append(&t, "\r\n");
-	client_bytes(c, cl, t.v, t.n);
 	if (!str_absent(body))
-		client_bytes(c, cl, body.p, body.n);
+		append(&t, "%.*s", S(body));
+	client_bytes(c, cl, t.v, t.n);
 }
 
 void client_frame(struct crowd *c, struct client *cl, enum ws_opcode op, bool fin, const void *payload, size_t n)
 {
 	static const uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d }; /* RFC 6455 5.7 */
-	uint8_t header[WS_HEADER_BYTES_MAX], key[4];
-	uint8_t *masked = malloc(n + 1);
+	uint8_t *whole = malloc(WS_HEADER_BYTES_MAX + n), key[4];
+	size_t header;
 
-	if (masked == NULL)
+	if (whole == NULL)
 		abort();
 	memcpy(key, mask, sizeof(key));
-	memcpy(masked, payload, n);
-	ws_frame_mask(masked, n, key);
-	client_bytes(c, cl, header, ws_frame_header_masked(header, op, fin, n, mask));
-	client_bytes(c, cl, masked, n);
-	free(masked);
+	header = ws_frame_header_masked(whole, op, fin, n, mask);
+	memcpy(whole + header, payload, n);
+	ws_frame_mask(whole + header, n, key);
+	client_bytes(c, cl, whole, header + n);
+	free(whole);
 }
 
 void client_close(struct crowd *c, struct client *cl, unsigned code)

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "base/poison.h"
 #include "server/state.h"
 
 enum {
@@ -17,7 +19,7 @@ enum {
 
 static const int64_t wall_start_ms = INT64_C(1768392000000); /* 2026-01-14T12:00:00Z */
 
-const char *const sim_cut_names[SIM_CUTS] = { "whole", "bytes", "random", "tiny" };
+const char *const sim_cut_names[SIM_CUTS] = { "whole", "bytes", "random", "tiny", "split", "short" };
 
 /* --- bytes --- */
 
@@ -106,6 +108,50 @@ static size_t portion(struct sim *sim, size_t n)
 	return n;
 }
 
+static void note_size(struct sim_sizes *sizes, size_t n)
+{
+	uint32_t i = 0;
+
+	while (i < sizes->n && sizes->v[i] != n)
+		i++;
+	if (i == sizes->n && i < SIM_SIZES_MAX)
+		sizes->v[sizes->n++] = n;
+	if (n > sizes->longest)
+		sizes->longest = n;
+}
+
+/* SIM_SPLIT: of `n` bytes that are there, those up to the next cut; 0: behind it not before the next turn. */
+static size_t up_to_cut(const struct sim *sim, struct sim_link *l, size_t n)
+{
+	uint64_t stop;
+
+	if (l->cut_turn == sim->turns)
+		return 0;
+	if (l->stops.n == 0)
+		return n;
+	memcpy(&stop, sim_bytes_at(&l->stops), sizeof(stop));
+	if (n < stop - l->read)
+		return n;
+	n = (size_t)(stop - l->read);
+	sim_bytes_take(&l->stops, sizeof(stop));
+	l->cut_turn = sim->turns;
+	return n;
+}
+
+/* SIM_SHORT: how much of `n` the first write of two takes; 0: the second comes in the next turn. */
+static size_t short_of(const struct sim *sim, struct sim_link *l, size_t n)
+{
+	if (l->cut_turn == sim->turns)
+		return 0;
+	if (l->was_short || n <= sim->cut_at) {
+		l->was_short = false;
+		return n;
+	}
+	l->was_short = true;
+	l->cut_turn = sim->turns;
+	return sim->cut_at;
+}
+
 static ptrdiff_t transport_read(void *ctx, int handle, void *buf, size_t bytes)
 {
 	struct sim *sim = ctx;
@@ -116,7 +162,10 @@ static ptrdiff_t transport_read(void *ctx, int handle, void *buf, size_t bytes)
 		return TRANSPORT_GONE;
 	if (l->up.n == 0)
 		return l->client_ended ? 0 : TRANSPORT_AGAIN;
-	n = portion(sim, n);
+	n = sim->cut == SIM_SPLIT ? up_to_cut(sim, l, n) : portion(sim, n);
+	if (n == 0)
+		return TRANSPORT_AGAIN;
+	l->read += n;
 	memcpy(buf, sim_bytes_at(&l->up), n);
 	sim_bytes_take(&l->up, n);
 	return (ptrdiff_t)n;
@@ -126,7 +175,7 @@ static ptrdiff_t transport_writev(void *ctx, int handle, const struct iovec *sli
 {
 	struct sim *sim = ctx;
 	struct sim_link *l = served(sim, handle);
-	size_t room = sim->pipe_bytes > l->down.n ? sim->pipe_bytes - l->down.n : 0, done = 0;
+	size_t room = sim->pipe_bytes > l->down.n ? sim->pipe_bytes - l->down.n : 0, done = 0, all = 0;
 
 	if (l->server_shut)
 		sim_fault(sim, "bytes were written after the shutdown");
@@ -134,6 +183,13 @@ static ptrdiff_t transport_writev(void *ctx, int handle, const struct iovec *sli
 		return TRANSPORT_GONE;
 	if (sim->cut == SIM_RANDOM)
 		room = sim_random(sim) % 4 == 0 ? 0 : portion(sim, room);
+	for (uint32_t i = 0; i < n; i++)
+		all += slices[i].iov_len;
+	if (room > all)
+		room = all;
+	note_size(&sim->down_sizes, room);
+	if (sim->cut == SIM_SHORT)
+		room = short_of(sim, l, room);
 	if (room == 0)
 		return TRANSPORT_AGAIN;
 	for (uint32_t i = 0; i < n && done < room; i++) {
@@ -217,6 +273,28 @@ static size_t measure(const struct sim *sim)
 	return total;
 }
 
+/* Zeroed pages, a guard behind them. Not the heap's: it would forget, and fault in again, the sanitizer's shadow of them each time. */
+static bool map_memory(struct sim *sim)
+{
+	const size_t page = 4096, whole = (sim->mem_bytes + page - 1) / page * page;
+	void *p = mmap(NULL, whole + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	sim->mem = p;
+	sim->mapped_bytes = whole + page;
+	poison_lay(sim->mem + sim->mem_bytes, whole - sim->mem_bytes);
+	return mprotect(sim->mem, whole, PROT_READ | PROT_WRITE) == 0;
+}
+
+static void unmap_memory(struct sim *sim)
+{
+	if (sim->mem == NULL)
+		return;
+	poison_lift(sim->mem, sim->mapped_bytes);
+	munmap(sim->mem, sim->mapped_bytes);
+}
+
 bool sim_start(struct sim *sim, uint64_t seed)
 {
 	const struct transport transport = {
@@ -235,12 +313,10 @@ bool sim_start(struct sim *sim, uint64_t seed)
 		sim->pipe_bytes = sim->cut == SIM_TINY ? SIM_TINY_BYTES : SIM_PIPE_BYTES;
 	sim->links = calloc(SIM_LINKS_MAX, sizeof(*sim->links));
 	sim->mem_bytes = measure(sim);
-	sim->unaligned = calloc(1, sim->mem_bytes + REGION_ALIGN);
-	if (sim->links == NULL || sim->mem_bytes == 0 || sim->unaligned == NULL)
+	if (sim->links == NULL || sim->mem_bytes == 0 || !map_memory(sim))
 		return false;
-	sim->mem = sim->unaligned + (REGION_ALIGN - (uintptr_t)sim->unaligned % REGION_ALIGN) % REGION_ALIGN;
 	region_init(&r, sim->mem, sim->mem_bytes);
-	sim->server = server_new(&sim->cfg, &r, &transport, log_sink, sim, &random, sim->now);
+	sim->server = server_new(&sim->cfg, &r, &transport, sim->outside, log_sink, sim, &random, sim->now);
 	if (sim->server == NULL)
 		return false;
 	if (region_used(&r) != sim->mem_bytes)
@@ -250,17 +326,12 @@ bool sim_start(struct sim *sim, uint64_t seed)
 
 void sim_stop(struct sim *sim)
 {
-	struct region r;
-
 	for (uint32_t i = 0; i < sim->links_high; i++) {
 		sim_bytes_free(&sim->links[i].up);
 		sim_bytes_free(&sim->links[i].down);
+		sim_bytes_free(&sim->links[i].stops);
 	}
-	if (sim->unaligned != NULL) {
-		region_init(&r, sim->mem, sim->mem_bytes);
-		region_end(&r);
-	}
-	free(sim->unaligned);
+	unmap_memory(sim);
 	free(sim->links);
 	*sim = (struct sim){ .drink = NULL };
 }
@@ -280,7 +351,7 @@ int sim_connect(struct sim *sim, uint32_t listener, const struct peer *peer)
 		sim->links_high++;
 	sim->links[i] = (struct sim_link){
 		.used = true, .wants_input = true, .listener = listener, .peer = peer == NULL ? loopback : *peer,
-		.up = sim->links[i].up, .down = sim->links[i].down,
+		.up = sim->links[i].up, .down = sim->links[i].down, .stops = sim->links[i].stops,
 	};
 	return (int)i;
 }
@@ -289,8 +360,15 @@ void sim_send(struct sim *sim, int link, const void *bytes, size_t n)
 {
 	struct sim_link *l = link_at(sim, link);
 
-	if (!l->server_closed && !l->client_ended && !l->client_gone)
-		sim_bytes_put(&l->up, bytes, n);
+	uint64_t stop = l->sent + sim->cut_at;
+
+	if (l->server_closed || l->client_ended || l->client_gone)
+		return;
+	note_size(&sim->up_sizes, n);
+	if (sim->cut == SIM_SPLIT && n > sim->cut_at)
+		sim_bytes_put(&l->stops, &stop, sizeof(stop));
+	sim_bytes_put(&l->up, bytes, n);
+	l->sent += n;
 }
 
 void sim_end(struct sim *sim, int link)
@@ -303,6 +381,7 @@ void sim_drop(struct sim *sim, int link)
 	struct sim_link *l = link_at(sim, link);
 
 	l->client_ended = l->client_gone = true;
+	sim_bytes_take(&l->stops, l->stops.n);
 	sim_bytes_take(&l->up, l->up.n);
 	sim_bytes_take(&l->down, l->down.n);
 }
@@ -383,13 +462,14 @@ static bool serve(struct sim *sim, struct sim_link *l)
 
 static void check(struct sim *sim)
 {
-	if (!server_valid(sim->server))
+	if (sim->cut < SIM_FREE_CUTS && !server_valid(sim->server))
 		sim_fault(sim, "server_valid() says no");
 	for (uint32_t i = 0; i < sim->links_high; i++) {
 		struct sim_link *l = &sim->links[i];
 
 		if (l->used && l->accepted && l->server_closed && l->released) {
 			l->used = false;
+			sim_bytes_take(&l->stops, l->stops.n);
 			sim_bytes_take(&l->up, l->up.n);
 			sim_bytes_take(&l->down, l->down.n);
 		}
@@ -515,6 +595,8 @@ void sim_leave_all(struct sim *sim)
 			sim_drop(sim, (int)i);
 			sim_release(sim, (int)i);
 		}
+	if (!server_valid(sim->server))
+		sim_fault(sim, "server_valid() says no");
 	sim_settle(sim);
 	sim_advance(sim, sim->now.mono.ms + FORGET_MS);
 	left = sim_levels(sim);

@@ -24,6 +24,7 @@ enum {
 	SIM_LINKS_MAX = 4096,
 	SIM_PIPE_BYTES = 65536, /* what the kernel would hold for a client that does not read */
 	SIM_TINY_BYTES = 7,
+	SIM_SIZES_MAX = 1024, /* more are not put down */
 };
 
 /* How bytes travel. Whatever it is, clients must hear the same. */
@@ -32,7 +33,10 @@ enum sim_cut {
 	SIM_BYTES,  /* a read gives one byte */
 	SIM_RANDOM, /* reads and writes take some, or none for now; turns serve the links in any order */
 	SIM_TINY,   /* the pipe to a client holds SIM_TINY_BYTES */
-	SIM_CUTS
+	SIM_SPLIT,  /* what is sent at once is cut behind cut_at bytes: what follows comes in a later turn */
+	SIM_SHORT,  /* a write of more than cut_at bytes takes just these, and nothing more in this turn; the next one is whole */
+	SIM_CUTS,
+	SIM_FREE_CUTS = SIM_SPLIT /* those before it need no cut_at */
 };
 
 extern const char *const sim_cut_names[SIM_CUTS];
@@ -51,9 +55,20 @@ static inline uint8_t *sim_bytes_at(const struct sim_bytes *b)
 	return b->v + b->off;
 }
 
+/* How long single writes were: each length once, in no order. */
+struct sim_sizes {
+	size_t v[SIM_SIZES_MAX];
+	uint32_t n;
+	size_t longest;
+};
+
 struct sim_link {
 	bool used, accepted;
 	struct sim_bytes up, down;
+	struct sim_bytes stops; /* uint64_t each: how many bytes have come up where a read ends (SIM_SPLIT) */
+	uint64_t sent, read;    /* bytes up, ever */
+	uint64_t cut_turn;      /* the last that cut a read, or a write, of this link */
+	bool was_short;         /* so was its last write (SIM_SHORT) */
 	bool client_ended;  /* no more comes up: FIN */
 	bool client_gone;   /* reset */
 	bool server_shut, server_closed;
@@ -72,12 +87,14 @@ struct sim_levels {
 struct sim {
 	struct server_config cfg;
 	struct server *server;
-	char *mem, *unaligned;
-	size_t mem_bytes;
+	char *mem;
+	size_t mem_bytes, mapped_bytes;
 	struct now now;
 	uint64_t random;
 	enum sim_cut cut;
+	size_t cut_at;          /* SIM_SPLIT, SIM_SHORT */
 	size_t pipe_bytes;
+	struct sim_sizes up_sizes, down_sizes; /* what there was to cut */
 	bool frozen;            /* the process is stopped: nothing is read, no timer runs */
 	bool check_turns;       /* server_valid() after every turn, not only when sim_settle() and sim_advance() are done */
 	struct sim_link *links; /* [SIM_LINKS_MAX] */
@@ -88,6 +105,7 @@ struct sim {
 	bool (*drink)(void *ctx);
 	void *drink_ctx;
 	bool print_log;
+	const struct outside *outside; /* who answers for the services that the options name; NULL: none */
 };
 
 /* Small tables and the contract's defaults. Listeners: 0 plain on loopback, 1 admin, 2 echo, 3 upper, 4 plain on another address. */
@@ -104,6 +122,7 @@ void sim_fault(struct sim *, const char *what);
 
 /* A new connection: the number of its link, -1 when there are too many. It is accepted in the next turn. `peer` NULL: 127.0.0.1. */
 int sim_connect(struct sim *, uint32_t listener, const struct peer *peer);
+/* One write of the client's. */
 void sim_send(struct sim *, int link, const void *bytes, size_t n);
 void sim_end(struct sim *, int link);  /* half-close */
 void sim_drop(struct sim *, int link); /* reset: what was under way is lost */

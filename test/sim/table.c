@@ -27,6 +27,7 @@ struct runner {
 	unsigned number;        /* of the line */
 	bool show, started;
 	uint64_t seed;
+	uint64_t heard[CLIENTS_MAX]; /* hashes */
 	struct table_result result;
 };
 
@@ -108,7 +109,10 @@ __attribute__((format(printf, 2, 3))) static void complain(struct runner *r, con
 	va_list ap;
 
 	r->result.failed++;
-	printf("# %s:%u (%s): ", r->path, r->number, sim_cut_names[r->crowd.sim.cut]);
+	printf("# %s:%u (%s", r->path, r->number, sim_cut_names[r->crowd.sim.cut]);
+	if (r->crowd.sim.cut >= SIM_FREE_CUTS)
+		printf(" at %zu", r->crowd.sim.cut_at);
+	printf("): ");
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -391,6 +395,18 @@ static bool does(struct runner *r, struct client *cl, struct str verb, struct st
 	return say_phrase(r, cl, verb, args);
 }
 
+static bool limit(struct runner *r, struct str args)
+{
+	struct str pool = word(&args);
+	char name[32] = "", n[32] = "";
+
+	if (pool.n >= sizeof(name) || args.n >= sizeof(n))
+		return false;
+	memcpy(name, pool.p, pool.n);
+	memcpy(n, args.p, args.n);
+	return table_limit(r->crowd.sim.server, name, n);
+}
+
 static bool nobody_does(struct runner *r, struct str verb, struct str args)
 {
 	struct sim *sim = &r->crowd.sim;
@@ -408,6 +424,8 @@ static bool nobody_does(struct runner *r, struct str verb, struct str args)
 		server_drain(sim->server);
 	} else if (is(verb, "drained")) {
 		return server_drained(sim->server);
+	} else if (is(verb, "limit")) {
+		return limit(r, args);
 	} else if (is(verb, "freeze")) {
 		sim->frozen = true;
 	} else if (is(verb, "thaw")) {
@@ -498,6 +516,26 @@ static void show(struct runner *r)
 	}
 }
 
+/* FNV-1a, with the NUL. */
+static void hash_text(uint64_t *hash, const char *text)
+{
+	do
+		*hash = (*hash ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+	while (*text++ != '\0');
+}
+
+static void note_heard(struct runner *r)
+{
+	for (size_t i = 0; i < r->crowd.heard_count; i++) {
+		const struct heard *h = &r->crowd.heard[i];
+		char when[32];
+
+		snprintf(when, sizeof(when), "%lld", (long long)h->at_ms);
+		hash_text(&r->heard[h->client], when);
+		hash_text(&r->heard[h->client], h->text);
+	}
+}
+
 static void judge(struct runner *r, const struct item *items, unsigned n)
 {
 	struct heard *h;
@@ -519,6 +557,7 @@ static void judge(struct runner *r, const struct item *items, unsigned n)
 				complain(r, "heard %s %s @%lld, which nobody expects", r->crowd.clients[h->client].name, h->text, (long long)h->at_ms);
 		}
 	}
+	note_heard(r);
 	crowd_forget(&r->crowd);
 }
 
@@ -668,13 +707,14 @@ static void work_off(struct runner *r, const char *table)
 		line(r, str_of(joined, used));
 }
 
-struct table_result table_run(const char *path, const char *table, enum sim_cut cut, uint64_t seed, bool show_only)
+struct table_result table_run(const char *path, const char *table, const struct table_way *way)
 {
 	static struct runner r;
 
-	r = (struct runner){ .path = path, .show = show_only, .seed = seed };
-	r.crowd.sim.cut = cut;
-	r.crowd.sim.check_turns = cut == SIM_WHOLE;
+	r = (struct runner){ .path = path, .show = way->show, .seed = way->seed };
+	r.crowd.sim.cut = way->cut;
+	r.crowd.sim.cut_at = way->cut_at;
+	r.crowd.sim.check_turns = way->cut == SIM_WHOLE;
 	sim_config(&r.crowd.sim.cfg);
 	work_off(&r, table);
 	if (r.started && !r.result.skipped) {
@@ -683,6 +723,10 @@ struct table_result table_run(const char *path, const char *table, enum sim_cut 
 		if (r.crowd.sim.fault[0] != '\0')
 			complain(&r, "%s", r.crowd.sim.fault);
 	}
+	for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+		r.result.heard = r.result.heard * 31 + r.heard[i];
+	r.result.up_sizes = r.crowd.sim.up_sizes;
+	r.result.down_sizes = r.crowd.sim.down_sizes;
 	r.result.hash = r.crowd.sim.hash;
 	r.result.turns = r.crowd.sim.turns;
 	if (r.started)

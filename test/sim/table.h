@@ -15,7 +15,8 @@
  * Verbs (WHO VERB): connect DIALECT [user= device= name= ip= listener= path= proto= header=], tcp, send JSON, status S [TEXT], ping, beat,
  * sub ROOM, unsub ROOM, watch [USER...], type ROOM, stop ROOM, frame OP[+] [TEXT], big BYTES, bytes C-ESCAPED, close [CODE], end, drop, stall,
  * read [BYTES], silent, polite, get PATH, head PATH, delete PATH, put PATH JSON, post PATH JSON; with xN before the verb N times.
- * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, or nothing: time passes.
+ * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, limit POOL N|all (so many cells more than are in use now), or nothing: time
+ * passes.
  */
 #ifndef TEST_SIM_TABLE_H
 #define TEST_SIM_TABLE_H
@@ -26,14 +27,25 @@ struct table_result {
 	unsigned lines, failed;
 	bool skipped;           /* the table says that it depends on how bytes travel */
 	uint64_t hash;          /* of all that was heard, byte for byte and when */
+	uint64_t heard;         /* of what each client heard, message for message and when, but for what the server draws */
+	struct sim_sizes up_sizes, down_sizes;
 	uint64_t turns;
 };
 
-/* Runs the text `table` (NUL-terminated; `path` is for diagnostics, printed as `# path:line: ...`). `show`: prints what was heard, and
- * judges nothing. */
-struct table_result table_run(const char *path, const char *table, enum sim_cut cut, uint64_t seed, bool show);
+struct table_way {
+	enum sim_cut cut;
+	size_t cut_at;          /* as in sim.h */
+	uint64_t seed;
+	bool show;              /* prints what was heard, and judges nothing */
+};
+
+/* Runs the text `table` (NUL-terminated; `path` is for diagnostics, printed as `# path:line: ...`). */
+struct table_result table_run(const char *path, const char *table, const struct table_way *);
 
 /* An option's name and value as in CONTRACT 1 into *cfg; false: unknown or malformed. */
 bool table_option(struct server_config *cfg, const char *name, const char *value);
+
+/* Lets N cells more than now be in use of a pool, or "all" again; false: no such pool (limit.c). */
+bool table_limit(struct server *s, const char *pool, const char *n);
 
 #endif

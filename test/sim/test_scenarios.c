@@ -1,7 +1,12 @@
 /*
  * Runs every table of test/sim/ (or those named): whole, with the input cut into single bytes, cut at random with short writes and the
- * links served in any order (several seeds), and with pipes to the clients that hold a few bytes. What is heard must be the same. Run
- * twice from one seed, a table must give the same bytes at the same milliseconds.
+ * links served in any order (several seeds), with pipes to the clients that hold a few bytes, and cut in two everywhere. What is heard
+ * must be the same. Run twice from one seed, a table must give the same bytes at the same milliseconds.
+ *
+ * Cut in two: run k of a table hands the server the first k bytes of each of its clients' writes (a handshake, a request, a frame), and
+ * the rest, with what follows, in a later turn; k goes from 1 to the longest write, so that each is cut at each of its bytes. The other
+ * way (RELIABILITY O6) each write of the server's is short, and takes k bytes. Of writes longer than EVERY_CUT_MAX only some bytes
+ * behind it are tried: around powers of two, and the last ENDS_BYTES; the test's name says so ("some").
  *
  *	test_scenarios [--show] [--seed N] [TABLE...]      --show: prints what was heard, for writing a table
  */
@@ -13,7 +18,11 @@
 #include "sim/table.h"
 #include "tap.h"
 
-enum { RANDOM_SEEDS = 3 };
+enum {
+	RANDOM_SEEDS = 3,
+	EVERY_CUT_MAX = 1200,
+	ENDS_BYTES = 32,
+};
 
 static char *read_all(const char *path)
 {
@@ -34,7 +43,7 @@ static char *read_all(const char *path)
 
 static void run_cut(const char *path, const char *text, enum sim_cut cut, uint64_t seed)
 {
-	struct table_result r = table_run(path, text, cut, seed, false);
+	struct table_result r = table_run(path, text, &(struct table_way){ .cut = cut, .seed = seed });
 
 	if (r.skipped)
 		return;
@@ -42,8 +51,45 @@ static void run_cut(const char *path, const char *text, enum sim_cut cut, uint64
 	       r.turns);
 }
 
+/* Is it worth a run to cut writes of these lengths there? */
+static bool is_cut(const struct sim_sizes *sizes, size_t at)
+{
+	if (at <= EVERY_CUT_MAX || ((at - 1) & (at - 2)) == 0 || (at & (at - 1)) == 0 || ((at + 1) & at) == 0)
+		return true;
+	for (uint32_t i = 0; i < sizes->n; i++)
+		if (at < sizes->v[i] && sizes->v[i] - at <= ENDS_BYTES)
+			return true;
+	return false;
+}
+
+/* One table, cut in two at every byte. */
+static void run_cuts(const char *path, const char *text, enum sim_cut cut, uint64_t seed)
+{
+	struct table_result whole = table_run(path, text, &(struct table_way){ .cut = SIM_WHOLE, .seed = seed });
+	const struct sim_sizes *sizes = cut == SIM_SPLIT ? &whole.up_sizes : &whole.down_sizes;
+	const char *what = cut == SIM_SPLIT ? "its clients' writes" : "the server's writes, short";
+	bool some = sizes->longest > EVERY_CUT_MAX, same = true;
+	unsigned runs = 0;
+
+	for (size_t at = 1; at < sizes->longest && same; at++) {
+		struct table_result r;
+
+		if (!is_cut(sizes, at))
+			continue;
+		r = table_run(path, text, &(struct table_way){ .cut = cut, .cut_at = at, .seed = seed });
+		if (r.skipped)
+			return;
+		runs++;
+		same = r.failed == 0 && r.lines == whole.lines && r.heard == whole.heard;
+		if (r.failed == 0 && !same)
+			printf("# %s (%s at %zu): something else is heard\n", path, sim_cut_names[cut], at);
+	}
+	tap_ok(same && runs > 0, "%s, %s cut at %s of their up to %zu bytes: %u runs", path, what, some ? "some" : "each", sizes->longest, runs);
+}
+
 static void run(const char *path, uint64_t seed)
 {
+	const struct table_way any = { .cut = SIM_RANDOM, .seed = seed };
 	char *text = read_all(path);
 	struct table_result a, b;
 
@@ -56,8 +102,10 @@ static void run(const char *path, uint64_t seed)
 	for (uint64_t i = 0; i < RANDOM_SEEDS; i++)
 		run_cut(path, text, SIM_RANDOM, seed + i);
 	run_cut(path, text, SIM_TINY, seed);
-	a = table_run(path, text, SIM_RANDOM, seed, false);
-	b = table_run(path, text, SIM_RANDOM, seed, false);
+	run_cuts(path, text, SIM_SPLIT, seed);
+	run_cuts(path, text, SIM_SHORT, seed);
+	a = table_run(path, text, &any);
+	b = table_run(path, text, &any);
 	if (!a.skipped)
 		tap_ok(a.hash == b.hash && a.turns == b.turns, "%s, seed %" PRIu64 ": the same trace twice", path, seed);
 	free(text);
@@ -70,6 +118,7 @@ int main(int argc, char **argv)
 	glob_t found;
 	int i = 1;
 
+	setvbuf(stdout, NULL, _IOLBF, 0); /* a crash keeps what was said before */
 	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
 		if (strcmp(argv[i], "--show") == 0)
 			show = true;
@@ -80,7 +129,7 @@ int main(int argc, char **argv)
 		char *text = read_all(argv[named]);
 
 		if (text != NULL)
-			table_run(argv[named], text, SIM_WHOLE, seed, true);
+			table_run(argv[named], text, &(struct table_way){ .seed = seed, .show = true });
 		free(text);
 	}
 	if (show)

@@ -112,7 +112,7 @@ static void serving_defaults(struct server_config *cfg)
 /* Starts with w->cfg as it is. */
 static void serving_start(struct serving *w)
 {
-	struct transport t = { w, serving_read, serving_writev, serving_want, serving_shutdown, serving_close };
+	struct transport t = { w, serving_read, serving_writev, serving_want, serving_shutdown, serving_close, NULL };
 	struct server_seed seed = { { 1, 2, 3, 4 } };
 	void *scratch = calloc(1, server_scratch_bytes());
 	size_t bytes = server_measure(&w->cfg, scratch).total;
@@ -125,7 +125,7 @@ static void serving_start(struct serving *w)
 	region_init(&w->region, w->mem, bytes);
 	w->now.mono.ms = 1000000;
 	rfc3339_parse(STR("2026-01-14T12:00:00.123Z"), &w->now.wall);
-	w->s = server_new(&w->cfg, &w->region, &t, serving_log, NULL, &seed, w->now);
+	w->s = server_new(&w->cfg, &w->region, &t, NULL, serving_log, NULL, &seed, w->now);
 	assert(w->s != NULL);
 }
 

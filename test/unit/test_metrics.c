@@ -237,21 +237,19 @@ static void addresses(void)
 	static const struct {
 		uint8_t address[16];
 		uint16_t port;
-		bool is_unix;
 		const char *text;
 	} rows[] = {
-		{ { [10] = 0xff, [11] = 0xff, [12] = 255, [13] = 255, [14] = 255, [15] = 255 }, 65535, false, "255.255.255.255:65535" },
-		{ { [15] = 1 }, 80, false, "[::1]:80" },
-		{ { 0 }, 0, false, "[::]:0" },
-		{ { 0 }, 0, true, "unix" },
-		{ { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, 443, false, "[2001:db8::1]:443" },
-		{ { 0x20, 0x01, 0x0d, 0xb8, [7] = 1, [9] = 1, [11] = 1, [13] = 1, [15] = 1 }, 1, false, "[2001:db8:0:1:1:1:1:1]:1" },
-		{ { 0x20, 0x01, [7] = 1, [15] = 1 }, 1, false, "[2001:0:0:1::1]:1" },
-		{ { 0x20, 0x01, 0x0d, 0xb8, [9] = 1 }, 1, false, "[2001:db8:0:0:1::]:1" },
-		{ { 0x20, 0x01, 0x0d, 0xb8, [7] = 1, [13] = 1 }, 1, false, "[2001:db8:0:1::1:0]:1" },
-		{ { 0x20, 0x01, [5] = 1, [11] = 1 }, 1, false, "[2001:0:1::1:0:0]:1" },
-		{ { 0xfe, 0x80 }, 1, false, "[fe80::]:1" },
-		{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 65535, false,
+		{ { [10] = 0xff, [11] = 0xff, [12] = 255, [13] = 255, [14] = 255, [15] = 255 }, 65535, "255.255.255.255:65535" },
+		{ { [15] = 1 }, 80, "[::1]:80" },
+		{ { 0 }, 0, "unix" },
+		{ { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, 443, "[2001:db8::1]:443" },
+		{ { 0x20, 0x01, 0x0d, 0xb8, [7] = 1, [9] = 1, [11] = 1, [13] = 1, [15] = 1 }, 1, "[2001:db8:0:1:1:1:1:1]:1" },
+		{ { 0x20, 0x01, [7] = 1, [15] = 1 }, 1, "[2001:0:0:1::1]:1" },
+		{ { 0x20, 0x01, 0x0d, 0xb8, [9] = 1 }, 1, "[2001:db8:0:0:1::]:1" },
+		{ { 0x20, 0x01, 0x0d, 0xb8, [7] = 1, [13] = 1 }, 1, "[2001:db8:0:1::1:0]:1" },
+		{ { 0x20, 0x01, [5] = 1, [11] = 1 }, 1, "[2001:0:1::1:0:0]:1" },
+		{ { 0xfe, 0x80 }, 1, "[fe80::]:1" },
+		{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 65535,
 		  "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535" },
 	};
 
@@ -261,7 +259,7 @@ static void addresses(void)
 		char got[64];
 
 		memcpy(p.address, rows[i].address, 16);
-		a = address_text(&p, rows[i].is_unix);
+		a = address_text(&p);
 		snprintf(got, sizeof(got), "%.*s", (int)a.n, a.text);
 		tap_is_str(got, rows[i].text, "RFC 5952");
 	}
