@@ -295,8 +295,10 @@ class Fake:
         """(first byte, payload) of the next frame, which must be masked."""
         first, length = self.stream.read(2)
         assert length & 128, "an unmasked frame from the client"
-        assert length & 127 < 126
-        key, data = self.stream.read(4), self.stream.read(length & 127)
+        length &= 127
+        if length == 126:
+            length = int.from_bytes(self.stream.read(2), "big")
+        key, data = self.stream.read(4), self.stream.read(length)
         self.keys = getattr(self, "keys", []) + [key]
         return first, bytes(b ^ key[i % 4] for i, b in enumerate(data))
 
