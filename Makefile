@@ -36,7 +36,8 @@ flags = $(if $(filter src/tool/%,$1),-Os) $(if $(filter src/%,$1),-Wconversion -
 # musl copies with `rep movs`, which is slow to begin: what is short is copied in line.
 COPY := -minline-stringops-dynamically -mmemcpy-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
-	$(if $(filter x86_64,$(MACHINE)),-fcf-protection=full $(COPY)) -ffunction-sections -fdata-sections
+	$(if $(filter x86_64,$(MACHINE)),-fcf-protection=full $(COPY)) -ffunction-sections -fdata-sections \
+	-fno-asynchronous-unwind-tables
 SANITIZE := -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 # BearSSL's own style is not ours to judge, and clang's UBSan dislikes its function casts: it gets ASan only.
 SANITIZE_LIB := -g -fno-omit-frame-pointer -fsanitize=address

@@ -138,5 +138,6 @@ void keys_answered(struct server *s, enum outside_result result, unsigned status
 		say_failed(s, outcome, result == OUTSIDE_ANSWERED ? status : 0);
 		set_timer(s, retry_ms(s));
 	}
-	waiting_answered(s, WAIT_KEYS);
+	if (k->fetched) /* else the next try may bring them, within the time that they wait */
+		waiting_answered(s, WAIT_KEYS);
 }

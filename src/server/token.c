@@ -68,7 +68,7 @@ static enum token_verdict verify(struct server *s, const struct peer *from, stru
 		return TOKEN_BAD;
 	key = keys_find(s, t, why);
 	if (key == NULL)
-		return *why == JWT_NO_KEY && keys_may_come(s) ? TOKEN_WAIT_KEYS : TOKEN_BAD;
+		return *why == JWT_NO_KEY && !waited && keys_may_come(s) ? TOKEN_WAIT_KEYS : TOKEN_BAD;
 	digest_sha256(text, digest);
 	seen = seen_at(s, digest);
 	if (seen->generation_plus1 == s->keys.generation + 1 &&
