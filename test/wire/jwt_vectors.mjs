@@ -149,6 +149,7 @@ row('T3', 'jwk, jku, x5u, x5c in the header count for nothing', E,
 
 // T12: kid
 row('T12', 'unknown kid', S, token({ alg: 'ES256', kid: 'ec-2' }, good, 'ES256'), 'no_key')
+row('T12', 'unknown kid, one key of that kind', S, token({ alg: 'RS256', kid: 'rsa-2' }, good, 'RS256'), 'no_key')
 row('T12', 'kid is a path', S, token({ alg: 'ES256', kid: '../../dev/null' }, good, 'ES256'), 'no_key')
 row('T12', 'kid with NUL behind a good one', S, token({ alg: 'ES256', kid: 'ec-1\u0000' }, good, 'ES256'), 'no_key')
 row('T12', 'kid in other case', S, token({ alg: 'ES256', kid: 'EC-1' }, good, 'ES256'), 'no_key')
@@ -223,7 +224,7 @@ row('JWS 33', 'RS256: the block as it should be', R, token({ alg: 'RS256' }, goo
 for (const [clause, name, f] of digestInfos) rsaBlock(clause, name, (hash) => emsa(f(hash)))
 rsaBlock('T7', 'block type 2', (h) => { const b = emsa(info(h)); b[1] = 2; return b })
 rsaBlock('T7', 'block type 0', (h) => { const b = emsa(info(h)); b[1] = 0; return b })
-rsaBlock('T7', 'first byte 1', (h) => { const b = emsa(info(h)); b[0] = 1; b[1] = 0; return b })
+rsaBlock('T7', 'first byte 1', (h) => { const b = emsa(info(h)); b[0] = 1; return b })
 rsaBlock('T7', 'a zero among the FF', (h) => { const b = emsa(info(h)); b[50] = 0; return b })
 rsaBlock('T7', 'an FE among the FF', (h) => { const b = emsa(info(h)); b[50] = 0xfe; return b })
 rsaBlock('T7', 'no zero behind the FF', (h) => { const b = emsa(info(h)); b[256 - 52] = 0xff; return b })
@@ -262,7 +263,12 @@ esAs('JWS 382', 's + n', (r, s) => (s + order < 1n << 256n ? rAndS(r, s + order)
 esAs('JWS 383', 'r + 2^256, two lengths', (r, s) => Buffer.concat([bytesOf(r + (1n << 256n), 33), bytesOf(s, 32)]))
 esAs('JWS 384', 's + 2^256, two lengths', (r, s) => Buffer.concat([bytesOf(r, 32), bytesOf(s + (1n << 256n), 33)]))
 esAs('JWS 385', 'numbers of 256 bytes', (r, s) => rAndS(r, s, 256))
-esAs('T7', 'r and s of 31 bytes', (r, s) => rAndS(r & ((1n << 248n) - 1n), s & ((1n << 248n) - 1n), 31))
+row('T7', 'ES256: r and s of 31 bytes, which is enough for these', E, token({ alg: 'ES256' }, good, (input) => {
+  for (;;) { // one in 65536
+    const sig = signers.ES256(input)
+    if (sig[0] === 0 && sig[32] === 0) return Buffer.concat([sig.subarray(1, 32), sig.subarray(33)])
+  }
+}), 'signature')
 esAs('T7', 'r and s the other way round', (r, s) => rAndS(s, r))
 esAs('T7', 'DER', (r, s, input) => crypto.sign('sha256', input, ec.privateKey))
 row('T7', 'ES256: n - s is as good (RFC 8725 asks no more)', E, token({ alg: 'ES256' }, good, (input) => {
@@ -423,11 +429,17 @@ bad('jwk.h', 'a private key', { ...rsa.privateKey.export({ format: 'jwk' }), kid
 // EC
 const xy = (x, y) => ({ ...ecJwk, x: b64(x), y: b64(y) })
 const x = Buffer.from(ecJwk.x, 'base64url'), y = Buffer.from(ecJwk.y, 'base64url')
+const shortened = (m) => {
+  for (;;) {
+    const k = jwk(pair('ec', { namedCurve: 'P-256' }), { kid: 'e' }), b = Buffer.from(k[m], 'base64url')
+    if (b[31] === 0) return { ...k, [m]: b64(b.subarray(0, 31)) }
+  }
+}
 const last = (b) => b.map((v, i) => (i === 31 ? v ^ 1 : v))
 for (const [name, k] of [['off the curve', xy(x, last(y))], ['x is another', xy(last(x), y)], ['0, 0', xy(Buffer.alloc(32), Buffer.alloc(32))],
   ['x and y the other way round', xy(y, x)], ['x = p', xy(bytesOf(field, 32), y)], ['x = 2^256 - 1', xy(Buffer.alloc(32, 255), y)],
   ['x of 31 bytes', xy(x.subarray(1), y)], ['y of 31 bytes', xy(x, y.subarray(1))], ['x with a zero in front', xy(Buffer.concat([Buffer.alloc(1), x]), y)],
-  ['y of 33 bytes', xy(x, Buffer.concat([y, Buffer.alloc(1)]))], ['x empty', xy('', y)], ['no x', { ...ecJwk, x: undefined }], ['no y', { ...ecJwk, y: undefined }],
+  ['y of 33 bytes', xy(x, Buffer.concat([y, Buffer.alloc(1)]))], ['x without its last byte, a zero', shortened('x')], ['y without its last byte, a zero', shortened('y')], ['x empty', xy('', y)], ['no x', { ...ecJwk, x: undefined }], ['no y', { ...ecJwk, y: undefined }],
   ['y is null', { ...ecJwk, y: null }], ['x padded', { ...ecJwk, x: ecJwk.x + '=' }], ['x with a blank', { ...ecJwk, x: ' ' + ecJwk.x }],
   ['no crv', { ...ecJwk, crv: undefined }], ['crv P-384', { ...ecJwk, crv: 'P-384' }], ['crv secp256k1', { ...ecJwk, crv: 'secp256k1' }], ['crv p-256', { ...ecJwk, crv: 'p-256' }],
   ['a key of P-384', jwk(p384, { kid: 'e' })], ['a key of P-384 that says P-256', { ...jwk(p384, { kid: 'e' }), crv: 'P-256' }],
@@ -457,6 +469,7 @@ set('T6', '60 keys, every other for encryption', more(60, (i) => ({ use: i % 2 ?
   more(60).filter((k, i) => i % 2).map((k) => 'ES256 ' + k.kid).join(', ') + ', over 30')
 set('T6', 'a good key behind 64 bad ones is not found', [...more(64, () => ({ use: 'enc' })), ecJwk], 'no keys')
 set('T6', 'a good key behind 63 bad ones is', [...more(63, () => ({ use: 'enc' })), ecJwk], 'ES256 e, over 63')
+set('T6', 'a good key, 63 bad ones, and one beyond those that are looked at', [ecJwk, ...more(63, () => ({ use: 'enc' })), rsaJwk], 'ES256 e, over 64')
 // what is no set
 for (const [name, text] of [['an object without keys', '{}'], ['keys is null', '{"keys":null}'], ['keys is an object', '{"keys":{}}'], ['an array', `[${json(ecJwk)}]`],
   ['a key alone', json(ecJwk)], ['a text', '"keys"'], ['Keys', `{"Keys":[${json(ecJwk)}]}`]]) set('T14', name, text, 'no set')
@@ -502,6 +515,42 @@ pem('jwk.h', 'RSA-PSS', spki('pss.key'), 'unknown')
 pem('jwk.h', 'other label', rsaPem.replaceAll('PUBLIC KEY', 'RSA PUBLIC KEY'), 'unknown')
 pem('jwk.h', 'other label, the other way', rsa1Pem.replaceAll('RSA PUBLIC', 'PUBLIC'), 'unknown')
 pem('jwk.h', 'a key that says CERTIFICATE', rsaPem.replaceAll('PUBLIC KEY', 'CERTIFICATE'), 'unknown')
+// SubjectPublicKeyInfo and RSAPublicKey with something too much, missing, or different
+const tlv = (tag, ...parts) => {
+  const v = Buffer.concat(parts.map((p) => (typeof p === 'string' ? Buffer.from(p, 'hex') : p)))
+  const l = v.length < 128 ? [v.length] : v.length < 256 ? [0x81, v.length] : [0x82, v.length >> 8, v.length & 255]
+  return Buffer.concat([Buffer.from([tag, ...l]), v])
+}
+const armour = (label, der) => `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`
+const rsaOid = '06092a864886f70d010101', ecOid = '06072a8648ce3d0201', p256Oid = '06082a8648ce3d030107', zero = '00'
+const nDer = tlv(2, zero, nBytes), eDer = '0203010001', rsaKey = (...m) => tlv(0x30, nDer, eDer, ...m)
+const info_ = (alg, key, ...m) => armour('PUBLIC KEY', tlv(0x30, tlv(0x30, ...alg), tlv(3, zero, ...key), ...m))
+const pointDer = Buffer.concat([Buffer.from([4]), Buffer.from(ecJwk.x, 'base64url'), Buffer.from(ecJwk.y, 'base64url')])
+pem('X.690', 'RSA, made by hand', info_([rsaOid, '0500'], [rsaKey()]), 'RS256, over 0')
+pem('X.690', 'EC, made by hand', info_([ecOid, p256Oid], [pointDer]), 'ES256, over 0')
+pem('X.690', 'RSA PUBLIC KEY, made by hand', armour('RSA PUBLIC KEY', rsaKey()), 'RS256, over 0')
+pem('RFC 3279 2.3.1', 'RSA without NULL', info_([rsaOid], [rsaKey()]), 'unknown')
+pem('RFC 3279 2.3.1', 'RSA, NULL is not empty', info_([rsaOid, '050100'], [rsaKey()]), 'unknown')
+pem('RFC 3279 2.3.1', 'RSA, more behind NULL', info_([rsaOid, '05000500'], [rsaKey()]), 'unknown')
+pem('RFC 3279 2.3.1', 'RSA with a curve', info_([rsaOid, p256Oid], [rsaKey()]), 'unknown')
+pem('RFC 5280 4.1.2.7', 'more behind the key', info_([rsaOid, '0500'], [rsaKey()], '0500'), 'unknown')
+pem('RFC 5280 4.1.2.7', 'more behind all', armour('PUBLIC KEY', Buffer.concat([tlv(0x30, tlv(0x30, ecOid, p256Oid), tlv(3, zero, pointDer)), Buffer.from([0])])), 'unknown')
+pem('RFC 8017 A.1.1', 'more behind e', info_([rsaOid, '0500'], [rsaKey('020101')]), 'unknown')
+pem('RFC 8017 A.1.1', 'more behind the RSA key', info_([rsaOid, '0500'], [rsaKey(), '0500']), 'unknown')
+pem('RFC 8017 A.1.1', 'no e', info_([rsaOid, '0500'], [tlv(0x30, nDer)]), 'unknown')
+pem('RFC 8017 A.1.1', 'n is negative', info_([rsaOid, '0500'], [tlv(0x30, tlv(2, nBytes), eDer)]), 'unknown')
+pem('RFC 8017 A.1.1', 'n with a zero too many', info_([rsaOid, '0500'], [tlv(0x30, tlv(2, zero, zero, nBytes), eDer)]), 'unknown')
+pem('T4', 'e is 0', info_([rsaOid, '0500'], [tlv(0x30, nDer, '020100')]), 'weak')
+pem('T4', 'e is 1', info_([rsaOid, '0500'], [tlv(0x30, nDer, '020101')]), 'weak')
+pem('RFC 5480 2.1.1', 'EC without a curve', info_([ecOid], [pointDer]), 'unknown')
+pem('RFC 5480 2.1.1', 'EC with NULL', info_([ecOid, '0500'], [pointDer]), 'unknown')
+pem('RFC 5480 2.1.1', 'EC, more behind the curve', info_([ecOid, p256Oid, '0500'], [pointDer]), 'unknown')
+pem('RFC 5480 2.1.1', 'EC, the point of P-256 on secp256k1', info_([ecOid, '06052b8104000a'], [pointDer]), 'unknown')
+pem('RFC 5480 2.2', 'EC, off the curve', info_([ecOid, p256Oid], [last(pointDer.map((v) => v))]), 'weak')
+pem('RFC 5480 2.2', 'EC, hybrid form', info_([ecOid, p256Oid], [Buffer.from([6 | (pointDer[64] & 1)]), pointDer.subarray(1)]), 'weak')
+pem('RFC 5480 2.2', 'EC, the point at infinity', info_([ecOid, p256Oid], [zero]), 'weak')
+pem('RFC 5480 2.2', 'EC, no point', info_([ecOid, p256Oid], []), 'weak')
+pem('RFC 5480 2.2', 'EC, a byte behind the point', info_([ecOid, p256Oid], [pointDer, zero]), 'weak')
 pem('jwk.h', 'a certificate cut', (() => {
   const der = Buffer.from(cert('e.key').replace(/-.*-|\s/g, ''), 'base64').subarray(0, 150)
   return `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`

@@ -123,6 +123,8 @@ static void check_secrets(void)
 }
 
 #define D(x) { x, sizeof(x) - 1 }
+#define A16 "aaaaaaaaaaaaaaaa"
+#define A128 A16 A16 A16 A16 A16 A16 A16 A16
 
 /* X.690 8.1.3, 8.3, 8.6.2, 10.1. `want` is the content; NULL: refused. */
 static const struct der_case {
@@ -137,7 +139,9 @@ static const struct der_case {
 	{ "another tag", D("\x31\x01" "a"), NULL },
 	{ "cut", D("\x30\x02" "a"), NULL },
 	{ "long form that could be short", D("\x30\x81\x01" "a"), NULL },
-	{ "a zero in front of the length", D("\x30\x82\x00\x80"), NULL },
+	{ "128 bytes", D("\x30\x81\x80" A128), A128 },
+	{ "a zero in front of the length", D("\x30\x82\x00\x80" A128), NULL },
+	{ "a length beyond 64 bits", D("\x30\x89\x01\x00\x00\x00\x00\x00\x00\x00\x80" A128), NULL },
 	{ "indefinite", D("\x30\x80" "a\0\0"), NULL },
 	{ "length cut", D("\x30\x82\x01"), NULL },
 	{ "long form, cut", D("\x30\x81\x80" "a"), NULL },
