@@ -288,5 +288,6 @@ bool server_valid(const struct server *s)
 		add(&t, c);
 	}
 	return sums_valid(s, &t) && waiting_valid(s) && keys_valid(s) && user_checks_valid(s) &&
-	       frames_valid(s) && pool_valid(&s->nodes) && pool_valid(&s->intake.loans) && wheel_valid(&s->wheel) && engine_valid(s->engine);
+	       frames_valid(s) && pool_valid(&s->nodes) && pool_valid(&s->intake.loans) &&
+	       wheel_valid(&s->wheel) && engine_valid(s->engine);
 }
