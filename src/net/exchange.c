@@ -197,7 +197,8 @@ static enum exchange_result step_tls(struct exchange *x)
 	}
 	x->events = (tls_client_room(x->tls, &p) > 0 ? (uint32_t)EPOLLIN : 0u) |
 	            (tls_client_output(x->tls, &p) > 0 ? (uint32_t)EPOLLOUT : 0u);
-	if (result == EXCHANGE_WAIT && x->events == 0) /* a hang-up would wake the loop for nothing, again and again */
+	/* A hang-up would wake the loop for nothing, again and again. */
+	if (result == EXCHANGE_WAIT && x->events == 0)
 		return fail(x, STR("TLS came to a halt"));
 	return result;
 }

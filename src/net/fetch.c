@@ -106,7 +106,8 @@ static void hang_up(struct slot *s)
 	s->x.fd = -1;
 }
 
-static void settle(struct fetch *f, struct slot *s, enum outside_result result, unsigned status, struct str why)
+static void settle(struct fetch *f, struct slot *s, enum outside_result result, unsigned status,
+                   struct str why)
 {
 	assert(s->state != FREE && s->state != SETTLED);
 	hang_up(s);
@@ -409,8 +410,10 @@ mono_t fetch_deadline(const struct fetch *f)
 	for (uint32_t i = 0; i < OUTSIDE_ASKED_MAX && f->under_way > 0; i++) {
 		const struct slot *s = &f->slots[i];
 
+		if (s->state == CONNECTING)
+			at = mono_min(at, s->patience);
 		if (s->state != FREE)
-			at = mono_min(at, s->state == CONNECTING ? mono_min(s->patience, s->deadline) : s->deadline);
+			at = mono_min(at, s->deadline);
 	}
 	return at;
 }

@@ -291,8 +291,8 @@ static bool open_server(struct loop *l)
 	region_init(&r, mem, bytes);
 	if (l->fetch != NULL)
 		outside = fetch_outside(l->fetch);
-	l->server = server_new(l->cfg, &r, &l->transport, l->fetch != NULL ? &outside : NULL, machine_log, NULL,
-	                       &seed, machine_now());
+	l->server = server_new(l->cfg, &r, &l->transport, l->fetch != NULL ? &outside : NULL, machine_log,
+	                       NULL, &seed, machine_now());
 	return l->server != NULL;
 }
 
@@ -342,7 +342,7 @@ static void say_unanswered(struct loop *l, const struct fetch_answer *a)
 		return;
 	l->fetch_told = now;
 	LOG(server_log(l->server), machine_now().wall, LOG_WARN, "A service did not answer",
-	    LOG_STR("service", a->service == OUTSIDE_KEYS ? STR("jwks-url") : STR("user-check-url")),
+	    LOG_STR("asked", a->service == OUTSIDE_KEYS ? STR("jwks-url") : STR("user-check-url")),
 	    LOG_STR("reason", a->why));
 }
 
