@@ -19,7 +19,7 @@ enum {
 	POINT_UNCOMPRESSED = 0x04,
 	PEM_OBJECT_BYTES_MAX = 4096,      /* a certificate with a long list of names */
 	FINGERPRINT_PRIME_MAX = 167,
-	OPERATIONS_MAX = 16,              /* RFC 7517 4.3 knows eight; bounds a comparison of each with each */
+	OPERATIONS_MAX = 16,              /* RFC 7517 4.3 knows eight; each is compared with each */
 };
 
 static uint8_t byte_at(struct str s, size_t i)
