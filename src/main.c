@@ -90,7 +90,8 @@ int main(int argc, char **argv, char **env)
 		fputs("presenced: healthcheck takes one URL at most\n", stderr);
 	else
 		fprintf(stderr,
-		        "presenced: \"%.64s\" is no command (serve, check, healthcheck, token, client; see --help)\n",
+		        "presenced: \"%.64s\" is no command "
+		        "(serve, check, healthcheck, token, client; see --help)\n",
 		        command);
 	return EXIT_OPTIONS;
 }

@@ -25,6 +25,8 @@ enum {
 	EVENTS_MAX = 512,
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
 	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then (RELIABILITY O1) */
+	FULL_PAUSE_MS = 10,         /* no slot left: soon one is free, and until then
+	                             * those who are here are served */
 };
 
 struct loop {
@@ -57,10 +59,10 @@ static void watch_listeners(struct loop *l, bool readable)
 	l->accept_paused = !readable;
 }
 
-static void pause_accepting(struct loop *l, struct now now)
+static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
 {
 	watch_listeners(l, false);
-	l->accept_again = mono_add_ms(now.mono, ACCEPT_PAUSE_MS);
+	l->accept_again = mono_add_ms(now.mono, pause_ms);
 }
 
 /* True: try again at once, the fault was the peer's. */
@@ -102,7 +104,7 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 
 		if (!server_can_accept(l->server)) {
 			server_shed(l->server);
-			pause_accepting(l, now);
+			pause_accepting(l, now, FULL_PAUSE_MS);
 			return;
 		}
 		fd = socket_accept(l->listen_fds[listener], &peer);
@@ -111,7 +113,7 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 		if (fd < 0) {
 			if (errno != EAGAIN) {
 				server_count_accept_error(l->server);
-				pause_accepting(l, now);
+				pause_accepting(l, now, ACCEPT_PAUSE_MS);
 			}
 			return;
 		}

@@ -23,7 +23,12 @@
 #include "tool/world.h"
 #include "wire/jwt.h"
 
-enum client_exit { CLIENT_EXIT_OK = 0, CLIENT_EXIT_FAILED = 1, CLIENT_EXIT_ARGUMENTS = 2, CLIENT_EXIT_SIGNAL = 128 };
+enum client_exit {
+	CLIENT_EXIT_OK = 0,
+	CLIENT_EXIT_FAILED = 1,
+	CLIENT_EXIT_ARGUMENTS = 2,
+	CLIENT_EXIT_SIGNAL = 128
+};
 
 enum {
 	MESSAGES_PER_TURN = 256,
@@ -49,15 +54,15 @@ struct client {
 	struct client_target target;
 	struct anchors anchors;
 	struct str url;
-	const char *ca_path;         /* NULL: the machine's own */
+	const char *ca_path; /* NULL: the machine's own */
 	bool runs_script, input_ended, failed;
 	int signal_fd;
 	enum leaving leaving;
-	int64_t leaving_us;          /* since when */
-	int exit_code;               /* after a signal; else 0 */
+	int64_t leaving_us; /* since when */
+	int exit_code;      /* after a signal; else 0 */
 	struct client_script script;
 	struct line_edit edit;
-	size_t line_bytes;           /* of line[]: read, and not done */
+	size_t line_bytes; /* of line[]: read, and not done */
 	char token[JWT_BYTES_MAX + 2];
 	char line[CLIENT_LINE_BYTES_MAX + 1];
 	struct client_session session;
@@ -68,7 +73,8 @@ struct client {
 static bool read_token(struct client *c, const char *path)
 {
 	size_t n = 0;
-	const char *reason = world_read_file(NULL, str_of(path, strlen(path)), c->token, sizeof(c->token), &n);
+	const char *reason =
+		world_read_file(NULL, str_of(path, strlen(path)), c->token, sizeof(c->token), &n);
 
 	if (reason != NULL)
 		return args_say(&c->args, "--token-file: %.200s: %s", path, reason);
@@ -130,7 +136,8 @@ static bool load_anchors(struct client *c)
 		if (access(places[i], R_OK) == 0)
 			path = places[i];
 	if (path == NULL)
-		return args_say(&c->args, "wss:// needs --ca-file: this machine has no certificates to trust");
+		return args_say(&c->args,
+				"wss:// needs --ca-file: this machine has no certificates to trust");
 	c->target.anchors = &c->anchors;
 	return anchors_load(&c->anchors, str_of(path, strlen(path)));
 }
@@ -183,11 +190,19 @@ static const char *code_words(unsigned code)
 		unsigned code;
 		const char *words;
 	} codes[] = {
-		{ 1000, ", normal" }, { 1001, ", going away" }, { 1002, ", protocol error" },
-		{ 1003, ", unsupported data" }, { 1007, ", not UTF-8" }, { 1008, ", policy" },
-		{ 1009, ", too big" }, { 1011, ", internal error" }, { 1013, ", overload" },
-		{ 4000, ", no sign of life" }, { 4001, ", the token has expired" },
-		{ 4002, ", ended by an operator" }, { 4003, ", replaced by a newer connection" },
+		{ 1000, ", normal" },
+		{ 1001, ", going away" },
+		{ 1002, ", protocol error" },
+		{ 1003, ", unsupported data" },
+		{ 1007, ", not UTF-8" },
+		{ 1008, ", policy" },
+		{ 1009, ", too big" },
+		{ 1011, ", internal error" },
+		{ 1013, ", overload" },
+		{ 4000, ", no sign of life" },
+		{ 4001, ", the token has expired" },
+		{ 4002, ", ended by an operator" },
+		{ 4003, ", replaced by a newer connection" },
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -212,8 +227,8 @@ static void ended(struct client *c, enum client_link_event event, const struct c
 	if (m->code != WS_CODE_NONE)
 		snprintf(code, sizeof(code), "%u", m->code);
 	if (event == CLIENT_LINK_CLOSED)
-		screen_say(&s->screen, SCREEN_RED, "closed by the server: %s%s%s%s", code, code_words(m->code),
-			   m->text.n > 0 ? ": " : "", shown);
+		screen_say(&s->screen, SCREEN_RED, "closed by the server: %s%s%s%s", code,
+			   code_words(m->code), m->text.n > 0 ? ": " : "", shown);
 	else if (event == CLIENT_LINK_FAILED)
 		screen_say(&s->screen, SCREEN_RED, "the server broke the protocol: %s", shown);
 	else
@@ -294,7 +309,9 @@ static void entered(struct client *c)
 	case CLIENT_DONE:
 	case CLIENT_WRONG: break;
 	case CLIENT_QUIT: leave(c, LEAVE_CLOSE); break;
-	case CLIENT_LATER: screen_say(&s->screen, SCREEN_RED, "too much waits for an answer: try again"); break;
+	case CLIENT_LATER:
+		screen_say(&s->screen, SCREEN_RED, "too much waits for an answer: try again");
+		break;
 	}
 }
 
@@ -413,7 +430,8 @@ static bool open_signals(struct client *c)
 static bool reads_input(const struct client *c)
 {
 	return c->leaving < LEAVE_CLOSE && !c->runs_script && !c->input_ended &&
-	       (c->session.screen.edits || c->line_bytes == 0 || memchr(c->line, '\n', c->line_bytes) == NULL);
+	       (c->session.screen.edits || c->line_bytes == 0 ||
+		memchr(c->line, '\n', c->line_bytes) == NULL);
 }
 
 /* What has to be done without waiting for anything. */
@@ -497,7 +515,7 @@ static int connect_and_run(struct client *c)
 	if (c->exit_code != 0)
 		return c->exit_code;
 	return c->failed || (c->runs_script && !client_script_passed(&c->script)) ? CLIENT_EXIT_FAILED
-										 : CLIENT_EXIT_OK;
+										  : CLIENT_EXIT_OK;
 }
 
 int client_run(char *const *args)

@@ -64,7 +64,9 @@ static enum client_did ask(struct client_session *s, enum client_verb verb, stru
 		screen_say(&s->screen, SCREEN_RED, "%.*s has no words for %.*s%s", (int)dialect.n, dialect.p,
 			   (int)name.n, name.p, str_absent(r.text) ? "" : " with a text");
 		break;
-	case CLIENT_TOO_LONG: screen_say(&s->screen, SCREEN_RED, "%.*s: too long", (int)name.n, name.p); break;
+	case CLIENT_TOO_LONG:
+		screen_say(&s->screen, SCREEN_RED, "%.*s: too long", (int)name.n, name.p);
+		break;
 	}
 	return CLIENT_WRONG;
 }

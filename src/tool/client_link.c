@@ -1,6 +1,6 @@
 /*
- * Invariants: what is in out[out_at, out_bytes) is whole frames but for what was already written of the first;
- * nothing is queued behind a Close.
+ * Invariants: what is in out[out_at, out_bytes) is whole frames but for what was already written of the
+ * first; nothing is queued behind a Close.
  */
 #include "tool/client_link.h"
 
@@ -170,7 +170,8 @@ bool client_link_send(struct client_link *l, enum ws_opcode op, struct str paylo
 	uint8_t key[4];
 
 	assert(payload.n <= CLIENT_LINE_BYTES_MAX);
-	if (l->close_sent || l->ended || !client_link_has_room(l, payload.n) || !machine_random(key, sizeof(key)))
+	if (l->close_sent || l->ended || !client_link_has_room(l, payload.n) ||
+	    !machine_random(key, sizeof(key)))
 		return false;
 	memmove(l->out, l->out + l->out_at, l->out_bytes - l->out_at);
 	l->out_bytes -= l->out_at;
@@ -202,7 +203,8 @@ static enum client_link_event lost(struct client_link *l, struct client_message 
 }
 
 /* A piece of a message: the whole of it is put together, at its end it is told. */
-static enum client_link_event gather(struct client_link *l, const struct ws_event *ev, struct client_message *m)
+static enum client_link_event gather(struct client_link *l, const struct ws_event *ev,
+				     struct client_message *m)
 {
 	if (ev->first)
 		l->message_bytes = 0;
@@ -257,8 +259,8 @@ enum client_link_event client_link_next(struct client_link *l, struct client_mes
 			l->in_at = 0;
 			l->in_bytes = (size_t)n;
 		}
-		l->in_at += ws_dec_feed(&l->dec, &limits, l->control, l->in + l->in_at, l->in_bytes - l->in_at,
-					&ev);
+		l->in_at += ws_dec_feed(&l->dec, &limits, l->control, l->in + l->in_at,
+					l->in_bytes - l->in_at, &ev);
 		event = take(l, &ev, m);
 	}
 	return event;

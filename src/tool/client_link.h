@@ -40,7 +40,7 @@ struct client_link {
 	int fd;
 	bool has_tls;
 	bool close_sent, ended;
-	int error;                /* errno of the stream's end; 0: it just ended */
+	int error; /* errno of the stream's end; 0: it just ended */
 	struct ws_dec dec;
 	uint8_t control[WS_CONTROL_BYTES_MAX];
 	size_t in_at, in_bytes;   /* of in[]: read, and not decoded */

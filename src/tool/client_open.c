@@ -64,9 +64,13 @@ struct str client_open_has(const struct client_target *t, struct str name)
 /* The headers that make the handshake, and those that would end it elsewhere than at its empty line. */
 static bool is_ours(struct str name)
 {
-	static const struct str names[] = { STR("Upgrade"), STR("Connection"), STR("Sec-WebSocket-Key"),
-					    STR("Sec-WebSocket-Version"), STR("Sec-WebSocket-Extensions"),
-					    STR("Content-Length"), STR("Transfer-Encoding") };
+	static const struct str names[] = { STR("Upgrade"),
+					    STR("Connection"),
+					    STR("Sec-WebSocket-Key"),
+					    STR("Sec-WebSocket-Version"),
+					    STR("Sec-WebSocket-Extensions"),
+					    STR("Content-Length"),
+					    STR("Transfer-Encoding") };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (str_eq_nocase(names[i], name))
@@ -164,7 +168,8 @@ static bool dial(struct opening *o)
 		o->link->fd = connect_to(o, a);
 	error = errno;
 	freeaddrinfo(list);
-	return o->link->fd >= 0 || WHY(o->why, "%.*s: %s", (int)url->authority.n, url->authority.p, strerror(error));
+	return o->link->fd >= 0 ||
+	       WHY(o->why, "%.*s: %s", (int)url->authority.n, url->authority.p, strerror(error));
 }
 
 /* ---- the handshake ---- */
@@ -236,22 +241,22 @@ static enum http_response_result read_response(struct opening *o)
 		} else {
 			size_t used;
 
-			result = http_response_feed(&o->response, l->in + l->in_at, l->in_bytes - l->in_at, &used);
+			result = http_response_feed(&o->response, l->in + l->in_at, l->in_bytes - l->in_at,
+						    &used);
 			l->in_at += used;
 		}
 	}
 	return result;
 }
 
-/* Status, and what the answer says for itself: the server's JSON error, a place to go to, or its first words. */
+/* Status, and what the answer says for itself: the server's JSON error, another place, or its first words. */
 static bool refused(struct opening *o)
 {
 	const struct http_response *r = &o->response;
 	struct str body = str_of((const char *)o->body, r->body_bytes), place, text;
 	char shown[SHOWN_BYTES];
 
-	text = client_words_unquoted(
-		client_words_get(client_words_get(body, STR("error")), STR("message")));
+	text = client_words_unquoted(client_words_get(client_words_get(body, STR("error")), STR("message")));
 	if (str_absent(text))
 		text = body;
 	place = http_response_header(r, STR("location"));

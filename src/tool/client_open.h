@@ -12,9 +12,9 @@
 enum { CLIENT_HEADERS_MAX = 32, CLIENT_WHY_BYTES = 512, CLIENT_OPEN_MS = 10000 };
 
 struct client_target {
-	struct url url;     /* without its query */
-	struct str query;   /* absent: none; else it begins with `?` */
-	struct str token;   /* absent: none; sent as Authorization: Bearer */
+	struct url url;                /* without its query */
+	struct str query;              /* absent: none; else it begins with `?` */
+	struct str token;              /* absent: none; sent as Authorization: Bearer */
 	const struct anchors *anchors; /* for wss:// */
 	uint32_t header_count;
 	struct http_header headers[CLIENT_HEADERS_MAX];

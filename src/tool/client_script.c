@@ -11,8 +11,8 @@
 enum { STEPS = 7, CONNECT = 1 };
 
 #define GENERAL STR("channel_general")
-#define RANDOM STR("channel_random")
-#define DM STR("dm_123")
+#define RANDOM  STR("channel_random")
+#define DM      STR("dm_123")
 
 static const char *const titles[STEPS + 1] = {
 	NULL,
@@ -140,8 +140,8 @@ static void sum_up(const struct client_script *c, struct client_session *s)
 	if (client_script_passed(c))
 		screen_say(&s->screen, SCREEN_GREEN, "all %d steps passed", STEPS);
 	else
-		screen_say(&s->screen, SCREEN_RED, "%u of %d steps passed, %u failed, %u skipped", c->passed, STEPS,
-			   failed, c->skipped);
+		screen_say(&s->screen, SCREEN_RED, "%u of %d steps passed, %u failed, %u skipped", c->passed,
+			   STEPS, failed, c->skipped);
 }
 
 bool client_script_turn(struct client_script *c, struct client_session *s, int64_t now_us)

@@ -9,13 +9,13 @@
 #include "tool/client_session.h"
 
 struct client_script {
-	uint32_t at;       /* of the table: what is asked next */
-	uint32_t step;     /* the step that is open; 0: none */
-	uint32_t waiting;  /* the request that must be answered first; 0: none */
+	uint32_t at;      /* of the table: what is asked next */
+	uint32_t step;    /* the step that is open; 0: none */
+	uint32_t waiting; /* the request that must be answered first; 0: none */
 	uint32_t passed, skipped;
 	bool step_failed, step_skipped;
-	const char *note;  /* why */
-	int64_t step_us;   /* when it began */
+	const char *note; /* why */
+	int64_t step_us;  /* when it began */
 };
 
 /* The link has just been opened; that began at `began_us`. `c` is all zero. */

@@ -197,8 +197,8 @@ struct client_news client_session_hear(struct client_session *s, struct str mess
 		news.answers = s->asked[i].number;
 		news.took_us = machine_us() - s->asked[i].sent_us;
 		if (s->asked[i].verb == VERB_PING && s->screen.edits)
-			screen_say(&s->screen, SCREEN_DIM, "  %lld.%03lld ms", (long long)(news.took_us / 1000),
-				   (long long)(news.took_us % 1000));
+			screen_say(&s->screen, SCREEN_DIM, "  %lld.%03lld ms",
+				   (long long)(news.took_us / 1000), (long long)(news.took_us % 1000));
 		forget(s, i);
 	}
 	return news;

@@ -26,14 +26,14 @@ enum {
 
 struct client_session {
 	enum dialect_id dialect;
-	bool greeted;                 /* the first message came: `dialect` is certain */
+	bool greeted; /* the first message came: `dialect` is certain */
 	int64_t opened_us;
-	uint32_t number;              /* of the last request */
+	uint32_t number; /* of the last request */
 	uint32_t asked_count;
 	struct client_asked asked[CLIENT_ASKED_MAX]; /* oldest first */
-	uint32_t user_bytes;          /* 0: who we are is not known */
-	char user[CLIENT_USER_BYTES]; /* raw JSON, with its quotes */
-	char where[128];              /* host and port, fit for a terminal */
+	uint32_t user_bytes;                         /* 0: who we are is not known */
+	char user[CLIENT_USER_BYTES];                /* raw JSON, with its quotes */
+	char where[128];                             /* host and port, fit for a terminal */
 	struct screen screen;
 	struct client_link link;
 	char out[CLIENT_LINE_BYTES_MAX];
@@ -47,7 +47,7 @@ struct client_news {
 	uint32_t answers; /* the number of the request that it answers; 0: none */
 	bool is_error;
 	bool greets;
-	int64_t took_us;  /* from request to answer */
+	int64_t took_us; /* from request to answer */
 };
 
 /* The link is open, *t is what was asked for. `protocol`: the subprotocol chosen, or "". */

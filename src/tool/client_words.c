@@ -188,7 +188,8 @@ static struct str take_value(struct str *s)
 				n++;
 			else if (c == '"')
 				inside = false;
-		} else if (depth == 0 && n > 0 && (is_blank(c) || c == ',' || c == ':' || c == '}' || c == ']')) {
+		} else if (depth == 0 && n > 0 &&
+			   (is_blank(c) || c == ',' || c == ':' || c == '}' || c == ']')) {
 			break;
 		} else if (c == '"') {
 			inside = true;
@@ -246,7 +247,8 @@ struct str client_words_unquoted(struct str value)
 /* The first of these that the payload, or the message, has and that is a string. */
 static struct str any(struct str message, struct str inner, struct str a, struct str b)
 {
-	struct str found[] = { client_words_get(inner, a), client_words_get(inner, b), client_words_get(message, a), client_words_get(message, b) };
+	struct str found[] = { client_words_get(inner, a), client_words_get(inner, b),
+			       client_words_get(message, a), client_words_get(message, b) };
 
 	for (size_t i = 0; i < sizeof(found) / sizeof(found[0]); i++)
 		if (!str_absent(client_words_unquoted(found[i])))

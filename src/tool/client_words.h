@@ -1,6 +1,6 @@
 /*
- * tool/client_words.h: what the client's commands are called in each dialect, and which message answers which.
- * Pure. A dialect without words for a command says so.
+ * tool/client_words.h: what the client's commands are called in each dialect, and which message answers
+ * which. Pure. A dialect without words for a command says so.
  */
 #ifndef TOOL_CLIENT_WORDS_H
 #define TOOL_CLIENT_WORDS_H
@@ -25,15 +25,16 @@ struct client_request {
 /* What was asked and is not answered yet. */
 struct client_asked {
 	enum client_verb verb;
-	uint32_t number;   /* in `dotted` the message's id; from 1 */
+	uint32_t number; /* in `dotted` the message's id; from 1 */
 	uint32_t id_bytes;
 	int64_t sent_us;
 	char id[ID_BYTES_MAX];
 };
 
-/* What a message says at first glance. Slices borrow the message; values are raw JSON, absent when missing. */
+/* What a message says at first glance. Slices borrow the message; values are raw JSON, absent when missing.
+ */
 struct client_heard {
-	struct str type;      /* without its quotes; absent: that is no message of ours */
+	struct str type; /* without its quotes; absent: that is no message of ours */
 	struct str reply_to;
 	struct str room;
 	struct str user;

@@ -7,8 +7,8 @@
 enum { ESCAPED_BYTES_MAX = 8 };
 
 static const char *const colours[] = {
-	[SCREEN_PLAIN] = "",         [SCREEN_DIM] = "\x1b[2m",    [SCREEN_BOLD] = "\x1b[1m",
-	[SCREEN_RED] = "\x1b[31m",   [SCREEN_GREEN] = "\x1b[32m", [SCREEN_CYAN] = "\x1b[36m",
+	[SCREEN_PLAIN] = "",       [SCREEN_DIM] = "\x1b[2m",    [SCREEN_BOLD] = "\x1b[1m",
+	[SCREEN_RED] = "\x1b[31m", [SCREEN_GREEN] = "\x1b[32m", [SCREEN_CYAN] = "\x1b[36m",
 };
 
 static bool is_control(uint32_t cp)

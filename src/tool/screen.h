@@ -17,10 +17,10 @@
 enum screen_colour { SCREEN_PLAIN, SCREEN_DIM, SCREEN_BOLD, SCREEN_RED, SCREEN_GREEN, SCREEN_CYAN };
 
 struct screen {
-	bool edits;             /* `edit` is shown on the last row */
+	bool edits; /* `edit` is shown on the last row */
 	bool colours;
-	bool script;            /* everything goes to standard output, messages sent too */
-	bool row_is_there;      /* prompt and line stand on the screen now */
+	bool script;       /* everything goes to standard output, messages sent too */
+	bool row_is_there; /* prompt and line stand on the screen now */
 	struct line_edit *edit;
 	char row[LINE_EDIT_DRAW_BYTES_MAX];
 };

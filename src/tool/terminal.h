@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 /* Takes the terminal of standard input byte by byte, without echo and signals of the keyboard. False: it
- * cannot be done, and nothing changed. A crash gives the terminal back; whoever leaves calls terminal_restore(). */
+ * cannot be done, and nothing changed. A crash gives the terminal back; whoever leaves calls
+ * terminal_restore(). */
 bool terminal_raw(void);
 
 /* As it was before terminal_raw(); may be called at any time, from a signal handler too. */

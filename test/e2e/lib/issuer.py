@@ -164,9 +164,11 @@ class Users(Issuer):
             time.sleep(30)
             return
         request.send_response(status)
-        request.send_header("Content-Length", "2")
+        if status != 204:
+            request.send_header("Content-Length", "2")
         request.end_headers()
-        request.wfile.write(b"{}")
+        if status != 204:
+            request.wfile.write(b"{}")
 
 
 class Certificates:
