@@ -62,7 +62,8 @@ const struct jwk *keys_find(const struct server *s, const struct jwt *t, enum jw
 
 	if (key == NULL && s->keys.fetched)
 		key = jwt_key(t, &s->keys.sets[s->keys.current], &by_url);
-	*why = by_file == JWT_NO_KEY ? by_url : by_file;
+	/* That no key of the files can be meant says nothing of the next set. */
+	*why = s->cfg->token.has_jwks_url ? by_url : by_file;
 	return key;
 }
 
