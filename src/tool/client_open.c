@@ -158,6 +158,8 @@ static bool dial(struct opening *o)
 	int error;
 
 	snprintf(host, sizeof(host), "%.*s", (int)url->host.n, url->host.p);
+	for (char *p = host; *p != '\0'; p++) /* /etc/hosts is compared byte by byte */
+		*p = str_ascii_lower(*p);
 	snprintf(service, sizeof(service), "%u", url->port);
 	if (url->host_is_ipv6)
 		hints.ai_flags = AI_NUMERICHOST;
