@@ -104,13 +104,17 @@ static bool parameter_parse(struct str s, struct listener_config *l, char why[LI
 		l->admin = true;
 		return true;
 	}
+	if (str_eq(s, STR("tls"))) {
+		l->tls = true;
+		return true;
+	}
 	if (str_has_prefix(s, STR("dialect="))) {
 		if (!dialect_find(str_of(s.p + 8, s.n - 8), &l->dialect))
 			return fault(why, "names no dialect (snake, dotted, rooms, roster, upper or echo)");
 		l->has_dialect = true;
 		return true;
 	}
-	return fault(why, "has an unknown parameter (there are dialect=NAME and admin)");
+	return fault(why, "has an unknown parameter (there are dialect=NAME, tls and admin)");
 }
 
 bool listener_parse(struct str s, struct listener_config *out, char why[LISTENER_WHY_BYTES])
@@ -144,9 +148,10 @@ size_t listener_put(const struct listener_config *l, char out[LISTENER_TEXT_BYTE
 
 	if (!l->is_unix)
 		snprintf(port, sizeof(port), ":%" PRIu16, l->port);
-	n = snprintf(out, LISTENER_TEXT_BYTES_MAX, "%s%s%.*s%s%s%s%.*s%s", l->is_unix ? "unix:" : "",
+	n = snprintf(out, LISTENER_TEXT_BYTES_MAX, "%s%s%.*s%s%s%s%.*s%s%s", l->is_unix ? "unix:" : "",
 		     v6 ? "[" : "", (int)l->address.n, l->address.p, v6 ? "]" : "", port,
-		     dialect.n > 0 ? ",dialect=" : "", (int)dialect.n, dialect.p, l->admin ? ",admin" : "");
+		     dialect.n > 0 ? ",dialect=" : "", (int)dialect.n, dialect.p, l->tls ? ",tls" : "",
+		     l->admin ? ",admin" : "");
 	assert(n > 0 && n < LISTENER_TEXT_BYTES_MAX);
 	return (size_t)n;
 }

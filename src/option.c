@@ -7,7 +7,10 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "wire/jwt.h"
+
 static_assert(sizeof(enum log_level) == sizeof(int), "choices are stored as int");
+static_assert(sizeof(enum auth) == sizeof(int), "choices are stored as int");
 static_assert(sizeof(enum audience) == sizeof(int), "choices are stored as int");
 
 #define AT(member) (uint32_t)offsetof(struct options, member)
@@ -30,8 +33,12 @@ static_assert(sizeof(enum audience) == sizeof(int), "choices are stored as int")
 	{ .name = name_, .kind = OPTION_NOTE, .unset = "not given", .max = INT64_C(1) << 40,           \
 	  .help = "no counterpart: " why }
 
+#define TEXT(name_, kind_, member, ...)                                                               \
+	{ .name = name_, .kind = kind_, .at = AT(member), __VA_ARGS__ }
+
 static const struct option_choice auths[] = {
 	{ "trust", AUTH_TRUST },
+	{ "jwt", AUTH_JWT },
 	{ NULL, 0 },
 };
 static const struct option_choice slow_consumers[] = {
@@ -56,16 +63,45 @@ static const struct option_choice log_formats[] = {
 
 static const struct option rows[] = {
 	{ .name = "listen", .kind = OPTION_LISTENERS, .fallback = "127.0.0.1:8080", .env = "SERVICE_PORT",
-	  .value = "ADDR:PORT[,dialect=NAME][,admin]|unix:PATH[,...]",
+	  .value = "ADDR:PORT[,dialect=NAME][,tls][,admin]|unix:PATH[,...]",
 	  .help = "Where to listen; repeatable, several in one value are separated by blanks. A literal "
 	          "address (IPv6 in brackets), localhost (127.0.0.1) or nothing (0.0.0.0); port 0 is any "
-	          "free one. NAME is snake, dotted, rooms, roster, upper or echo. SERVICE_PORT holds a port "
-	          "on 127.0.0.1" },
+	          "free one. NAME is snake, dotted, rooms, roster, upper or echo. SERVICE_PORT holds a port: "
+	          "on 127.0.0.1 under auth=trust, on 0.0.0.0 under jwt" },
 	{ .name = "config", .kind = OPTION_PATH, .at = AT(config_path), .unset = "none", .value = "FILE",
 	  .help = "Read options from FILE: lines of `some-option = V` or `some_option: V`, `#` comments" },
-	CHOICE("auth", config.auth, "trust", auths,
-	       .help = "trust believes the id that a client gives; it has to be written out to listen "
-	               "beyond loopback"),
+	{ .name = "auth", .kind = OPTION_CHOICE, .at = AT(config.auth), .choices = auths,
+	  .unset = "jwt once a jwt-, jwks- or keycloak- option is given, else trust",
+	  .help = "jwt verifies tokens; trust believes the id that a client gives, and has to be written "
+	          "out to listen beyond loopback" },
+	TEXT("jwt-secret-file", OPTION_PATH, jwt_secret_path, .unset = "none",
+	     .help = "Holds the secret of HS256 tokens (a newline at its end is none of it)"),
+	TEXT("jwt-key-file", OPTION_PATH, jwt_key_path, .unset = "none",
+	     .help = "Public keys of RS256 and ES256 tokens, as PEM"),
+	TEXT("jwks-file", OPTION_PATH, jwks_path, .unset = "none",
+	     .help = "Public keys as a JWK set (RFC 7517); demands jwt-issuer, and jwt-audience or "
+	             "keycloak-client-id"),
+	TEXT("jwks-url", OPTION_URL, jwks_url, .unset = "none",
+	     .help = "Where to fetch such a set, and fetch it again; the same is demanded"),
+	TEXT("jwt-issuer", OPTION_NAMES, config.token.issuers, .unset = "none: not looked at",
+	     .value = "ISSUER,...", .help = "What a token's `iss` must be: one of these. Repeatable"),
+	TEXT("jwt-audience", OPTION_NAMES, config.token.audiences, .unset = "none: not looked at",
+	     .value = "AUDIENCE,...",
+	     .help = "What must stand in a token's `aud`: one of these. Replaces what keycloak-client-id "
+	             "demands. Repeatable"),
+	{ .name = "jwt-leeway", .kind = OPTION_DURATION, .at = AT(config.token.leeway_ms), .fallback = "30s",
+	  .max = JWT_LEEWAY_MS_MAX, .help = "How far the clocks of who signs and who verifies may differ" },
+	TEXT("keycloak-url", OPTION_URL, keycloak_url, .env = "KEYCLOAK_URL", .unset = "none",
+	     .help = "With keycloak-realm and keycloak-client-id, sets jwks-url "
+	             "(URL/realms/R/protocol/openid-connect/certs) and jwt-issuer (URL/realms/R), unless "
+	             "they are given"),
+	TEXT("keycloak-realm", OPTION_TEXT, keycloak_realm, .env = "KEYCLOAK_REALM", .unset = "none",
+	     .help = "See keycloak-url"),
+	TEXT("keycloak-client-id", OPTION_NAMES, keycloak_clients, .env = "KEYCLOAK_CLIENT_ID",
+	     .unset = "none", .value = "ID,...",
+	     .help = "What must stand in a token's `aud`, or be its `azp`: one of these. Repeatable"),
+	DURATION("auth-timeout", auth_timeout_ms, "10s", 10,
+	         .help = "A connection that may authenticate in-band has so long to do it"),
 	DURATION("offline-debounce", offline_debounce_ms, "5s", 0, .env = "PRESENCE_OFFLINE_DEBOUNCE",
 	         .help = "From a user's last socket closing to the user being offline"),
 	DURATION("stale-timeout", stale_timeout_ms, "90s", 0, .file_key = "stale-connection-timeout",
@@ -116,6 +152,15 @@ static const struct option rows[] = {
 	      .help = "New connections per second; more get 503"),
 	COUNT("max-subscriptions", subscriptions_per_connection_max, "128", 1, 10000,
 	      .help = "Of one connection"),
+	TEXT("user-check-url", OPTION_URL, user_check_url, .unset = "none",
+	     .help = "Before an upgrade, GET URL/{user_id} asks whether the user exists: 2xx yes, 4xx no "
+	             "(403), no answer within 5 seconds 503; known for 60 seconds"),
+	{ .name = "trusted-proxies", .kind = OPTION_PROXIES, .value = "ADDRESS[/BITS],...|unix",
+	  .unset = "none",
+	  .help = "Whose X-Forwarded-For says where a WebSocket comes from; unix: whoever connects to a unix "
+	          "listener. Repeatable" },
+	{ .name = "public-reads", .kind = OPTION_SWITCH, .at = AT(config.public_reads), .fallback = "off",
+	  .help = "Under auth=jwt, REST reads without a credential" },
 	{ .name = "max-message-size", .kind = OPTION_MESSAGE_SIZE, .unset = "10m in dotted, 64k elsewhere",
 	  .min = 128, .max = INT64_C(1) << 28,
 	  .help = "A larger message closes 1009; given, it holds for every dialect" },
@@ -135,8 +180,15 @@ static const struct option rows[] = {
 	CHOICE("audience", config.audience, "all", audiences,
 	       .help = "Who sees presence in dialects without a presence topic: all, or users sharing a "
 	               "room"),
+	TEXT("tls-cert", OPTION_PATHS, tls_certs, .unset = "none",
+	     .help = "Certificate chain of `,tls` listeners, as PEM; several, by order with tls-key, are "
+	             "chosen from by the name that a client asks for. Repeatable"),
+	TEXT("tls-key", OPTION_PATHS, tls_keys, .unset = "none",
+	     .help = "The private keys of these, as PEM. Repeatable"),
+	TEXT("ca-file", OPTION_PATH, config.tls.ca, .unset = "none",
+	     .help = "Certificates to trust, as PEM, when an https URL is asked"),
 	{ .name = "api-key-file", .kind = OPTION_PATH, .at = AT(api_key_path), .value = "FILE",
-	  .unset = "none: writes from loopback only",
+	  .unset = "none: writes only from loopback, or with a token of the scope presence:write",
 	  .help = "Holds the key for REST writes and admin requests (Authorization: Bearer KEY)" },
 	{ .name = "user", .kind = OPTION_TEXT, .at = AT(user), .fallback = "nobody",
 	  .help = "Name or number to become after binding, when started as root" },
@@ -232,7 +284,8 @@ void option_value_name(const struct option *row, char *out, size_t cap)
 	static const char *const names[] = {
 		[OPTION_DURATION] = "DURATION", [OPTION_SIZE] = "SIZE", [OPTION_COUNT] = "N",
 		[OPTION_TEXT] = "TEXT",
-		[OPTION_PATH] = "FILE", [OPTION_MESSAGE_SIZE] = "SIZE", [OPTION_NOTE] = "N",
+		[OPTION_PATH] = "FILE", [OPTION_URL] = "URL", [OPTION_SWITCH] = "on|off",
+		[OPTION_PATHS] = "FILE,...", [OPTION_MESSAGE_SIZE] = "SIZE", [OPTION_NOTE] = "N",
 	};
 
 	if (row->kind == OPTION_CHOICE)

@@ -12,9 +12,14 @@ enum option_kind {
 	OPTION_COUNT,        /* uint32_t */
 	OPTION_TEXT,         /* struct str */
 	OPTION_PATH,         /* struct str; what is in the file is read at the end of options_load() */
+	OPTION_URL,          /* struct str, which url_parse() takes: http or https */
+	OPTION_SWITCH,       /* bool */
 	OPTION_CHOICE,       /* an enum */
 	OPTION_LISTENERS,    /* config.listeners, separated by blanks; repeatable */
 	OPTION_ORIGINS,      /* config.origins, separated by commas or blanks; repeatable */
+	OPTION_NAMES,        /* struct name_list, separated by commas or blanks; repeatable */
+	OPTION_PATHS,        /* struct name_list, separated by commas; repeatable */
+	OPTION_PROXIES,      /* config.proxies, separated by commas or blanks; repeatable */
 	OPTION_MESSAGE_SIZE, /* config.message_bytes_max of every dialect */
 	OPTION_NOTE,         /* accepted in the file, and corresponds to nothing: `help` says why */
 };
@@ -50,7 +55,7 @@ uint32_t option_by_flag(struct str name);
 uint32_t option_by_key(struct str key);
 uint32_t option_by_env(struct str name);
 
-/* "DURATION", "drop|close": how --help shows the value. NUL-terminated. */
+/* "DURATION", "drop|close", "on|off": how --help shows the value. NUL-terminated. */
 void option_value_name(const struct option *row, char *out, size_t cap);
 
 #endif

@@ -7,10 +7,10 @@
 
 #include "base/units.h"
 #include "base/utf8.h"
-#include "listener.h"
-#include "wire/origin.h"
+#include "option_list.h"
+#include "wire/url.h"
 
-enum { QUOTED_BYTES_MAX = 64, PATH_BYTES_MAX = 4095 };
+enum { QUOTED_BYTES_MAX = 64 };
 
 static void *place(struct options *o, const struct option *row)
 {
@@ -52,8 +52,13 @@ void option_value_wanted(const struct option *row, char out[OPTION_WHY_BYTES])
 		[OPTION_COUNT] = "a whole number",
 		[OPTION_TEXT] = "text of 1 to 64 bytes without control characters and double quotes",
 		[OPTION_PATH] = "the path of a file, without control characters and double quotes",
+		[OPTION_URL] = "an http or https URL without user and fragment",
+		[OPTION_SWITCH] = "on or off (true, false, yes, no, 1, 0)",
 		[OPTION_LISTENERS] = "an address to listen on (ADDR:PORT or unix:PATH)",
 		[OPTION_ORIGINS] = "an origin (https://example.org, or *)",
+		[OPTION_NAMES] = "a name of 1 to 1024 bytes without control characters and double quotes",
+		[OPTION_PATHS] = "the path of a file, without control characters and double quotes",
+		[OPTION_PROXIES] = "an address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32), nor `unix`",
 		[OPTION_MESSAGE_SIZE] = "a size (bytes, 64k or 10m)",
 		[OPTION_NOTE] = "a size (bytes, 64k or 10m)",
 	};
@@ -67,7 +72,7 @@ void option_value_wanted(const struct option *row, char out[OPTION_WHY_BYTES])
 	snprintf(out, OPTION_WHY_BYTES, "%s%s", row->choices[1].name == NULL ? "" : "one of ", names);
 }
 
-static bool malformed(const struct option *row, struct str value, char why[OPTION_WHY_BYTES])
+bool option_value_malformed(const struct option *row, struct str value, char why[OPTION_WHY_BYTES])
 {
 	char quoted[OPTION_QUOTE_BYTES], wanted[OPTION_WHY_BYTES - OPTION_QUOTE_BYTES];
 	char all[OPTION_WHY_BYTES];
@@ -112,7 +117,7 @@ static bool number_read(const struct option *row, struct str value, int64_t *out
 	else
 		good = row->kind == OPTION_COUNT ? units_count(value, &n) : units_size(value, &n);
 	if (!good)
-		return malformed(row, value, why);
+		return option_value_malformed(row, value, why);
 	if (row->kind != OPTION_DURATION)
 		*out = n > INT64_MAX ? INT64_MAX : (int64_t)n;
 	if (*out < row->min || *out > row->max)
@@ -149,114 +154,51 @@ static bool choice_set(struct options *o, const struct option *row, struct str v
 			*(int *)place(o, row) = c->value;
 			return true;
 		}
-	return malformed(row, value, why);
+	return option_value_malformed(row, value, why);
 }
 
-static bool text_set(struct options *o, const struct option *row, struct str value,
-		     char why[OPTION_WHY_BYTES])
+bool option_value_is_text(struct str value, size_t max)
 {
-	size_t max = row->kind == OPTION_PATH ? PATH_BYTES_MAX : OPTIONS_TEXT_BYTES_MAX;
 	bool good = value.n > 0 && value.n <= max && utf8_valid(value);
 
 	for (size_t i = 0; good && i < value.n; i++)
 		good = (unsigned char)value.p[i] >= 0x20 && value.p[i] != 0x7f && value.p[i] != '"' &&
 		       !((unsigned char)value.p[i] == 0xc2 && (unsigned char)value.p[i + 1] < 0xa0);
-	if (!good)
-		return malformed(row, value, why);
+	return good;
+}
+
+static bool text_set(struct options *o, const struct option *row, struct str value,
+		     char why[OPTION_WHY_BYTES])
+{
+	size_t max = row->kind == OPTION_PATH ? OPTION_PATH_BYTES_MAX : OPTIONS_TEXT_BYTES_MAX;
+	struct url url;
+
+	if (row->kind == OPTION_URL ? !url_parse(value, &url) || url.websocket
+				    : !option_value_is_text(value, max))
+		return option_value_malformed(row, value, why);
 	*(struct str *)place(o, row) = value;
 	return true;
 }
 
-/* --- lists --- */
-
-/* Takes the next item off a list; false at its end. */
-static bool item_take(struct str *rest, bool commas, struct str *item)
-{
-	size_t n = 0;
-
-	while (rest->n > 0 && (rest->p[0] == ' ' || rest->p[0] == '\t' || (commas && rest->p[0] == ',')))
-		*rest = str_of(rest->p + 1, rest->n - 1);
-	while (n < rest->n && rest->p[n] != ' ' && rest->p[n] != '\t' && !(commas && rest->p[n] == ','))
-		n++;
-	*item = str_of(rest->p, n);
-	*rest = str_of(rest->p + n, rest->n - n);
-	return n > 0;
-}
-
-static bool listener_add(struct options *o, const struct option *row, struct str item,
-			 char why[OPTION_WHY_BYTES])
-{
-	struct server_config *c = &o->config;
-	struct listener_config l;
-	char quoted[OPTION_QUOTE_BYTES], reason[LISTENER_WHY_BYTES];
-
-	/* What listener_put() writes must read back, and errors must stay one line. */
-	for (size_t i = 0; i < item.n; i++)
-		if ((unsigned char)item.p[i] < 0x20 || item.p[i] == 0x7f || item.p[i] == '"' ||
-		    item.p[i] == '\'' || item.p[i] == '#')
-			return malformed(row, item, why);
-	option_value_quote(item, quoted);
-	if (!listener_parse(item, &l, reason)) {
-		snprintf(why, OPTION_WHY_BYTES, "%s %s", quoted, reason);
-		return false;
-	}
-	for (uint32_t i = 0; i < c->listener_count; i++)
-		if (listener_same(&c->listeners[i], &l)) {
-			snprintf(why, OPTION_WHY_BYTES, "%s is there twice", quoted);
-			return false;
-		}
-	if (c->listener_count == LISTENERS_MAX) {
-		snprintf(why, OPTION_WHY_BYTES, "%s is one too many: there may be %d", quoted, LISTENERS_MAX);
-		return false;
-	}
-	c->listeners[c->listener_count++] = l;
-	return true;
-}
-
-static bool origin_add(struct options *o, const struct option *row, struct str item,
+static bool switch_set(struct options *o, const struct option *row, struct str value,
 		       char why[OPTION_WHY_BYTES])
 {
-	struct server_config *c = &o->config;
-	char quoted[OPTION_QUOTE_BYTES];
-	struct origin parsed;
+	static const struct {
+		struct str word;
+		bool on;
+	} words[] = {
+		{ { "on", 2 }, true },   { { "true", 4 }, true },
+		{ { "yes", 3 }, true },  { { "1", 1 }, true },
+		{ { "off", 3 }, false }, { { "false", 5 }, false },
+		{ { "no", 2 }, false },  { { "0", 1 }, false },
+	};
 
-	c->origins_given = true;
-	if (str_eq(item, STR("*"))) {
-		c->origins_any = true;
-		return true;
-	}
-	for (size_t i = 0; i < item.n; i++)
-		if ((unsigned char)item.p[i] <= 0x20 || item.p[i] == '"' || item.p[i] == '\'' ||
-		    item.p[i] == '#')
-			return malformed(row, item, why);
-	if (!origin_parse(item, &parsed))
-		return malformed(row, item, why);
-	if (c->origin_count == ORIGINS_MAX) {
-		snprintf(why, OPTION_WHY_BYTES, "%s is one too many: there may be %d",
-			 option_value_quote(item, quoted), ORIGINS_MAX);
-		return false;
-	}
-	c->origins[c->origin_count++] = item;
-	return true;
-}
-
-static bool list_set(struct options *o, const struct option *row, struct str value, bool anew,
-		     char why[OPTION_WHY_BYTES])
-{
-	bool listeners = row->kind == OPTION_LISTENERS;
-	struct str rest = value, item;
-	uint32_t items = 0;
-
-	if (anew && listeners) {
-		o->config.listener_count = 0;
-	} else if (anew) {
-		o->config.origin_count = 0;
-		o->config.origins_any = false;
-	}
-	for (; item_take(&rest, !listeners, &item); items++)
-		if (listeners ? !listener_add(o, row, item, why) : !origin_add(o, row, item, why))
-			return false;
-	return items > 0 || malformed(row, value, why);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (str_eq_nocase(value, words[i].word)) {
+			*(bool *)place(o, row) = words[i].on;
+			return true;
+		}
+	return option_value_malformed(row, value, why);
 }
 
 bool option_value_set(struct options *o, uint32_t row_number, struct str value, bool anew,
@@ -271,10 +213,15 @@ bool option_value_set(struct options *o, uint32_t row_number, struct str value, 
 	case OPTION_MESSAGE_SIZE:
 	case OPTION_NOTE: return number_set(o, row_number, value, why);
 	case OPTION_TEXT:
-	case OPTION_PATH: return text_set(o, row, value, why);
+	case OPTION_PATH:
+	case OPTION_URL: return text_set(o, row, value, why);
+	case OPTION_SWITCH: return switch_set(o, row, value, why);
 	case OPTION_CHOICE: return choice_set(o, row, value, why);
 	case OPTION_LISTENERS:
-	case OPTION_ORIGINS: return list_set(o, row, value, anew, why);
+	case OPTION_ORIGINS:
+	case OPTION_NAMES:
+	case OPTION_PATHS:
+	case OPTION_PROXIES: return option_list_set(o, row, value, anew, why);
 	}
 	assert(0);
 	return false;
@@ -282,8 +229,7 @@ bool option_value_set(struct options *o, uint32_t row_number, struct str value, 
 
 /* --- back to text --- */
 
-/* A text as a file takes it: quoted when a comment or a quote seems to begin in it, or blanks surround it. */
-static void text_put(struct str s, char out[OPTION_VALUE_BYTES_MAX])
+void option_value_put_text(struct str s, char out[OPTION_VALUE_BYTES_MAX])
 {
 	bool quote = s.n == 0 || s.p[0] == '\'' || s.p[0] == '#' || s.p[0] == ' ' || s.p[s.n - 1] == ' ';
 
@@ -312,33 +258,14 @@ static bool choice_put(const struct options *o, const struct option *row, char o
 	return true;
 }
 
-static bool list_put(const struct options *o, const struct option *row, uint32_t i,
-		     char out[OPTION_VALUE_BYTES_MAX])
-{
-	const struct server_config *c = &o->config;
-
-	if (row->kind == OPTION_LISTENERS) {
-		if (i < c->listener_count)
-			listener_put(&c->listeners[i], out);
-		return i < c->listener_count;
-	}
-	if (i < c->origin_count)
-		text_put(c->origins[i], out);
-	else if (i == c->origin_count && c->origins_any)
-		text_put(STR("*"), out);
-	else
-		return false;
-	return true;
-}
-
 bool option_value_put(const struct options *o, uint32_t row_number, uint32_t i,
 		      char out[OPTION_VALUE_BYTES_MAX])
 {
 	const struct option *row = option_at(row_number);
 	struct str text;
 
-	if (row->kind == OPTION_LISTENERS || row->kind == OPTION_ORIGINS)
-		return list_put(o, row, i, out);
+	if (option_list_is(row))
+		return option_list_put(o, row, i, out);
 	if (i > 0)
 		return false;
 	switch (row->kind) {
@@ -349,10 +276,13 @@ bool option_value_put(const struct options *o, uint32_t row_number, uint32_t i,
 		return o->state[row_number].source != OPTION_DEFAULT &&
 		       number_out(row, (int64_t)o->config.message_bytes_max[0], out);
 	case OPTION_CHOICE: return choice_put(o, row, out);
+	case OPTION_SWITCH:
+		snprintf(out, OPTION_VALUE_BYTES_MAX, *(const bool *)place_of(o, row) ? "on" : "off");
+		return true;
 	case OPTION_NOTE: text = o->notes[row_number]; break;
 	default: text = *(const struct str *)place_of(o, row);
 	}
 	if (!str_absent(text))
-		text_put(text, out);
+		option_value_put_text(text, out);
 	return !str_absent(text);
 }

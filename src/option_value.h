@@ -1,5 +1,6 @@
 /*
- * option_value.h: one option's value: text into struct options and back. Knows kinds, not options; pure.
+ * option_value.h: one option's value: text into struct options and back (lists: option_list.h). Knows kinds,
+ * not options; pure.
  */
 #ifndef OPTION_VALUE_H
 #define OPTION_VALUE_H
@@ -8,6 +9,7 @@
 
 enum {
 	OPTION_WHY_BYTES = 320,
+	OPTION_PATH_BYTES_MAX = 4095,
 	OPTION_VALUE_BYTES_MAX =
 		4352,            /* of what option_value_put() writes: a path, at the longest, and its NUL */
 	OPTION_QUOTE_BYTES = 96, /* of what option_value_quote() writes */
@@ -33,5 +35,17 @@ void option_value_wanted(const struct option *row, char out[OPTION_WHY_BYTES]);
 /* `s` in double quotes, cut when it is long; what a terminal would obey shows as `?`. NUL-terminated; returns
  * `out`. */
 const char *option_value_quote(struct str s, char out[OPTION_QUOTE_BYTES]);
+
+/* --- for option_list.c --- */
+
+/* Text of 1 to `max` bytes that a file can hold in one line, quoted or not. */
+bool option_value_is_text(struct str value, size_t max);
+
+/* "VALUE is not " what the kind wants; false. */
+bool option_value_malformed(const struct option *row, struct str value, char why[OPTION_WHY_BYTES]);
+
+/* Writes a text as a file takes it: quoted when a comment or a quote seems to begin in it, or blanks surround
+ * it. NUL-terminated. */
+void option_value_put_text(struct str, char out[OPTION_VALUE_BYTES_MAX]);
 
 #endif

@@ -7,14 +7,17 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/hex.h"
 #include "base/units.h"
+#include "fault.h"
 #include "listener.h"
 #include "option.h"
+#include "option_list.h"
 #include "option_value.h"
+#include "options_auth.h"
+#include "options_tls.h"
 
 #define PREFIX "PRESENCED_"
 
@@ -34,34 +37,7 @@ static struct str trimmed(struct str s)
 	return s;
 }
 
-/* --- what is said --- */
-
-__attribute__((format(printf, 2, 3))) static bool fail(struct options *o, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(o->error, sizeof(o->error), format, ap);
-	va_end(ap);
-	return false;
-}
-
-/* Adds a line, or nothing if it does not fit. */
-__attribute__((format(printf, 2, 3))) static void warn(struct options *o, const char *format, ...)
-{
-	size_t room = sizeof(o->warnings) - o->warning_bytes;
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(o->warnings + o->warning_bytes, room, format, ap);
-	va_end(ap);
-	if (n >= 0 && (size_t)n + 1 < room) {
-		o->warning_bytes += (uint32_t)n;
-		o->warnings[o->warning_bytes++] = '\n';
-	}
-	o->warnings[o->warning_bytes] = '\0';
-}
+/* --- where a value comes from --- */
 
 /* PRESENCED_TYPING_TTL */
 static void env_name(const struct option *row, char *out, size_t cap)
@@ -79,7 +55,12 @@ void options_origin(const struct options *o, uint32_t row, char *out, size_t cap
 {
 	const struct option_state *state = &o->state[row];
 
+	if (state->source == OPTION_DERIVED) {
+		row = state->by;
+		state = &o->state[row];
+	}
 	switch (state->source) {
+	case OPTION_DERIVED:
 	case OPTION_DEFAULT: snprintf(out, cap, "default"); break;
 	case OPTION_FILE:
 		snprintf(out, cap, "%.*s:%" PRIu32 ": %.*s", (int)o->config_path.n, o->config_path.p,
@@ -89,18 +70,6 @@ void options_origin(const struct options *o, uint32_t row, char *out, size_t cap
 	case OPTION_ENV: env_name(option_at(row), out, cap); break;
 	case OPTION_FLAG: snprintf(out, cap, "--%s", option_at(row)->name); break;
 	}
-}
-
-/* o->error: where the option's value comes from, then why. */
-static bool fail_at(struct options *o, uint32_t row, const char *why)
-{
-	char origin[ORIGIN_BYTES];
-
-	if (o->state[row].source == OPTION_DEFAULT)
-		snprintf(origin, sizeof(origin), "%s", option_at(row)->name);
-	else
-		options_origin(o, row, origin, sizeof(origin));
-	return fail(o, "%s: %s", origin, why);
 }
 
 /* --- one value --- */
@@ -113,7 +82,7 @@ static bool set(struct options *o, uint32_t row, const struct option_state *from
 	o->state[row] = *from;
 	if (option_value_set(o, row, trimmed(value), anew, why))
 		return true;
-	return fail_at(o, row, why);
+	return fault_at(o, row, "%s", why);
 }
 
 static bool set_defaults(struct options *o)
@@ -130,7 +99,7 @@ static bool set_defaults(struct options *o)
 		const char *fallback = option_at(i)->fallback;
 
 		if (fallback != NULL && !option_value_set(o, i, str_from(fallback), true, why))
-			return fail(o, "the default of %s: %s", option_at(i)->name, why);
+			return fault_say(o, "the default of %s: %s", option_at(i)->name, why);
 	}
 	return true;
 }
@@ -151,7 +120,7 @@ static uint32_t flag_take(struct options *o, char *const **args, struct str *val
 
 	(*args)++;
 	if (!str_has_prefix(arg, STR("--")) || arg.n == 2) {
-		fail(o, "%s is not an option (--help lists them)", option_value_quote(arg, quoted));
+		fault_say(o, "%s is not an option (--help lists them)", option_value_quote(arg, quoted));
 		return OPTION_NONE;
 	}
 	equals = memchr(arg.p, '=', arg.n);
@@ -159,7 +128,7 @@ static uint32_t flag_take(struct options *o, char *const **args, struct str *val
 		name.n = (size_t)(equals - arg.p);
 	row = option_by_flag(str_of(name.p + 2, name.n - 2));
 	if (row == OPTION_NONE) {
-		fail(o, "unknown option %s (--help lists them)", option_value_quote(name, quoted));
+		fault_say(o, "unknown option %s (--help lists them)", option_value_quote(name, quoted));
 		return OPTION_NONE;
 	}
 	if (equals != NULL) {
@@ -168,7 +137,7 @@ static uint32_t flag_take(struct options *o, char *const **args, struct str *val
 	}
 	if (**args == NULL || str_has_prefix(str_from(**args), STR("--"))) {
 		option_value_wanted(option_at(row), wanted);
-		fail(o, "--%s: no value is given; it takes %s", option_at(row)->name, wanted);
+		fault_say(o, "--%s: no value is given; it takes %s", option_at(row)->name, wanted);
 		return OPTION_NONE;
 	}
 	*value = str_from(**args);
@@ -205,18 +174,15 @@ static struct str env_get(char *const *env, struct str name)
 	return STR_NONE;
 }
 
-/* SERVICE_PORT holds a port alone: loopback, as `auth=trust` has not been written out by that. */
+/* SERVICE_PORT holds a port alone: loopback, until open_service_port() knows that strangers are asked. */
 static bool listen_on_port(struct options *o, uint32_t row, const struct option_state *from, struct str port)
 {
-	char quoted[OPTION_QUOTE_BYTES], why[OPTION_WHY_BYTES];
+	char quoted[OPTION_QUOTE_BYTES];
 	uint64_t number;
 
 	o->state[row] = *from;
-	if (!units_count(port, &number) || number > UINT16_MAX) {
-		snprintf(why, sizeof(why), "%s is not a port from 0 to 65535",
-			 option_value_quote(port, quoted));
-		return fail_at(o, row, why);
-	}
+	if (!units_count(port, &number) || number > UINT16_MAX)
+		return fault_at(o, row, "%s is not a port from 0 to 65535", option_value_quote(port, quoted));
 	o->config.listeners[0] = (struct listener_config){
 		.address = STR("127.0.0.1"),
 		.port = (uint16_t)number,
@@ -264,7 +230,7 @@ static bool read_env(struct options *o, char *const *env)
 		value = trimmed(str_of(equals + 1, entry.n - name.n - 1));
 		row = option_by_env(str_of(name.p + prefix.n, name.n - prefix.n));
 		if (row == OPTION_NONE)
-			warn(o, "%s in the environment is no option; ignored",
+			fault_warn(o, "%s in the environment is no option; ignored",
 			     option_value_quote(name, quoted));
 		else if (value.n > 0 && !set(o, row, &from, value))
 			return false;
@@ -272,22 +238,13 @@ static bool read_env(struct options *o, char *const *env)
 	return true;
 }
 
-/* Variables of the seeds that ask for what this build does not do: silence would leave the operator believing
- * it did. */
+/* A variable of the seeds that asks for what this build does not do: silence would leave the operator
+ * believing it did. */
 static void warn_of_unserved(struct options *o, char *const *env)
 {
-	static const struct {
-		struct str name;
-		const char *what;
-	} rows[] = {
-		{ { "REDIS_URL", 9 }, "one node alone, all in memory" },
-		{ { "KEYCLOAK_URL", 12 }, "tokens are believed, not verified (auth=trust)" },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (!str_absent(env_get(env, rows[i].name)))
-			warn(o, "%.*s is set, and this build does not use it: %s", (int)rows[i].name.n,
-			     rows[i].name.p, rows[i].what);
+	if (!str_absent(env_get(env, STR("REDIS_URL"))))
+		fault_warn(o,
+			   "REDIS_URL is set, and this build does not use it: one node alone, all in memory");
 }
 
 /* --- file --- */
@@ -318,7 +275,7 @@ static bool fail_in_line(struct options *o, uint32_t line, const char *what, str
 {
 	char quoted[OPTION_QUOTE_BYTES] = "";
 
-	return fail(o, "%.*s:%" PRIu32 ": %s%s", (int)o->config_path.n, o->config_path.p, line, what,
+	return fault_say(o, "%.*s:%" PRIu32 ": %s%s", (int)o->config_path.n, o->config_path.p, line, what,
 		    str_absent(key) ? "" : option_value_quote(key, quoted));
 }
 
@@ -327,7 +284,6 @@ static bool read_entry(struct options *o, enum config_file_result kind, const st
 	const struct option_state from = { .source = OPTION_FILE, .line = entry->line, .key = entry->key };
 	uint32_t row = option_by_key(entry->key);
 	char why[ORIGIN_BYTES];
-	bool list;
 
 	if (row == OPTION_NONE && kind == CONFIG_FILE_EMPTY)
 		return true; /* a section */
@@ -337,8 +293,7 @@ static bool read_entry(struct options *o, enum config_file_result kind, const st
 		return fail_in_line(o, entry->line, "no value is given for ", entry->key);
 	if (str_eq(entry->key, STR("config")))
 		return fail_in_line(o, entry->line, "a file cannot name another ", entry->key);
-	list = option_at(row)->kind == OPTION_LISTENERS || option_at(row)->kind == OPTION_ORIGINS;
-	if (!list && o->state[row].source == OPTION_FILE) {
+	if (!option_list_is(option_at(row)) && o->state[row].source == OPTION_FILE) {
 		snprintf(why, sizeof(why), "%s is there twice, first in line %" PRIu32, option_at(row)->name,
 			 o->state[row].line);
 		return fail_in_line(o, entry->line, why, STR_NONE);
@@ -378,7 +333,7 @@ static bool parse_file(struct options *o, struct str text)
 static bool read_file(struct options *o, const struct options_world *world, char *const *args,
 		      char *const *env)
 {
-	char quoted[OPTION_QUOTE_BYTES], why[OPTION_WHY_BYTES];
+	char quoted[OPTION_QUOTE_BYTES];
 	const char *reason;
 	size_t n = 0;
 
@@ -387,11 +342,9 @@ static bool read_file(struct options *o, const struct options_world *world, char
 	if (str_absent(o->config_path))
 		return true;
 	reason = world->read_file(world->ctx, o->config_path, o->file, OPTIONS_FILE_BYTES_MAX, &n);
-	if (reason != NULL) {
-		snprintf(why, sizeof(why), "%s cannot be read: %s",
-			 option_value_quote(o->config_path, quoted), reason);
-		return fail_at(o, option_by_flag(STR("config")), why);
-	}
+	if (reason != NULL)
+		return fault_at(o, option_by_flag(STR("config")), "%s cannot be read: %s",
+				option_value_quote(o->config_path, quoted), reason);
 	assert(n <= OPTIONS_FILE_BYTES_MAX);
 	return parse_file(o, str_of(o->file, n));
 }
@@ -401,8 +354,7 @@ static bool read_file(struct options *o, const struct options_world *world, char
 /* The contents of api-key-file, without the line's end. The key itself is never part of a message. */
 static bool read_api_key(struct options *o, const struct options_world *world)
 {
-	uint32_t row = option_by_flag(STR("api-key-file"));
-	char quoted[OPTION_QUOTE_BYTES], why[OPTION_WHY_BYTES];
+	char quoted[OPTION_QUOTE_BYTES];
 	const char *reason;
 	size_t n = 0;
 
@@ -421,29 +373,39 @@ static bool read_api_key(struct options *o, const struct options_world *world)
 		else if (n > OPTIONS_KEY_BYTES_MAX)
 			reason = "the key is longer than 1024 bytes";
 	}
-	if (reason != NULL) {
-		snprintf(why, sizeof(why), "%s: %s", option_value_quote(o->api_key_path, quoted), reason);
-		return fail_at(o, row, why);
-	}
+	if (reason != NULL)
+		return fault_at(o, option_by_flag(STR("api-key-file")), "%s: %s",
+				option_value_quote(o->api_key_path, quoted), reason);
 	o->config.api_key = str_of(o->api_key, n);
 	return true;
 }
 
 static bool check_user(struct options *o, const struct options_world *world)
 {
-	char quoted[OPTION_QUOTE_BYTES], why[OPTION_WHY_BYTES];
+	char quoted[OPTION_QUOTE_BYTES];
 
 	if (world->has_user(world->ctx, o->user))
 		return true;
-	snprintf(why, sizeof(why), "%s: no such user", option_value_quote(o->user, quoted));
-	return fail_at(o, option_by_flag(STR("user")), why);
+	return fault_at(o, option_by_flag(STR("user")), "%s: no such user",
+			option_value_quote(o->user, quoted));
+}
+
+/* SERVICE_PORT alone, once it is known that whoever asks has to show a token. */
+static void open_service_port(struct options *o)
+{
+	struct listener_config *l = &o->config.listeners[0];
+
+	if (o->config.auth != AUTH_JWT || o->state[option_by_flag(STR("listen"))].source != OPTION_ALIAS)
+		return;
+	l->address = STR("0.0.0.0");
+	l->is_loopback = false;
 }
 
 /* Who believes any id must be asked before strangers can send one. A unix socket has no strangers. */
 static bool check_trust(struct options *o)
 {
 	uint32_t listen = option_by_flag(STR("listen")), auth = option_by_flag(STR("auth"));
-	char why[OPTION_WHY_BYTES], text[LISTENER_TEXT_BYTES_MAX];
+	char text[LISTENER_TEXT_BYTES_MAX];
 
 	if (o->config.auth != AUTH_TRUST || o->state[auth].source != OPTION_DEFAULT)
 		return true;
@@ -453,11 +415,10 @@ static bool check_trust(struct options *o)
 		if (l->is_unix || l->is_loopback)
 			continue;
 		listener_put(l, text);
-		snprintf(why, sizeof(why),
-			 "%s is not a loopback address, and auth=trust believes whatever id a client gives: "
-			 "write --auth trust to want that",
-			 text);
-		return fail_at(o, listen, why);
+		return fault_at(o, listen,
+				"%s is not a loopback address, and auth=trust believes whatever id a client "
+				"gives: write --auth trust to want that",
+				text);
 	}
 	return true;
 }
@@ -468,12 +429,11 @@ static bool fit_connections(struct options *o, uint64_t descriptors_max)
 	uint64_t room = descriptors_max > OPTIONS_DESCRIPTORS_RESERVE
 				? descriptors_max - OPTIONS_DESCRIPTORS_RESERVE
 				: 0;
-	char why[OPTION_WHY_BYTES];
 
 	if (o->config.connections_max <= room)
 		return true;
 	if (o->state[row].source == OPTION_DEFAULT && room > 0) {
-		warn(o,
+		fault_warn(o,
 		     "max-connections is %" PRIu64 ", not %" PRIu32 ": a process may open %" PRIu64
 		     " files here (ulimit -n), %d of which are kept back",
 		     room, o->config.connections_max, descriptors_max, OPTIONS_DESCRIPTORS_RESERVE);
@@ -481,11 +441,10 @@ static bool fit_connections(struct options *o, uint64_t descriptors_max)
 		o->connections_lowered = true;
 		return true;
 	}
-	snprintf(why, sizeof(why),
-		 "%" PRIu32 " cannot be met: a process may open %" PRIu64
-		 " files here (ulimit -n), %d of which are kept back",
-		 o->config.connections_max, descriptors_max, OPTIONS_DESCRIPTORS_RESERVE);
-	return fail_at(o, row, why);
+	return fault_at(o, row,
+			"%" PRIu32 " cannot be met: a process may open %" PRIu64
+			" files here (ulimit -n), %d of which are kept back",
+			o->config.connections_max, descriptors_max, OPTIONS_DESCRIPTORS_RESERVE);
 }
 
 /* The most connections, below what `config` says, whose memory fits; 0: not even one's does. Memory grows
@@ -509,7 +468,6 @@ static bool fit_memory(struct options *o, const struct options_world *world)
 {
 	uint32_t row = option_by_flag(STR("max-connections")), fits;
 	uint64_t needed;
-	char why[OPTION_WHY_BYTES];
 
 	if (world->memory_max == UINT64_MAX)
 		return true;
@@ -518,7 +476,7 @@ static bool fit_memory(struct options *o, const struct options_world *world)
 		return true;
 	fits = o->state[row].source == OPTION_DEFAULT ? connections_fitting(&o->config, world) : 0;
 	if (fits > 0) {
-		warn(o,
+		fault_warn(o,
 		     "max-connections is %" PRIu32 ", not %" PRIu32 ": more could need more than the %" PRIu64
 		     " MiB of memory that this process may use",
 		     fits, o->config.connections_max, world->memory_max >> 20);
@@ -526,11 +484,10 @@ static bool fit_memory(struct options *o, const struct options_world *world)
 		o->connections_lowered = true;
 		return true;
 	}
-	snprintf(why, sizeof(why),
-		 "%" PRIu32 " could need %" PRIu64 " MiB of memory, and this process may use %" PRIu64
-		 " MiB; a smaller max-message-size or client-buffer needs less",
-		 o->config.connections_max, (needed + 1048575) >> 20, world->memory_max >> 20);
-	return fail_at(o, row, why);
+	return fault_at(o, row,
+			"%" PRIu32 " could need %" PRIu64 " MiB of memory, and this process may use %" PRIu64
+			" MiB; a smaller max-message-size or client-buffer needs less",
+			o->config.connections_max, (needed + 1048575) >> 20, world->memory_max >> 20);
 }
 
 static void draw_node_id(struct options *o, uint64_t random)
@@ -552,8 +509,8 @@ static void check_pings(struct options *o)
 	if (ping == 0 || (c->heartbeat_interval_ms > 0 && c->heartbeat_interval_ms < ping))
 		ping = c->heartbeat_interval_ms;
 	if (silence > 0 && (ping == 0 || ping >= silence))
-		warn(o, "pong-wait is not longer than the time between two pings (the shorter of ping-period "
-			"and heartbeat-interval): clients that only listen will be closed");
+		fault_warn(o, "pong-wait is not longer than the time between two pings (the shorter of "
+			      "ping-period and heartbeat-interval): clients that only listen will be closed");
 }
 
 static bool finish(struct options *o, const struct options_world *world)
@@ -562,8 +519,11 @@ static bool finish(struct options *o, const struct options_world *world)
 		o->config.command_rate_any |= o->config.command_rate[i] > 0;
 	draw_node_id(o, world->random);
 	check_pings(o);
-	return read_api_key(o, world) && check_user(o, world) && check_trust(o) &&
-	       fit_connections(o, world->descriptors_max) && fit_memory(o, world);
+	if (!options_auth_finish(o, world))
+		return false;
+	open_service_port(o);
+	return read_api_key(o, world) && options_tls_finish(o, world) && check_user(o, world) &&
+	       check_trust(o) && fit_connections(o, world->descriptors_max) && fit_memory(o, world);
 }
 
 bool options_load(struct options *o, const struct options_world *world, char *const *args, char *const *env)

@@ -14,8 +14,10 @@
 
 #include "base/log.h"
 #include "base/region.h"
+#include "net/fetch.h"
 #include "net/machine.h"
 #include "net/socket.h"
+#include "net/tls.h"
 #include "net/watch.h"
 #include "server/server.h"
 
@@ -23,11 +25,17 @@ enum {
 	EVENTS_MAX = 512,
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
 	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then (RELIABILITY O1) */
+	FULL_PAUSE_MS = 10,         /* no slot left: soon one is free, and until then
+	                             * those who are here are served */
 };
 
 struct loop {
 	const struct server_config *cfg;
 	struct server *server;
+	struct transport transport; /* of both kinds, if there is TLS */
+	struct tls *tls;            /* NULL: no listener wants it */
+	struct fetch *fetch;        /* NULL: no service to ask is configured */
+	mono_t fetch_told;          /* when a line last said that one did not answer */
 	int epoll_fd, signal_fd;
 	int listen_fds[LISTENERS_MAX];
 	bool accept_paused;
@@ -51,10 +59,10 @@ static void watch_listeners(struct loop *l, bool readable)
 	l->accept_paused = !readable;
 }
 
-static void pause_accepting(struct loop *l, struct now now)
+static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
 {
 	watch_listeners(l, false);
-	l->accept_again = mono_add_ms(now.mono, ACCEPT_PAUSE_MS);
+	l->accept_again = mono_add_ms(now.mono, pause_ms);
 }
 
 /* True: try again at once, the fault was the peer's. */
@@ -65,16 +73,38 @@ static bool is_passing(int error)
 	       error == EOPNOTSUPP || error == ENETUNREACH;
 }
 
+/* Hands an accepted descriptor over: to the server, and to TLS where the listener says so. */
+static void admit(struct loop *l, int fd, uint32_t listener, const struct peer *peer)
+{
+	bool tls = l->cfg->listeners[listener].tls, watched;
+	int handle = tls ? tls_open(l->tls, fd) : fd;
+	uint32_t conn, generation;
+
+	if (handle < 0) {
+		server_count_accept_error(l->server);
+		close(fd);
+		return;
+	}
+	conn = server_accept(l->server, handle, listener, peer, &generation);
+	if (conn == CONN_NONE) {
+		l->transport.close(l->transport.ctx, handle);
+		return;
+	}
+	watched = tls ? tls_watch(l->tls, handle, conn, generation) :
+	                socket_watch(l->epoll_fd, fd, conn, generation);
+	if (!watched)
+		server_hangup(l->server, conn, generation);
+}
+
 static void accept_some(struct loop *l, uint32_t listener, struct now now)
 {
 	for (int i = 0; i < ACCEPTS_PER_TURN_MAX; i++) {
-		uint32_t conn, generation;
 		struct peer peer;
 		int fd;
 
 		if (!server_can_accept(l->server)) {
 			server_shed(l->server);
-			pause_accepting(l, now);
+			pause_accepting(l, now, FULL_PAUSE_MS);
 			return;
 		}
 		fd = socket_accept(l->listen_fds[listener], &peer);
@@ -83,15 +113,11 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 		if (fd < 0) {
 			if (errno != EAGAIN) {
 				server_count_accept_error(l->server);
-				pause_accepting(l, now);
+				pause_accepting(l, now, ACCEPT_PAUSE_MS);
 			}
 			return;
 		}
-		conn = server_accept(l->server, fd, listener, &peer, &generation);
-		if (conn == CONN_NONE)
-			close(fd);
-		else if (!socket_watch(l->epoll_fd, fd, conn, generation))
-			server_hangup(l->server, conn, generation);
+		admit(l, fd, listener, &peer);
 	}
 }
 
@@ -102,6 +128,8 @@ static void take_signal(struct loop *l)
 	struct signalfd_siginfo si;
 
 	while (read(l->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGHUP && l->tls != NULL)
+			tls_reload(l->tls);
 		if (si.ssi_signo != SIGTERM && si.ssi_signo != SIGINT)
 			continue;
 		if (l->told)
@@ -133,9 +161,14 @@ static void take_event(struct loop *l, const struct epoll_event *ev, struct now 
 		take_signal(l);
 		return;
 	case WATCH_TLS:
+		tls_ready(l->tls, number, generation, ev->events);
+		return;
 	case WATCH_FETCH:
+		fetch_event(l->fetch, number, generation);
+		return;
 	case WATCH_RESOLVER:
-		break;
+		fetch_resolved(l->fetch);
+		return;
 	}
 	assert(!"an event of a kind that nobody watches");
 }
@@ -148,6 +181,10 @@ static int timeout_ms(const struct loop *l, bool more, mono_t now)
 		return 0;
 	if (l->accept_paused)
 		at = mono_min(at, l->accept_again);
+	if (l->tls != NULL)
+		at = mono_min(at, tls_deadline(l->tls));
+	if (l->fetch != NULL)
+		at = mono_min(at, fetch_deadline(l->fetch));
 	if (at.ms == MONO_NEVER.ms)
 		return -1;
 	if (at.ms <= now.ms)
@@ -177,12 +214,20 @@ static bool turn(struct loop *l, int timeout)
 	bool more;
 
 	server_begin_turn(l->server, now);
+	if (l->tls != NULL)
+		tls_begin_turn(l->tls, now);
 	for (int i = 0; i < n; i++)
 		take_event(l, &l->events[i], now);
 	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
 		watch_listeners(l, true);
+	if (l->tls != NULL)
+		tls_turn(l->tls);
+	if (l->fetch != NULL)
+		fetch_turn(l->fetch, now.mono);
 	more = server_end_turn(l->server, all_read(l, n));
 	server_turn_took(l->server, machine_us() - began_us);
+	if (l->tls != NULL && tls_work(l->tls))
+		more = true;
 	return more;
 }
 
@@ -230,9 +275,9 @@ static bool open_listeners(struct loop *l)
 
 static bool open_server(struct loop *l)
 {
-	struct transport transport = socket_transport(&l->epoll_fd);
 	struct server_seed seed;
 	struct region r;
+	struct outside outside;
 	size_t scratch_bytes = server_scratch_bytes(), bytes;
 	void *mem = machine_memory(scratch_bytes);
 
@@ -244,8 +289,83 @@ static bool open_server(struct loop *l)
 	if (mem == NULL)
 		return false;
 	region_init(&r, mem, bytes);
-	l->server = server_new(l->cfg, &r, &transport, NULL, machine_log, NULL, &seed, machine_now());
+	if (l->fetch != NULL)
+		outside = fetch_outside(l->fetch);
+	l->server = server_new(l->cfg, &r, &l->transport, l->fetch != NULL ? &outside : NULL, machine_log,
+	                       NULL, &seed, machine_now());
 	return l->server != NULL;
+}
+
+static void host_input(void *ctx, uint32_t conn, uint32_t generation)
+{
+	server_input(((struct loop *)ctx)->server, conn, generation);
+}
+
+static void host_output(void *ctx, uint32_t conn, uint32_t generation)
+{
+	server_output(((struct loop *)ctx)->server, conn, generation);
+}
+
+static void host_hangup(void *ctx, uint32_t conn, uint32_t generation)
+{
+	server_hangup(((struct loop *)ctx)->server, conn, generation);
+}
+
+static enum loop_result open_tls(struct loop *l)
+{
+	struct certificates_report report = { .error = "" };
+
+	l->transport = socket_transport(&l->epoll_fd);
+	if (!certificates_wanted(l->cfg))
+		return LOOP_OK;
+	l->tls = tls_new(l->cfg, &l->transport, l->epoll_fd, machine_now(), &report);
+	if (report.warning[0] != '\0')
+		machine_complain(str_of(report.warning, strlen(report.warning)), 0);
+	if (l->tls == NULL && report.error[0] != '\0') {
+		machine_complain(str_of(report.error, strlen(report.error)), 0);
+		return LOOP_BAD_TLS;
+	}
+	if (l->tls == NULL) {
+		machine_complain(STR("memory refused for TLS"), errno);
+		return LOOP_FAILED;
+	}
+	l->transport = tls_transport(l->tls);
+	return LOOP_OK;
+}
+
+/* Why a question failed, for the operator; the server counts. */
+static void say_unanswered(struct loop *l, const struct fetch_answer *a)
+{
+	mono_t now = machine_now().mono;
+
+	if (l->fetch_told.ms > 0 && mono_since_ms(now, l->fetch_told) < LOG_LIMIT_MS)
+		return;
+	l->fetch_told = now;
+	LOG(server_log(l->server), machine_now().wall, LOG_WARN, "A service did not answer",
+	    LOG_STR("asked", a->service == OUTSIDE_KEYS ? STR("jwks-url") : STR("user-check-url")),
+	    LOG_STR("reason", a->why));
+}
+
+static void host_answered(void *ctx, const struct fetch_answer *a)
+{
+	struct loop *l = ctx;
+
+	if (a->result == OUTSIDE_FAILED)
+		say_unanswered(l, a);
+	server_answered(l->server, a->ticket, a->result, a->status, a->body, a->body_bytes);
+}
+
+static enum loop_result open_fetch(struct loop *l)
+{
+	if (!l->cfg->token.has_jwks_url && !l->cfg->has_user_check)
+		return LOOP_OK;
+	switch (fetch_open(&l->fetch, l->cfg, l->epoll_fd, NULL, host_answered, l)) {
+	case FETCH_OK: return LOOP_OK;
+	case FETCH_BAD_CA: return LOOP_BAD_TLS;
+	case FETCH_REFUSED: break;
+	}
+	machine_complain(STR("asking other services"), errno);
+	return LOOP_FAILED;
 }
 
 static void say_listening(const struct loop *l)
@@ -276,6 +396,8 @@ static void close_listeners(const struct loop *l)
 
 static enum loop_result run(struct loop *l, struct str user)
 {
+	enum loop_result result;
+
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0 || !open_signals(l)) {
 		machine_complain(STR("epoll or signalfd"), errno);
@@ -283,15 +405,25 @@ static enum loop_result run(struct loop *l, struct str user)
 	}
 	if (!open_listeners(l))
 		return LOOP_BAD_LISTENER;
+	result = open_tls(l);
+	if (result == LOOP_OK)
+		result = open_fetch(l);
+	if (result != LOOP_OK)
+		return result;
 	if (!open_server(l)) {
 		machine_complain(STR("memory or randomness refused"), errno);
 		return LOOP_FAILED;
 	}
+	if (l->tls != NULL)
+		tls_serve(l->tls, &(struct tls_host){ l, host_input, host_output, host_hangup },
+		          server_log(l->server));
 	if (!machine_become(user))
 		return LOOP_BAD_USER;
 	say_listening(l);
 	serve(l);
 	close_listeners(l);
+	if (l->fetch != NULL)
+		fetch_close(l->fetch);
 	return LOOP_OK;
 }
 

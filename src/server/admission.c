@@ -361,6 +361,7 @@ static void upgrade(struct server *s, struct conn *c, const struct handshake *hs
 {
 	char head[HANDSHAKE_RESPONSE_BYTES_MAX], protocol[64];
 	struct str name = dialect_name(id->dialect), prefix = STR("presenced.");
+	uint32_t f;
 	size_t n;
 
 	assert(prefix.n + name.n <= sizeof(protocol));
@@ -370,7 +371,10 @@ static void upgrade(struct server *s, struct conn *c, const struct handshake *hs
 	                    head, sizeof(head));
 	assert(n > 0);
 	s->metrics.http_responses[1]++;
-	if (outbox_frame(s, c, frame_of(&s->frames, head, n)))
+	do
+		f = frame_of(&s->frames, head, n);
+	while (f == FRAME_NONE && outbox_free_frames(s, c));
+	if (outbox_frame(s, c, f))
 		session_start(s, c, id);
 	else
 		conn_doom(s, c);
@@ -398,7 +402,8 @@ static bool identify(struct server *s, struct conn *c, const struct http_request
                      const struct choice *ch, struct identity *id, struct str *grant)
 {
 	struct claim *cl = &s->claim;
-	struct token t = { .subject = STR_NONE, .username = STR_NONE, .grant = STR_NONE, .expires = WALL_NONE };
+	struct token t = { .subject = STR_NONE, .username = STR_NONE, .grant = STR_NONE,
+		           .expires = WALL_NONE };
 	bool has_token = !str_absent(cl->token);
 
 	if (has_token && !check_token(s, c, cl, &t))

@@ -40,7 +40,7 @@ void authenticate_until(struct server *s, struct conn *c, wall_t expires)
 		return; /* auth=trust: nothing ends */
 	if (expires.ms != WALL_NONE.ms) {
 		left_ms = expires.ms - s->now.wall.ms;
-		if (left_ms <= 0) /* its clock is behind ours, by no more than the leeway that it came in with */
+		if (left_ms <= 0) /* past already, by no more than the leeway it came in with */
 			left_ms += s->cfg->token.leeway_ms;
 		at = mono_add_ms(s->now.mono, left_ms > 0 ? left_ms : 0);
 	}
@@ -109,7 +109,8 @@ static void failed(struct server *s, struct conn *c, struct str reply_to, struct
 	outbox_event(s, c, &ev);
 }
 
-static void succeeded(struct server *s, struct conn *c, struct str reply_to, struct str user_id, wall_t expires)
+static void succeeded(struct server *s, struct conn *c, struct str reply_to, struct str user_id,
+                      wall_t expires)
 {
 	struct event ev = answer(s, EV_AUTHENTICATED, reply_to);
 
@@ -248,7 +249,8 @@ static void wait_for(struct server *s, struct conn *c, uint32_t what, struct str
 }
 
 /* The token is good: is its user one that may come in? */
-static void good(struct server *s, struct conn *c, const struct token *t, struct str token, struct str reply_to)
+static void good(struct server *s, struct conn *c, const struct token *t, struct str token,
+                 struct str reply_to)
 {
 	uint32_t ticket;
 

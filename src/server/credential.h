@@ -34,7 +34,8 @@ enum verdict {
 
 /* What is allowed to whom. */
 struct credential {
-	struct str grant;     /* rooms that the token opens (server/grant.h), in the server's claim; absent: all */
+	struct str grant;     /* rooms that the token opens (server/grant.h), in the server's claim;
+	                       * absent: all */
 	uint32_t what;        /* VERDICT_WAIT: server/waiting.h */
 };
 

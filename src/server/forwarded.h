@@ -16,8 +16,8 @@ enum { FORWARDED_HOPS_MAX = 32 }; /* looked at; what stands before them counts f
 /*
  * Makes *peer, the socket's, the client's. It stays as it is unless it is one of cfg->proxies: a unix
  * socket's peer is none of them, unless `unix` is listed. Else it becomes the first address from the right
- * that is no proxy's; when there is none, the last that was looked at. What is no address ends the list there.
- * The port is the list's, or 0.
+ * that is no proxy's; when there is none, the last that was looked at. What is no address ends the list
+ * there. The port is the list's, or 0.
  */
 void forwarded_apply(const struct server_config *cfg, const struct http_request *req, struct peer *peer);
 

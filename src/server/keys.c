@@ -116,7 +116,8 @@ static void say_failed(struct server *s, enum keys_fetch why, unsigned status)
 	    LOG_U64("status", status), LOG_U64("failures", s->keys.failures));
 }
 
-void keys_answered(struct server *s, enum outside_result result, unsigned status, char *body, uint32_t body_bytes)
+void keys_answered(struct server *s, enum outside_result result, unsigned status, char *body,
+                   uint32_t body_bytes)
 {
 	struct keys *k = &s->keys;
 	enum keys_fetch outcome = KEYS_UNREACHABLE;
@@ -138,5 +139,6 @@ void keys_answered(struct server *s, enum outside_result result, unsigned status
 		say_failed(s, outcome, result == OUTSIDE_ANSWERED ? status : 0);
 		set_timer(s, retry_ms(s));
 	}
-	waiting_answered(s, WAIT_KEYS);
+	if (k->fetched) /* else the next try may bring them, within the time that they wait */
+		waiting_answered(s, WAIT_KEYS);
 }

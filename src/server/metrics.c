@@ -397,6 +397,21 @@ static void write_process(const struct server *s, struct jsonw *w)
 	       STR("Log lines that standard error did not take."), s->log.dropped);
 }
 
+static void write_transport(const struct transport *t, struct jsonw *w)
+{
+	struct transport_stat st;
+	struct str before = STR_NONE;
+
+	if (t->stat == NULL)
+		return;
+	for (uint32_t i = 0; t->stat(t->ctx, i, &st); i++) {
+		if (!str_eq(st.name, before))
+			head(w, st.name, st.gauge ? GAUGE : COUNTER, st.help);
+		sample(w, st.name, st.label, st.value, st.number);
+		before = st.name;
+	}
+}
+
 void metrics_write(const struct server *s, struct jsonw *w)
 {
 	write_connections(&s->metrics, w);
@@ -413,5 +428,6 @@ void metrics_write(const struct server *s, struct jsonw *w)
 	if (s->cfg->has_user_check)
 		write_user_checks(s, w);
 	write_pools(s, w);
+	write_transport(&s->transport, w);
 	write_process(s, w);
 }

@@ -51,49 +51,94 @@ static enum encoded try_encode(struct server *s, const struct event *ev, const s
 	return *f == FRAME_NONE ? NO_ROOM : ENCODED;
 }
 
+/* How much closing this one gives back; 0: it is not behind. One message alone is what a queue may always
+ * hold, so those who have more go first. */
+static uint64_t backlog(const struct conn *c)
+{
+	uint64_t many = c->queued_messages > 1;
+
+	if (!(c->flags & CONN_BLOCKED) || (c->flags & CONN_DOOMED) || c->state == CONN_LINGER)
+		return 0;
+	return many << 32 | c->queued_bytes;
+}
+
 /*
- * The frames are used up, and what keeps them is the queues of those who do not read: the longest of these
- * goes, so that all others hear of this event. O(connections), once for as many frames as it frees.
- * False: nobody is behind.
+ * Of those who do not read what is queued for them the one with the most goes. A WebSocket with more than
+ * the message that has begun is told why; anybody else cannot be, for that stands in the middle of something.
+ * O(connections), once for as many frames as it frees. False: nobody is behind.
  */
 static bool close_slowest(struct server *s)
 {
 	struct conn *slowest = NULL;
+	uint64_t most = 0;
 
 	for (uint32_t ci = 0; ci < s->conns_high; ci++) {
 		struct conn *c = conn_at(s, ci);
 
-		if (c->state == CONN_LIVE && (c->flags & CONN_BLOCKED) && c->queued_messages > 1 &&
-		    (slowest == NULL || c->queued_bytes > slowest->queued_bytes))
+		if (c->state != CONN_FREE && backlog(c) > most) {
+			most = backlog(c);
 			slowest = c;
+		}
 	}
 	if (slowest == NULL)
 		return false;
-	session_close(s, slowest, WS_CODE_OVERLOAD, STR("too slow"), REFUSED_SLOW_CONSUMER);
+	if (slowest->state == CONN_LIVE && slowest->queued_messages > 1) {
+		session_close(s, slowest, WS_CODE_OVERLOAD, STR("too slow"), REFUSED_SLOW_CONSUMER);
+		return true;
+	}
+	server_refused(s, REFUSED_SLOW_CONSUMER, slowest);
+	outbox_clear(s, slowest, false);
+	slowest->flags &= ~(uint32_t)CONN_BLOCKED;
+	conn_doom(s, slowest);
 	return true;
 }
 
-/* The event in one dialect's words, with one reference; FRAME_NONE when it has none or there is no room. */
-static uint32_t encode(struct server *s, const struct event *ev, enum dialect_id id)
+bool outbox_write_early(struct server *s, const struct conn *busy)
+{
+	uint32_t frames = pool_used(&s->frames.cells), blocks = pool_used(&s->frames.blocks);
+	uint32_t nodes = pool_used(&s->nodes);
+
+	for (uint32_t i = 0; i < s->dirty.n; i++) {
+		struct conn *c = conn_at(s, s->dirty.v[i]);
+
+		/* A streamed answer would ask for its next piece at once. */
+		if (c != busy && c != s->acting && c->head != FRAME_NONE &&
+		    !(c->flags & (CONN_DOOMED | CONN_BLOCKED | CONN_STREAMING)))
+			outbox_write(s, c);
+	}
+	return pool_used(&s->frames.cells) < frames || pool_used(&s->frames.blocks) < blocks ||
+	       pool_used(&s->nodes) < nodes;
+}
+
+bool outbox_free_frames(struct server *s, const struct conn *busy)
+{
+	return outbox_write_early(s, busy) || close_slowest(s);
+}
+
+/* The event in one dialect's words, with one reference, into *f; FRAME_NONE if not ENCODED. It may have cost
+ * any connection its life to find room. */
+static enum encoded encode(struct server *s, const struct event *ev, enum dialect_id id, uint32_t *f)
 {
 	const struct dialect *d = dialect_at(id);
 	enum encoded result;
-	uint32_t f;
 
+	*f = FRAME_NONE;
 	if (d == NULL)
-		return FRAME_NONE;
+		return NO_WORDS;
 	do
-		result = try_encode(s, ev, d, &f);
-	while (result == NO_ROOM && close_slowest(s));
+		result = try_encode(s, ev, d, f);
+	while (result == NO_ROOM && outbox_free_frames(s, NULL));
 	if (result == NO_ROOM)
 		server_refused(s, REFUSED_POOL, NULL);
-	if (result != ENCODED)
-		return FRAME_NONE;
-	frame_at(&s->frames, f)->messages = 1;
-	frame_at(&s->frames, f)->conflation = (uint8_t)ev->conflation;
-	frame_at(&s->frames, f)->subject = ev->subject;
+	if (result != ENCODED) {
+		*f = FRAME_NONE;
+		return result;
+	}
+	frame_at(&s->frames, *f)->messages = 1;
+	frame_at(&s->frames, *f)->conflation = (uint8_t)ev->conflation;
+	frame_at(&s->frames, *f)->subject = ev->subject;
 	s->metrics.encodings++;
-	return f;
+	return ENCODED;
 }
 
 /* --- queueing --- */
@@ -148,6 +193,40 @@ static bool can_do_without(const struct server *s, const struct frame *f)
 	       (f->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP);
 }
 
+/* Behind a Close nothing goes out. */
+static bool takes(const struct conn *c, const struct frame *frame)
+{
+	if (c->state == CONN_FREE || c->state == CONN_LINGER || (c->flags & CONN_DOOMED))
+		return false;
+	return c->state != CONN_CLOSING || frame->close_after;
+}
+
+/* An HTTP connection is being worked on: its end may not come now. True: there is room for one now. */
+static bool write_own(struct server *s, struct conn *c)
+{
+	if ((c->flags & CONN_BLOCKED) || c->state == CONN_HTTP)
+		return false;
+	outbox_write(s, c);
+	return c->head == FRAME_NONE;
+}
+
+/* push(), with nodes made for it: who reads is not made to pay for those who do not. A Close has to do
+ * without: it is what makes room. */
+static bool push_somehow(struct server *s, struct conn *c, uint32_t f)
+{
+	const struct frame *frame = frame_at(&s->frames, f);
+
+	while (!push(s, c, f)) {
+		if (c->queued_messages == QUEUE_MESSAGES_MAX || frame->close_after)
+			return false;
+		if (!write_own(s, c) && !outbox_free_frames(s, c))
+			return false;
+		if (!takes(c, frame))
+			return false;
+	}
+	return true;
+}
+
 bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 {
 	const struct frame *frame;
@@ -155,14 +234,15 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	if (f == FRAME_NONE)
 		return false;
 	frame = frame_at(&s->frames, f);
-	if (c->state == CONN_FREE || c->state == CONN_LINGER || (c->flags & CONN_DOOMED)) {
+	if (!takes(c, frame)) {
 		frame_drop(&s->frames, f);
 		return false;
 	}
 	if ((c->flags & CONN_BLOCKED) && frame->conflation != CONFLATE_NEVER &&
 	    s->cfg->slow_consumer == SLOW_DROP)
 		conflate(s, c, f);
-	if ((frame->close_after || fits(s, c, f) || make_room(s, c, f)) && push(s, c, f))
+	if ((frame->close_after || fits(s, c, f) || make_room(s, c, f)) &&
+	    push_somehow(s, c, f))
 		return true;
 	if (can_do_without(s, frame)) {
 		s->metrics.dropped += frame->messages;
@@ -190,22 +270,29 @@ static bool append_message(struct server *s, struct conn *c, unsigned opcode, co
 	return queue_append(s, c, str_of((const char *)header, header_bytes), str_of(payload, n));
 }
 
-bool outbox_message(struct server *s, struct conn *c, unsigned opcode, const void *payload, size_t n)
+static uint32_t try_message(struct server *s, unsigned opcode, const void *payload, size_t n)
 {
 	uint8_t header[WS_HEADER_BYTES_MAX];
 	struct frame_writer fw;
 
-	if (append_message(s, c, opcode, payload, n))
-		return true;
-	if (!frame_open(&s->frames, &fw, FRAME_HEADROOM_BYTES)) {
-		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
-		return false;
-	}
+	if (!frame_open(&s->frames, &fw, FRAME_HEADROOM_BYTES))
+		return FRAME_NONE;
 	if (n > 0)
 		jsonw_raw(&fw.json, str_of(payload, n));
 	if (!fw.json.failed)
 		frame_prepend(&fw, header, ws_frame_header(header, (enum ws_opcode)opcode, true, n));
-	uint32_t f = frame_close(&fw);
+	return frame_close(&fw);
+}
+
+bool outbox_message(struct server *s, struct conn *c, unsigned opcode, const void *payload, size_t n)
+{
+	uint32_t f;
+
+	if (append_message(s, c, opcode, payload, n))
+		return true;
+	do
+		f = try_message(s, opcode, payload, n);
+	while (f == FRAME_NONE && outbox_free_frames(s, c));
 	if (f == FRAME_NONE) {
 		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
 		return false;
@@ -254,13 +341,12 @@ void outbox_deliver(void *ctx, const uint32_t *conns, uint32_t n)
 		c->mark = out->serial;
 		if (!out->tried[c->dialect]) {
 			out->tried[c->dialect] = true;
-			f = encode(s, out->event, c->dialect);
 			/* Many get it: those who get the next one too keep both as one run. */
-			if (f != FRAME_NONE)
+			if (encode(s, out->event, c->dialect, &f) == ENCODED)
 				frame_chain(&s->frames, f, c->dialect);
 			out->frame[c->dialect] = f;
 		}
-		if (out->frame[c->dialect] == FRAME_NONE)
+		if (out->frame[c->dialect] == FRAME_NONE || c->state != CONN_LIVE)
 			continue;
 		f = out->frame[c->dialect];
 		frame_hold(&s->frames, f, 1);
@@ -287,10 +373,14 @@ uint32_t outbox_end(void *ctx)
 
 bool outbox_event(struct server *s, struct conn *c, const struct event *ev)
 {
-	uint32_t f = encode(s, ev, c->dialect);
+	enum encoded encoded;
+	uint32_t f;
 
 	s->metrics.events[ev->type]++;
-	if (f == FRAME_NONE || !outbox_frame(s, c, f))
+	encoded = encode(s, ev, c->dialect, &f);
+	if (encoded == NO_ROOM)
+		session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_COUNT);
+	if (encoded != ENCODED || !outbox_frame(s, c, f))
 		return false;
 	s->metrics.deliveries++;
 	return true;

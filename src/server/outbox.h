@@ -38,6 +38,18 @@ void outbox_write(struct server *, struct conn *);
 /* Writes all dirty connections. */
 void outbox_flush(struct server *);
 
+/*
+ * Frames, blocks or nodes are used up. First those who read are written to at once, though the turn is not
+ * over; then of those who do not read the one with the longest queue is closed, so that all others hear.
+ * `busy` may be NULL: the connection that is being answered. It is not written to, as its end may not come
+ * in between. False: there is nothing to free.
+ * Afterwards any connection, `busy` too, may be closing or doomed.
+ */
+bool outbox_free_frames(struct server *, const struct conn *busy);
+
+/* The first half of it. */
+bool outbox_write_early(struct server *, const struct conn *busy);
+
 /* Drops what is queued; with `keep_started`, not a frame whose first bytes are already out. */
 void outbox_clear(struct server *, struct conn *, bool keep_started);
 

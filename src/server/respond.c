@@ -31,8 +31,11 @@ static bool finish_headers(struct server *s, struct conn *c, unsigned status)
 
 static bool queue_bytes(struct server *s, struct conn *c, const void *bytes, size_t n)
 {
-	uint32_t f = frame_of(&s->frames, bytes, n);
+	uint32_t f;
 
+	do
+		f = frame_of(&s->frames, bytes, n);
+	while (f == FRAME_NONE && outbox_free_frames(s, c));
 	if (f == FRAME_NONE) {
 		server_refused(s, REFUSED_POOL, c);
 		conn_doom(s, c);
@@ -58,8 +61,9 @@ static bool queue_head(struct server *s, struct conn *c, unsigned status, struct
 
 bool respond_open(struct server *s, struct conn *c, struct response *r)
 {
-	(void)c;
-	r->open = frame_open(&s->frames, &r->body, 0);
+	do
+		r->open = frame_open(&s->frames, &r->body, 0);
+	while (!r->open && outbox_free_frames(s, c));
 	if (!r->open) {
 		jsonw_init(&r->body.json, NULL, 0);
 		r->body.json.failed = true;

@@ -294,6 +294,8 @@ void session_close(struct server *s, struct conn *c, unsigned code, struct str r
 	conn_to(s, c, CONN_CLOSING);
 	n = ws_frame_close(frame, code, reason);
 	f = frame_of(&s->frames, frame, n);
+	if (f == FRAME_NONE && outbox_write_early(s, c))
+		f = frame_of(&s->frames, frame, n);
 	if (f == FRAME_NONE) {
 		conn_doom(s, c);
 		return;

@@ -4,12 +4,11 @@
  */
 #include "server/token.h"
 
-#include <bearssl.h>
-
 #include "server/address.h"
 #include "server/keys.h"
 #include "server/state.h"
 #include "server/waiting.h"
+#include "wire/digest.h"
 
 enum {
 	/* Of a turn, in units of about 100 microseconds: others wait a millisecond at most. */
@@ -21,16 +20,7 @@ enum {
 	FLOOD_BURST = 20,
 };
 
-static void digest_of(struct str text, uint8_t out[TOKEN_DIGEST_BYTES])
-{
-	br_sha256_context sha;
-
-	br_sha256_init(&sha);
-	br_sha256_update(&sha, text.p, text.n);
-	br_sha256_out(&sha, out);
-}
-
-static struct token_seen *seen_at(const struct server *s, const uint8_t digest[TOKEN_DIGEST_BYTES])
+static struct token_seen *seen_at(const struct server *s, const uint8_t digest[DIGEST_BYTES])
 {
 	uint32_t i;
 
@@ -73,7 +63,7 @@ static bool take_work(struct server *s, enum jwk_algorithm algorithm, bool waite
 static enum token_verdict verify(struct server *s, const struct peer *from, struct str text, bool waited,
                                  struct jwt *t, enum jwt_result *why)
 {
-	uint8_t digest[TOKEN_DIGEST_BYTES];
+	uint8_t digest[DIGEST_BYTES];
 	struct token_seen *seen;
 	const struct jwk *key;
 
@@ -82,8 +72,8 @@ static enum token_verdict verify(struct server *s, const struct peer *from, stru
 		return TOKEN_BAD;
 	key = keys_find(s, t, why);
 	if (key == NULL)
-		return *why == JWT_NO_KEY && keys_may_come(s) ? TOKEN_WAIT_KEYS : TOKEN_BAD;
-	digest_of(text, digest);
+		return *why == JWT_NO_KEY && !waited && keys_may_come(s) ? TOKEN_WAIT_KEYS : TOKEN_BAD;
+	digest_sha256(text, digest);
 	seen = seen_at(s, digest);
 	if (seen->generation_plus1 == s->keys.generation + 1 &&
 	    memcmp(seen->digest, digest, sizeof(digest)) == 0) {

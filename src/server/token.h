@@ -12,20 +12,20 @@
 #include "base/bucket.h"
 #include "server/conn.h"
 #include "server/grant.h"
+#include "wire/digest.h"
 #include "wire/jwt.h"
 
 struct server;
 
 enum {
 	TOKEN_SEEN_SLOTS = 4096,
-	TOKEN_DIGEST_BYTES = 32,      /* SHA-256 */
 	TOKEN_FLOOD_BUCKETS = 4096,
 };
 
 /* Tokens whose signature was found good; and who sends bad ones. */
 struct verifier {
 	struct token_seen {
-		uint8_t digest[TOKEN_DIGEST_BYTES];
+		uint8_t digest[DIGEST_BYTES];
 		uint32_t generation_plus1; /* of keys; 0: empty */
 	} *seen;                      /* [TOKEN_SEEN_SLOTS] */
 	struct bucket *floods;        /* [TOKEN_FLOOD_BUCKETS], by a hash of the peer's address */

@@ -13,10 +13,20 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "base/str.h"
+
 /* What read and writev return below zero. 0 from read: the peer sends no more. */
 enum {
 	TRANSPORT_AGAIN = -1, /* nothing now; readiness will be told */
 	TRANSPORT_GONE = -2,  /* the connection is broken */
+};
+
+/* One number of the transport's own, for /metrics. */
+struct transport_stat {
+	struct str name, help;   /* samples of one name follow each other */
+	struct str label, value; /* absent: none */
+	bool gauge;              /* else a counter */
+	uint64_t number;
 };
 
 struct transport {
@@ -29,6 +39,8 @@ struct transport {
 	void (*shutdown)(void *ctx, int handle); /* no more is written;
 	                                          * the peer sees the end once it has read all */
 	void (*close)(void *ctx, int handle);
+	bool (*stat)(void *ctx, uint32_t i, struct transport_stat *out); /* the i-th; false: no more.
+	                                                                  * NULL: there are none */
 };
 
 #endif

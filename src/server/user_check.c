@@ -13,7 +13,7 @@ enum {
 	CELLS_TRIED_MAX = OUTSIDE_ASKED_MAX + 1, /* so many at most are under way */
 };
 
-static_assert((uint32_t)USER_CHECKS_MAX < (uint32_t)WAIT_TURN, "a ticket is no other thing that is waited for");
+static_assert((uint32_t)USER_CHECKS_MAX < (uint32_t)WAIT_TURN, "a ticket is nothing else to wait for");
 
 static struct str id_of(const void *ctx, uint32_t i)
 {

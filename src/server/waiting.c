@@ -186,9 +186,11 @@ void waiting_work_off(struct server *s)
 {
 	struct waiting *w = &s->waiting;
 
-	for (uint32_t i = 0; i < RESUMED_PER_TURN_MAX && w->turn_count > 0 && s->verifier.work_left > 0; i++) {
+	for (uint32_t n = 0; n < RESUMED_PER_TURN_MAX && w->turn_count > 0; n++) {
 		struct waiter e = w->turns[w->turn_first];
 
+		if (s->verifier.work_left == 0)
+			return;
 		w->turn_first = (w->turn_first + 1) % w->cap;
 		w->turn_count--;
 		if (is_there(s, &e))

@@ -3,6 +3,7 @@
 #include "tool/check.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "net/machine.h"
 #include "option.h"
@@ -11,30 +12,70 @@
 
 enum { ORIGIN_BYTES = 256 };
 
+static bool is_at(const struct option *option, size_t at)
+{
+	return option->at == at && option->kind != OPTION_NOTE;
+}
+
+/* "; 2 keys: RS256 kid=a, ES256": those that a file of public keys came to. */
+static void print_keys(const struct jwk_set *set, uint32_t from, uint32_t n)
+{
+	static const char *const algorithms[] = {
+		[JWK_HS256] = "HS256", [JWK_RS256] = "RS256", [JWK_ES256] = "ES256",
+	};
+
+	printf("; %u key%s: ", (unsigned)n, n == 1 ? "" : "s");
+	for (uint32_t i = from; i < from + n; i++) {
+		const struct jwk *key = &set->keys[i];
+		char kid[OPTION_QUOTE_BYTES];
+
+		option_value_quote(str_of(key->kid, key->kid_bytes), kid);
+		printf("%s%s", i > from ? ", " : "", algorithms[key->algorithm]);
+		if (key->kid_bytes > 0)
+			printf(" kid=%.*s", (int)strlen(kid) - 2, kid + 1);
+	}
+}
+
+static void print_note(const struct options *o, const struct option *option)
+{
+	const struct jwk_set *set = &o->config.token.keys;
+	bool jwt = o->config.auth == AUTH_JWT;
+
+	if (option->kind == OPTION_NOTE)
+		printf("; %s", option->help);
+	else if (is_at(option, offsetof(struct options, config.connections_max)) && o->connections_lowered)
+		printf("; lowered to what this process may use");
+	else if (is_at(option, offsetof(struct options, api_key_path)))
+		printf("; the key is not shown");
+	else if (is_at(option, offsetof(struct options, jwt_secret_path)))
+		printf("; the secret is not shown");
+	else if (is_at(option, offsetof(struct options, jwt_key_path)) && jwt)
+		print_keys(set, o->jwks_key_count, o->pem_key_count);
+	else if (is_at(option, offsetof(struct options, jwks_path)) && jwt)
+		print_keys(set, 0, o->jwks_key_count);
+	if (is_at(option, offsetof(struct options, jwks_path)) && set->passed_over > 0)
+		printf("; %u not used", (unsigned)set->passed_over);
+}
+
 static void print_row(const struct options *o, uint32_t row)
 {
 	const struct option *option = option_at(row);
 	char value[OPTION_VALUE_BYTES_MAX], origin[ORIGIN_BYTES];
-	const char *note = "";
 	uint32_t i = 0;
 
 	options_origin(o, row, origin, sizeof(origin));
-	if (option->kind == OPTION_NOTE)
-		note = option->help;
-	else if (option->kind == OPTION_COUNT &&
-		 option->at == offsetof(struct options, config.connections_max) && o->connections_lowered)
-		note = "lowered to what this process may use";
-	else if (option->at == offsetof(struct options, api_key_path) && !str_absent(o->api_key_path))
-		note = "the key is not shown";
-	if (option->at == offsetof(struct options, config.node_id) && o->node_id_drawn) {
+	if (is_at(option, offsetof(struct options, config.node_id)) && o->node_id_drawn) {
 		printf("%s = random   # from %s\n", option->name, origin);
 		return;
 	}
-	for (; option_value_put(o, row, i, value); i++)
+	for (; option_value_put(o, row, i, value); i++) {
 		/* A file cannot name another. */
-		printf("%s%s = %s   # from %s%s%s\n",
-		       option->at == offsetof(struct options, config_path) ? "# " : "", option->name, value,
-		       origin, *note != '\0' ? "; " : "", note);
+		printf("%s%s = %s   # from %s",
+		       is_at(option, offsetof(struct options, config_path)) ? "# " : "", option->name, value,
+		       origin);
+		print_note(o, option);
+		putchar('\n');
+	}
 	if (i == 0 && option->kind != OPTION_NOTE)
 		printf("# %s: %s   # from %s\n", option->name, option->unset, origin);
 }

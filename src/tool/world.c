@@ -36,21 +36,45 @@ static const char *read_all(int fd, char *out, size_t cap, size_t *n)
 	}
 }
 
-const char *world_read_file(void *ctx, struct str path, char *out, size_t cap, size_t *n)
+static const char *open_file(struct str path, int *fd)
 {
 	char name[PATH_MAX];
-	const char *reason;
-	int fd;
 
-	(void)ctx;
 	if (path.n >= sizeof(name))
 		return "its path is too long";
 	memcpy(name, path.p, path.n);
 	name[path.n] = '\0';
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return strerror(errno);
+	*fd = open(name, O_RDONLY | O_CLOEXEC);
+	return *fd < 0 ? strerror(errno) : NULL;
+}
+
+const char *world_read_file(void *ctx, struct str path, char *out, size_t cap, size_t *n)
+{
+	const char *reason;
+	int fd;
+
+	(void)ctx;
+	reason = open_file(path, &fd);
+	if (reason != NULL)
+		return reason;
 	reason = read_all(fd, out, cap, n);
+	close(fd);
+	return reason;
+}
+
+/* Of a directory, only the reading fails. */
+static const char *can_read(void *ctx, struct str path)
+{
+	const char *reason;
+	char byte;
+	int fd;
+
+	(void)ctx;
+	reason = open_file(path, &fd);
+	if (reason != NULL)
+		return reason;
+	if (read(fd, &byte, 1) < 0)
+		reason = strerror(errno);
 	close(fd);
 	return reason;
 }
@@ -142,6 +166,7 @@ struct options_world world_open(void)
 {
 	struct options_world w = {
 		.read_file = world_read_file,
+		.can_read = can_read,
 		.has_user = has_user,
 		.descriptors_max = descriptors_max(),
 		.memory_max = memory_max(),

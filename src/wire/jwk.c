@@ -367,8 +367,8 @@ const char *jwk_result_text(enum jwk_result result)
 		[JWK_NOT_A_SET] = "is no JSON object with an array `keys`",
 		[JWK_NO_KEYS] = "has no key that can be used",
 		[JWK_NOT_PEM] = "has no PEM object, or a broken one",
-		[JWK_UNKNOWN] = "has something that is neither an RSA nor a P-256 public key, nor a certificate "
-		                "with one",
+		[JWK_UNKNOWN] = "has something that is neither an RSA nor a P-256 public key, nor a "
+		                "certificate with one",
 		[JWK_WEAK] = "has a key that is too weak or broken: RSA wants 2048 to 4096 bits and an "
 		             "exponent from 65537 up, EC a point on P-256",
 		[JWK_EMPTY_SECRET] = "is empty",

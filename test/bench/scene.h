@@ -25,6 +25,7 @@ struct scene_options {
 	uint32_t clients;      /* receivers, or connections at a time */
 	uint32_t window;       /* outstanding events, or requests per connection */
 	uint32_t rate;         /* events per second */
+	uint32_t handshakes;   /* of flood, per second */
 	uint32_t seconds_ms;   /* how long to measure */
 	uint32_t event_bytes;  /* wished payload of an event */
 	uint32_t users, rooms;
@@ -42,6 +43,7 @@ struct scene_cost {
 /* All return false after printing what went wrong on standard error. */
 bool scene_fanout(const struct scene_options *o);  /* closed loop, `window` outstanding */
 bool scene_rate(const struct scene_options *o);    /* open loop, `rate` a second; latency from the intended time */
+bool scene_flood(const struct scene_options *o);   /* as rate, without and with refused handshakes beside it */
 bool scene_echo(const struct scene_options *o);
 bool scene_connect(const struct scene_options *o);
 bool scene_idle(const struct scene_options *o);

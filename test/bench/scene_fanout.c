@@ -2,7 +2,9 @@
  * Client 0 speaks, clients 1 to N hear. Deliveries keep their order on a connection, so the g-th counted frame of a
  * receiver is event g, and events complete in order: one is done when `left` of it is 0. `intended` is when it was sent
  * (closed loop) or should have been (open loop). Events [done, sent) are under way; their slots in the ring are live.
+ * flood: the open loop twice, first without and then with handshakes that the server, full, refuses.
  */
+#include "flood.h"
 #include "scene.h"
 
 #include <assert.h>
@@ -15,6 +17,7 @@ enum { RING = 65536, WARM_MS = 400, DRAIN_MS = 5000 };
 struct fanout {
 	struct fleet fleet;
 	struct script script;
+	struct flood *flood; /* NULL: none, or not now */
 	uint32_t receivers;
 	uint64_t sent, done, deliveries;
 	struct hist hist;
@@ -44,6 +47,8 @@ static void heard(void *ctx, struct client *c, uint32_t n, uint64_t now)
 			x->done++;
 	}
 }
+
+enum kind { CLOSED, OPEN, FLOODED };
 
 static void make_speech(struct fanout *x)
 {
@@ -75,12 +80,19 @@ static void speak(struct fanout *x, uint32_t n, uint64_t first_ns, uint64_t step
 	}
 }
 
+static void turn(struct fanout *x)
+{
+	fleet_turn(&x->fleet, 0);
+	if (x->flood != NULL)
+		flood_turn(x->flood, proc_now_ns());
+}
+
 static void drain(struct fanout *x)
 {
 	uint64_t until = proc_now_ns() + DRAIN_MS * UINT64_C(1000000);
 
 	while (x->done < x->sent && !fleet_failed(&x->fleet)) {
-		fleet_turn(&x->fleet, 0);
+		turn(x);
 		if (proc_now_ns() > until)
 			fleet_fault(&x->fleet, "%" PRIu64 " of %" PRIu64 " events were not heard by all within %d ms",
 			            x->sent - x->done, x->sent, DRAIN_MS);
@@ -95,7 +107,7 @@ static void closed_loop(struct fanout *x, uint32_t window, uint32_t ms)
 	while ((now = proc_now_ns()) < until && !fleet_failed(&x->fleet)) {
 		if (x->sent - x->done < window)
 			speak(x, window - (uint32_t)(x->sent - x->done), now, 0);
-		fleet_turn(&x->fleet, 0);
+		turn(x);
 	}
 	drain(x);
 }
@@ -116,7 +128,7 @@ static void open_loop(struct fanout *x, uint32_t rate, uint32_t ms)
 		if (due > 0)
 			speak(x, (uint32_t)due, start + said * step_ns, step_ns);
 		said += due;
-		fleet_turn(&x->fleet, 0);
+		turn(x);
 	}
 	drain(x);
 }
@@ -154,7 +166,55 @@ static void measure(struct fanout *x, const struct scene_options *o, bool open)
 	(void)printf("\n");
 }
 
-static bool run(const struct scene_options *o, bool open)
+static void stretch(struct fanout *x, const struct scene_options *o, struct scene_cost *cost)
+{
+	scene_pause(&x->fleet, 50);
+	forget_warm_up(x);
+	scene_cost_from(cost, o->pid);
+	open_loop(x, o->rate, o->seconds_ms);
+	scene_cost_to(cost, o->pid);
+}
+
+/* What a refusal cost the server: the CPU time of the second stretch beyond that of the first, which is as long. */
+static uint64_t refusal_ns(const struct scene_cost *quiet, const struct scene_cost *flooded, uint64_t refused)
+{
+	uint64_t before = quiet->to.server_ns - quiet->from.server_ns;
+	uint64_t after = flooded->to.server_ns - flooded->from.server_ns;
+
+	return refused == 0 || after < before ? 0 : (after - before) / refused;
+}
+
+static void measure_flood(struct fanout *x, const struct scene_options *o)
+{
+	struct scene_cost quiet, flooded;
+	struct flood flood;
+
+	if (!flood_init(&flood, &x->fleet, o->handshakes)) {
+		fleet_fault(&x->fleet, "no epoll set for the flood");
+		return;
+	}
+	open_loop(x, o->rate, WARM_MS);
+	stretch(x, o, &quiet);
+	if (!fleet_failed(&x->fleet)) {
+		(void)printf("scenario=%s dialect=%s receivers=%u rate=%u quiet_p50_ns=%" PRIu64 " quiet_p99_ns=%" PRIu64
+		             " quiet_max_ns=%" PRIu64, o->scenario, o->dialect, x->receivers, o->rate,
+		             hist_quantile(&x->hist, 500), hist_quantile(&x->hist, 990), x->hist.max);
+		x->flood = &flood;
+		flood_start(&flood, proc_now_ns());
+		open_loop(x, o->rate, WARM_MS);
+		flood_start(&flood, proc_now_ns());
+		stretch(x, o, &flooded);
+		(void)printf(" handshakes_per_second=%" PRIu64 " refused=%" PRIu64,
+		             flood.begun * 1000000000U / (flooded.to.wall_ns - flood.start_ns), flood.refused);
+		scene_print_cost(&flooded, x->deliveries, "delivery");
+		scene_print_latency(&x->hist);
+		(void)printf(" refusal_cpu_ns=%" PRIu64 "\n", refusal_ns(&quiet, &flooded, flood.refused));
+	}
+	x->flood = NULL;
+	flood_close(&flood);
+}
+
+static bool run(const struct scene_options *o, enum kind kind)
 {
 	struct fanout *x = calloc(1, sizeof(*x));
 	bool ok;
@@ -171,7 +231,10 @@ static bool run(const struct scene_options *o, bool open)
 	scene_pause(&x->fleet, 300);
 	fleet_watch(&x->fleet, script_event_marker(&x->script));
 	x->fleet.on_frames = heard;
-	measure(x, o, open);
+	if (kind == FLOODED)
+		measure_flood(x, o);
+	else
+		measure(x, o, kind == OPEN);
 	ok = scene_end(&x->fleet, o);
 	free(x);
 	return ok;
@@ -179,10 +242,15 @@ static bool run(const struct scene_options *o, bool open)
 
 bool scene_fanout(const struct scene_options *o)
 {
-	return run(o, false);
+	return run(o, CLOSED);
 }
 
 bool scene_rate(const struct scene_options *o)
 {
-	return run(o, true);
+	return run(o, OPEN);
+}
+
+bool scene_flood(const struct scene_options *o)
+{
+	return run(o, FLOODED);
 }

@@ -25,16 +25,19 @@ def ip(words):
 def isolated():
     """Runs this again in a network namespace of its own; says why not where that is not permitted."""
     how = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
-    make = "ip link set lo up && ip link add here type veth peer name there && ip addr add %s/24 dev here && ip link set here up" % HERE
+    make = "ip link set lo up && ip link add here type veth peer name there && ip addr add %s/24 dev here && " \
+        "ip link set here up" % HERE
     try:
-        tried = subprocess.run(how + ["sh", "-c", make], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        tried = subprocess.run(how + ["sh", "-c", make], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE)
         why = tried.stderr.decode().strip().split("\n")[0] if tried.returncode else None
     except OSError as e:
         why = str(e)
     if why is not None:
         print("1..0 # SKIP no network namespace with a veth pair: " + (why or "refused"))
         sys.exit(0)
-    os.execvp("unshare", how + ["sh", "-c", make + ' && exec "$@"', "sh", sys.executable, os.path.abspath(__file__), "--inside"] + sys.argv[1:])
+    again = [sys.executable, os.path.abspath(__file__), "--inside"] + sys.argv[1:]
+    os.execvp("unshare", how + ["sh", "-c", make + ' && exec "$@"', "sh"] + again)
 
 
 # --- the far side: vanished.py --far PORT, in its own namespace ---
@@ -141,7 +144,7 @@ async def vanished(_):
                "--auth", "trust", "--listen", HERE + ":0"] + (["--user", "root"] if os.geteuid() == 0 else [])
     with Server(*options, listen=("",), listeners=2) as server:
         far_port, server.ports = server.ports[0], server.ports[::-1]  # ours is written behind it, on loopback
-        far = Far(far_port)
+        far, stop = Far(far_port), asyncio.Event()
         try:
             async with await Snake.open(server, "watch") as watch, await Dotted.open(server, "speaker") as speaker:
                 far.tell()
@@ -149,7 +152,6 @@ async def vanished(_):
                 await watch.sync()
                 equal(metric(server, "ws_connections_active"), 4, "connections")
                 timeouts = [s.getsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT) for s in sockets(server) or []]
-                stop = asyncio.Event()
                 talk = asyncio.ensure_future(say(speaker, stop))
                 await asyncio.sleep(SILENCE_S + PING_S)  # answered pings keep them
                 await watch.quiet(has(payload__online_status="offline"))
@@ -166,6 +168,7 @@ async def vanished(_):
                 await speaker.sync()
                 await watch.quiet(has(payload__online_status="offline"))
         finally:
+            stop.set()
             far.end()
 
 

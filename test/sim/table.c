@@ -407,6 +407,18 @@ static bool does(struct runner *r, struct client *cl, struct str verb, struct st
 	return say_phrase(r, cl, verb, args);
 }
 
+static bool limit(struct runner *r, struct str args)
+{
+	struct str pool = word(&args);
+	char name[32] = "", n[32] = "";
+
+	if (pool.n >= sizeof(name) || args.n >= sizeof(n))
+		return false;
+	memcpy(name, pool.p, pool.n);
+	memcpy(n, args.p, args.n);
+	return table_limit(r->crowd.sim.server, name, n);
+}
+
 /* What the services answer, and what they were asked. False: none of these, or not understood. */
 static bool service_does(struct runner *r, struct str verb, struct str args)
 {
@@ -441,6 +453,8 @@ static bool nobody_does(struct runner *r, struct str verb, struct str args)
 		server_drain(sim->server);
 	} else if (is(verb, "drained")) {
 		return server_drained(sim->server);
+	} else if (is(verb, "limit")) {
+		return limit(r, args);
 	} else if (is(verb, "freeze")) {
 		sim->frozen = true;
 	} else if (is(verb, "thaw")) {

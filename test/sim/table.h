@@ -14,8 +14,10 @@
  *
  * Verbs (WHO VERB): connect DIALECT [user= device= name= ip= listener= path= proto= header=], tcp, send JSON, status S [TEXT], ping, beat,
  * sub ROOM, unsub ROOM, watch [USER...], type ROOM, stop ROOM, frame OP[+] [TEXT], big BYTES, bytes C-ESCAPED, close [CODE], end, drop, stall,
- * read [BYTES], silent, polite, auth TOKEN, with [HEADER: VALUE] (of its requests from now on), get PATH, head PATH, delete PATH, put PATH JSON, post PATH JSON; with xN before the verb N times.
- * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, keys ANSWER, users USER=ANSWER..., asked WHAT=TIMES..., or nothing: time passes.
+ * read [BYTES], silent, polite, auth TOKEN, with [HEADER: VALUE] (of its requests from now on), get PATH, head PATH, delete PATH,
+ * put PATH JSON, post PATH JSON; with xN before the verb N times.
+ * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, limit POOL N|all (so many cells more than are in use now), keys ANSWER,
+ * users USER=ANSWER..., asked WHAT=TIMES..., or nothing: time passes.
  *
  * T{sub:ann,ttl:120s} anywhere in what is done is a token (mint.h). `connect` takes token= (in the query) and bearer= as well. What the
  * services answer (services.h) is said in rows, or before the first one without the dot; what they were asked is counted from the start.
@@ -46,5 +48,8 @@ struct table_result table_run(const char *path, const char *table, const struct 
 
 /* An option's name and value as in CONTRACT 1 into *cfg; false: unknown or malformed. */
 bool table_option(struct server_config *cfg, const char *name, const char *value);
+
+/* Lets N cells more than now be in use of a pool, or "all" again; false: no such pool (limit.c). */
+bool table_limit(struct server *s, const char *pool, const char *n);
 
 #endif

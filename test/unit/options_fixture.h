@@ -1,21 +1,50 @@
-/* test/unit/options_fixture.h: a world of two files for options_load(): `c.conf` and `key`. */
+/* test/unit/options_fixture.h: a world of a few files for options_load(): `c.conf`, `key`, and those of keys. */
 #ifndef TEST_OPTIONS_FIXTURE_H
 #define TEST_OPTIONS_FIXTURE_H
 
 #include "option.h"
 #include "option_value.h"
+#include "options_keys.h"
 
 struct fixture {
 	struct str config, key;               /* absent: no such file */
 	uint64_t descriptors_max, memory_max; /* memory_max 0: no limit */
 };
 
+static inline struct str fixture_file(const struct fixture *f, struct str path)
+{
+	const struct {
+		struct str name, text;
+	} files[] = {
+		{ STR("c.conf"), f->config },
+		{ STR("key"), f->key },
+		{ STR("secret"), STR("0123456789abcdef0123456789abcdef\n") },
+		{ STR("crlf"), STR("0123456789abcdef0123456789abcdef\r\n") },
+		{ STR("short"), STR("c4n4ry") },
+		{ STR("newline"), STR("\n") },
+		{ STR("rsa.pem"), STR(KEYS_RSA_PEM) },
+		{ STR("both.pem"), STR(KEYS_RSA_PEM KEYS_EC_PEM) },
+		{ STR("weak.pem"), STR(KEYS_WEAK_PEM) },
+		{ STR("jwks"), STR(KEYS_JWKS) },
+		{ STR("none.jwks"), STR(KEYS_JWKS_NONE) },
+		{ STR("cert"), STR("-") }, /* read by nobody here */
+		{ STR("a b"), STR("-") },
+	};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (str_eq(path, files[i].name))
+			return files[i].text;
+	return STR_NONE;
+}
+
+static inline const char *fixture_can_read(void *ctx, struct str path)
+{
+	return str_absent(fixture_file(ctx, path)) ? "No such file or directory" : NULL;
+}
+
 static inline const char *fixture_read(void *ctx, struct str path, char *out, size_t cap, size_t *n)
 {
-	const struct fixture *f = ctx;
-	struct str text = str_eq(path, STR("c.conf")) ? f->config
-			  : str_eq(path, STR("key"))  ? f->key
-						      : STR_NONE;
+	struct str text = fixture_file(ctx, path);
 
 	if (str_absent(text))
 		return "No such file or directory";
@@ -43,6 +72,7 @@ static inline bool fixture_load(struct options *o, struct fixture *f, char *cons
 {
 	struct options_world w = {
 		.read_file = fixture_read,
+		.can_read = fixture_can_read,
 		.has_user = fixture_has_user,
 		.ctx = f,
 		.descriptors_max = f->descriptors_max,

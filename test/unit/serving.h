@@ -112,7 +112,7 @@ static void serving_defaults(struct server_config *cfg)
 /* Starts with w->cfg as it is. */
 static void serving_start(struct serving *w)
 {
-	struct transport t = { w, serving_read, serving_writev, serving_want, serving_shutdown, serving_close };
+	struct transport t = { w, serving_read, serving_writev, serving_want, serving_shutdown, serving_close, NULL };
 	struct server_seed seed = { { 1, 2, 3, 4 } };
 	void *scratch = calloc(1, server_scratch_bytes());
 	size_t bytes = server_measure(&w->cfg, scratch).total;

@@ -38,6 +38,12 @@ static bool load(const char *const *args, const char *const *env, struct fixture
 
 #define VALUE(option_, value_, origin_) .option = (option_), .value = (value_), .origin = (origin_)
 #define CONF { "--config", "c.conf" }
+/* seed 002 */
+#define KEYCLOAK "KEYCLOAK_URL=http://kc:8080", "KEYCLOAK_REALM=colink", "KEYCLOAK_CLIENT_ID=colink-api"
+#define NO_FILE "\"nowhere\": No such file or directory"
+#define TOGETHER "Keycloak's URL, realm and client id belong together: missing: "
+#define DEMANDED "a set's keys sign for others too, so more is demanded: missing: "
+#define PROXY "an address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32), nor `unix`"
 
 static const struct row sources[] = {
 	{ "nothing given", VALUE("typing-ttl", "5s", "default") },
@@ -82,6 +88,64 @@ static const struct row sources[] = {
 	{ "origins", .args = { "--allowed-origins=https://a.example, http://b:81" },
 	  VALUE("allowed-origins", "https://a.example", "--allowed-origins") },
 	{ "the key's path is shown", .args = { "--api-key-file=key" }, VALUE("api-key-file", "key", "--api-key-file") },
+	/* tokens */
+	{ "auth: trust", VALUE("auth", "trust", "default") },
+	{ "auth: written out", .args = { "--auth=JWT", "--jwt-secret-file=secret" }, VALUE("auth", "jwt", "--auth") },
+	{ "auth: jwt by a secret", .env = { "PRESENCED_JWT_SECRET_FILE=secret" }, VALUE("auth", "jwt", "PRESENCED_JWT_SECRET_FILE") },
+	{ "auth: jwt by a set", .args = { "--config=c.conf" }, .file = "jwks_file: jwks\njwt_issuer: i\njwt_audience: a",
+	  VALUE("auth", "jwt", "c.conf:1: jwks_file") },
+	{ "auth: jwt by Keycloak", .env = { KEYCLOAK }, VALUE("auth", "jwt", "KEYCLOAK_URL") },
+	{ "auth: jwt asks strangers", .args = { "--listen=:80", "--jwt-key-file=both.pem" }, VALUE("listen", "0.0.0.0:80", "--listen") },
+	{ "auth: SERVICE_PORT under jwt", .args = { "--jwt-secret-file=crlf" }, .env = { "SERVICE_PORT=8006" },
+	  VALUE("listen", "0.0.0.0:8006", "SERVICE_PORT") },
+	{ "auth: SERVICE_PORT under trust written out", .args = { "--auth=trust" }, .env = { "SERVICE_PORT=8006" },
+	  VALUE("listen", "127.0.0.1:8006", "SERVICE_PORT") },
+	{ "auth: trust written out looks at nothing of tokens", .args = { "--auth=trust", "--jwt-secret-file=nowhere" },
+	  .env = { "KEYCLOAK_URL=http://kc" }, VALUE("auth", "trust", "--auth") },
+	{ "leeway", .args = { "--jwt-leeway=1m", "--jwt-secret-file=secret" }, VALUE("jwt-leeway", "1m", "--jwt-leeway") },
+	{ "leeway: none", .args = { "--jwt-leeway=0", "--jwt-secret-file=secret" }, VALUE("jwt-leeway", "0", "--jwt-leeway") },
+	{ "in-band", .args = { "--auth-timeout=3" }, VALUE("auth-timeout", "3s", "--auth-timeout") },
+	{ "in-band: the default", VALUE("auth-timeout", "10s", "default") },
+	{ "a set at a URL", .args = { "--jwks-url=http://h:81/x?y", "--jwt-issuer=i", "--jwt-audience=a" },
+	  VALUE("jwks-url", "http://h:81/x?y", "--jwks-url") },
+	{ "a set over TLS", .args = { "--jwks-url=https://h/x", "--jwt-issuer=i", "--jwt-audience=a", "--ca-file=cert" },
+	  VALUE("ca-file", "cert", "--ca-file") },
+	{ "Keycloak: keys", .env = { KEYCLOAK }, VALUE("jwks-url", "http://kc:8080/realms/colink/protocol/openid-connect/certs", "KEYCLOAK_URL") },
+	{ "Keycloak: issuer", .args = { "--keycloak-url=http://kc/auth/", "--keycloak-realm=r", "--keycloak-client-id=c" },
+	  VALUE("jwt-issuer", "http://kc/auth/realms/r", "--keycloak-url") },
+	{ "Keycloak: a realm is escaped", .args = { "--keycloak-url=http://kc", "--keycloak-realm=a/b c%?", "--keycloak-client-id=c" },
+	  VALUE("jwt-issuer", "http://kc/realms/a%2Fb%20c%25%3F", "--keycloak-url") },
+	{ "Keycloak: client", .env = { KEYCLOAK }, VALUE("keycloak-client-id", "colink-api", "KEYCLOAK_CLIENT_ID") },
+	{ "Keycloak: another issuer", .args = { "--jwt-issuer=https://public/realms/colink" }, .env = { KEYCLOAK },
+	  VALUE("jwt-issuer", "https://public/realms/colink", "--jwt-issuer") },
+	{ "Keycloak: other keys", .args = { "--jwks-url=http://other/certs" }, .env = { KEYCLOAK },
+	  VALUE("jwks-url", "http://other/certs", "--jwks-url") },
+	{ "Keycloak: the rest is given otherwise", .args = { "--jwks-file=jwks", "--jwt-issuer=i" }, .env = { "KEYCLOAK_CLIENT_ID=c" },
+	  VALUE("keycloak-client-id", "c", "KEYCLOAK_CLIENT_ID") },
+	{ "Keycloak: the client is given otherwise", .args = { "--jwt-audience=a" },
+	  .env = { "KEYCLOAK_URL=http://kc", "KEYCLOAK_REALM=r" }, VALUE("jwt-audience", "a", "--jwt-audience") },
+	{ "user check", .args = { "--user-check-url=http://u/users/" }, VALUE("user-check-url", "http://u/users/", "--user-check-url") },
+	{ "public reads", .env = { "PRESENCED_PUBLIC_READS=Yes" }, VALUE("public-reads", "on", "PRESENCED_PUBLIC_READS") },
+	{ "public reads: 1", .args = { "--public-reads=1" }, VALUE("public-reads", "on", "--public-reads") },
+	{ "public reads: the last of two", .args = { "--public-reads=true", "--public-reads", "FALSE" },
+	  VALUE("public-reads", "off", "--public-reads") },
+	{ "public reads: no", .args = CONF, .file = "public_reads: no", VALUE("public-reads", "off", "c.conf:1: public_reads") },
+	{ "public reads: the default", VALUE("public-reads", "off", "default") },
+	{ "proxies: bits beyond the prefix", .args = { "--trusted-proxies=10.1.2.3/8" }, VALUE("trusted-proxies", "10.0.0.0/8", "--trusted-proxies") },
+	{ "proxies: one address", .args = { "--trusted-proxies=10.1.2.3" }, VALUE("trusted-proxies", "10.1.2.3", "--trusted-proxies") },
+	{ "proxies: all of its bits", .args = { "--trusted-proxies=10.1.2.3/32" }, VALUE("trusted-proxies", "10.1.2.3", "--trusted-proxies") },
+	{ "proxies: all IPv4", .args = { "--trusted-proxies=0.0.0.0/0" }, VALUE("trusted-proxies", "0.0.0.0/0", "--trusted-proxies") },
+	{ "proxies: all", .args = { "--trusted-proxies=::/0" }, VALUE("trusted-proxies", "::/0", "--trusted-proxies") },
+	{ "proxies: IPv6", .args = { "--trusted-proxies=2001:DB8:ffff::/33" }, VALUE("trusted-proxies", "2001:db8:8000::/33", "--trusted-proxies") },
+	{ "proxies: mapped IPv4", .args = { "--trusted-proxies=::ffff:10.0.0.0/104" },
+	  VALUE("trusted-proxies", "10.0.0.0/8", "--trusted-proxies") },
+	{ "proxies: the prefix of mapped IPv4, cut", .args = { "--trusted-proxies=::ffff:10.0.0.0/88" },
+	  VALUE("trusted-proxies", "::ff00:0:0/88", "--trusted-proxies") },
+	{ "proxies: unix", .args = CONF, .file = "trusted-proxies: unix, ::1", VALUE("trusted-proxies", "unix", "c.conf:1: trusted-proxies") },
+	{ "TLS", .args = { "--listen=:443,admin,tls", "--auth=trust", "--tls-cert=cert", "--tls-key=a b" },
+	  VALUE("listen", "0.0.0.0:443,tls,admin", "--listen") },
+	{ "TLS: a path with a blank", .args = { "--listen=unix:/x,tls" }, .env = { "PRESENCED_TLS_CERT= a b ,cert", "PRESENCED_TLS_KEY=cert,a b" },
+	  VALUE("tls-cert", "a b", "PRESENCED_TLS_CERT") },
 	{ "file: quotes", .args = CONF, .file = "service-name: \"a # b\"  # c", VALUE("service-name", "\"a # b\"", "c.conf:1: service-name") },
 	{ "file: single quotes", .args = CONF, .file = "service-name='x'", VALUE("service-name", "x", "c.conf:1: service-name") },
 	{ "file: a # inside a word", .args = CONF, .file = "service-name = a#b", VALUE("service-name", "a#b", "c.conf:1: service-name") },
@@ -129,7 +193,7 @@ static const struct row errors[] = {
 	{ "not a count", .args = { "--message-rate=-1" }, .error = "--message-rate: \"-1\" is not a whole number" },
 	{ "not a choice", .args = { "--audience=friends" }, .error = "--audience: \"friends\" is not one of all|rooms" },
 	{ "log level", .env = { "LOG_LEVEL=loud" }, .error = "LOG_LEVEL: \"loud\" is not one of debug|info|warn|error|warning" },
-	{ "jwt is not in this build", .args = { "--auth=jwt" }, .error = "--auth: \"jwt\" is not trust" },
+	{ "not an auth", .args = { "--auth=none" }, .error = "--auth: \"none\" is not one of trust|jwt" },
 	{ "control characters stay in their line", .args = { "--typing-ttl=a\nb\x1b\x7f\xc2\x9bz" },
 	  .error = "--typing-ttl: \"a?b???z\" is not a duration (500ms, 5s, 1m30s, 1h or seconds)" },
 	{ "bytes that are no text", .args = { "--typing-ttl=\xff\xfe" },
@@ -151,10 +215,10 @@ static const struct row errors[] = {
 	  .error = "--listen: \"0177.0.0.1:80\" does not begin with a literal address or localhost (names are not looked up)" },
 	{ "listen: dialect", .args = { "--listen=:80,dialect=klingon" },
 	  .error = "--listen: \":80,dialect=klingon\" names no dialect (snake, dotted, rooms, roster, upper or echo)" },
-	{ "listen: tls is not in this build", .args = { "--listen=:80,tls" },
-	  .error = "--listen: \":80,tls\" has an unknown parameter (there are dialect=NAME and admin)" },
+	{ "listen: a parameter", .args = { "--listen=:80,tls,ssl" },
+	  .error = "--listen: \":80,tls,ssl\" has an unknown parameter (there are dialect=NAME, tls and admin)" },
 	{ "listen: an empty parameter", .args = { "--listen=:80," },
-	  .error = "--listen: \":80,\" has an unknown parameter (there are dialect=NAME and admin)" },
+	  .error = "--listen: \":80,\" has an unknown parameter (there are dialect=NAME, tls and admin)" },
 	{ "listen: unix", .args = { "--listen=unix:" }, .error = "--listen: \"unix:\" needs a path of 1 to 107 bytes after unix:" },
 	{ "listen: twice", .args = { "--listen=127.0.0.1:80", "--listen=localhost:80,admin" },
 	  .error = "--listen: \"localhost:80,admin\" is there twice" },
@@ -193,6 +257,91 @@ static const struct row errors[] = {
 	  .error = "c.conf:2: not a line of text (UTF-8 without control characters)" },
 	{ "file: not UTF-8", .args = CONF, .file = "# \xff", .error = "c.conf:1: not a line of text (UTF-8 without control characters)" },
 	{ "file: another file", .args = CONF, .file = "config = d.conf", .error = "c.conf:1: a file cannot name another \"config\"" },
+	/* tokens */
+	{ "auth: no keys", .args = { "--auth=jwt" },
+	  .error = "--auth: tokens need keys: one of jwt-secret-file, jwt-key-file, jwks-file, jwks-url and keycloak-url is missing" },
+	{ "auth: no keys, though jwt is what is meant", .args = CONF, .file = "jwt-issuer: i",
+	  .error = "c.conf:1: jwt-issuer: tokens need keys: one of jwt-secret-file, jwt-key-file, jwks-file, jwks-url and keycloak-url is "
+	           "missing" },
+	{ "leeway: too long", .args = { "--jwt-leeway=61s" }, .error = "--jwt-leeway: \"61s\" is out of range (0 to 1m)" },
+	{ "in-band: never", .args = { "--auth-timeout=0" }, .error = "--auth-timeout: \"0\" is out of range (10ms to 8760h)" },
+	{ "secret: no file", .args = { "--jwt-secret-file=nowhere" }, .error = "--jwt-secret-file: " NO_FILE },
+	{ "secret: empty", .args = { "--jwt-secret-file=newline" }, .error = "--jwt-secret-file: \"newline\" is empty" },
+	{ "secret: too long", .args = { "--jwt-secret-file=rsa.pem,", "--jwt-secret-file=jwks" },
+	  .error = "--jwt-secret-file: \"jwks\" is longer than 512 bytes" },
+	{ "PEM: no file", .args = { "--jwt-key-file=nowhere" }, .error = "--jwt-key-file: " NO_FILE },
+	{ "PEM: none", .args = { "--jwt-key-file=secret" }, .error = "--jwt-key-file: \"secret\" has no PEM object, or a broken one" },
+	{ "PEM: weak", .args = { "--jwt-key-file=weak.pem" },
+	  .error = "--jwt-key-file: \"weak.pem\" has a key that is too weak or broken: RSA wants 2048 to 4096 bits and an exponent from 65537 "
+	           "up, EC a point on P-256" },
+	{ "set: no file", .args = { "--jwks-file=nowhere", "--jwt-issuer=i", "--jwt-audience=a" }, .error = "--jwks-file: " NO_FILE },
+	{ "set: no JSON", .args = { "--jwks-file=rsa.pem", "--jwt-issuer=i", "--jwt-audience=a" },
+	  .error = "--jwks-file: \"rsa.pem\" is not JSON: invalid number or literal" },
+	{ "set: no set", .args = { "--jwks-file=key", "--jwt-issuer=i", "--jwt-audience=a" },
+	  .error = "--jwks-file: \"key\" is no JSON object with an array `keys`" },
+	{ "set: no key", .args = { "--jwks-file=none.jwks", "--jwt-issuer=i", "--jwt-audience=a" },
+	  .error = "--jwks-file: \"none.jwks\" has no key that can be used" },
+	{ "set: nothing else", .args = { "--jwks-file=jwks" },
+	  .error = "--jwks-file: " DEMANDED "jwt-issuer, jwt-audience (or keycloak-client-id)" },
+	{ "set: no audience", .args = { "--jwks-url=http://h/", "--jwt-issuer=i" },
+	  .error = "--jwks-url: " DEMANDED "jwt-audience (or keycloak-client-id)" },
+	{ "set: no issuer", .args = { "--jwks-url=http://h/", "--jwt-audience=i" }, .error = "--jwks-url: " DEMANDED "jwt-issuer" },
+	{ "set: no issuer, beside a secret", .args = { "--jwks-file=jwks", "--jwt-audience=i", "--jwt-secret-file=secret" },
+	  .error = "--jwks-file: " DEMANDED "jwt-issuer" },
+	{ "set over TLS without ca-file", .args = { "--jwks-url=https://h/", "--jwt-issuer=i", "--jwt-audience=a" },
+	  .error = "--jwks-url: \"https://h/\": an https URL needs ca-file, the certificates to trust" },
+	{ "set: no URL", .args = { "--jwks-url=h/x" }, .error = "--jwks-url: \"h/x\" is not an http or https URL without user and fragment" },
+	{ "set: a WebSocket's URL", .args = { "--jwks-url=ws://h/x" },
+	  .error = "--jwks-url: \"ws://h/x\" is not an http or https URL without user and fragment" },
+	{ "set: a user in the URL", .args = { "--jwks-url=http://u:p@h/x" },
+	  .error = "--jwks-url: \"http://u:p@h/x\" is not an http or https URL without user and fragment" },
+	{ "issuer: nine", .args = { "--jwt-issuer=1,2,3,4,5,6,7,8 9" }, .error = "--jwt-issuer: \"9\" is one too many: there may be 8" },
+	{ "issuer: none", .args = { "--jwt-issuer=," },
+	  .error = "--jwt-issuer: \",\" is not a name of 1 to 1024 bytes without control characters and double quotes" },
+	{ "audience: a quote", .args = { "--jwt-audience=a\"b" },
+	  .error = "--jwt-audience: \"a\"b\" is not a name of 1 to 1024 bytes without control characters and double quotes" },
+	{ "Keycloak: URL alone", .env = { "KEYCLOAK_URL=http://kc" }, .error = "KEYCLOAK_URL: " TOGETHER "keycloak-realm, keycloak-client-id" },
+	{ "Keycloak: no client", .args = { "--keycloak-url=http://kc", "--keycloak-realm=r" }, .error = "--keycloak-url: " TOGETHER "keycloak-client-id" },
+	{ "Keycloak: no URL", .args = { "--keycloak-realm=r", "--keycloak-client-id=r" }, .error = "--keycloak-realm: " TOGETHER "keycloak-url" },
+	{ "Keycloak: client alone", .args = { "--keycloak-client-id=r" },
+	  .error = "--keycloak-client-id: " TOGETHER "keycloak-url, keycloak-realm" },
+	{ "Keycloak: keys otherwise, but no issuer", .args = { "--keycloak-client-id=r", "--jwks-file=jwks" },
+	  .error = "--keycloak-client-id: " TOGETHER "keycloak-url, keycloak-realm" },
+	{ "Keycloak: over TLS without ca-file", .env = { "KEYCLOAK_URL=https://kc", "KEYCLOAK_REALM=r", "KEYCLOAK_CLIENT_ID=c" },
+	  .error = "KEYCLOAK_URL: \"https://kc/realms/r/protocol/openid-connect/certs\": an https URL needs ca-file, the certificates to "
+	           "trust" },
+	{ "Keycloak: a realm of dots", .args = { "--keycloak-url=http://kc", "--keycloak-realm=..", "--keycloak-client-id=c" },
+	  .error = "--keycloak-realm: \"..\" could not be said in a URL" },
+	{ "Keycloak: a query", .args = { "--keycloak-url=http://kc?x", "--keycloak-realm=a", "--keycloak-client-id=c" },
+	  .error = "--keycloak-url: \"http://kc?x\" is no URL that /realms/... can follow" },
+	{ "user check: no URL", .args = { "--user-check-url=users" },
+	  .error = "--user-check-url: \"users\" is not an http or https URL without user and fragment" },
+	{ "user check: a query", .args = { "--user-check-url=http://u/?id=" },
+	  .error = "--user-check-url: \"http://u/?id=\" has a query, and /{user_id} could not follow it" },
+	{ "user check: over TLS without ca-file, under trust too", .args = { "--user-check-url=https://u" },
+	  .error = "--user-check-url: \"https://u\": an https URL needs ca-file, the certificates to trust" },
+	{ "ca-file: none", .args = { "--ca-file=nowhere" }, .error = "--ca-file: " NO_FILE },
+	{ "public reads: neither", .args = { "--public-reads=maybe" },
+	  .error = "--public-reads: \"maybe\" is not on or off (true, false, yes, no, 1, 0)" },
+	{ "proxies: a name", .args = { "--trusted-proxies=localhost" }, .error = "--trusted-proxies: \"localhost\" is not " PROXY },
+	{ "proxies: bits", .args = { "--trusted-proxies=::1 10.0.0.0/33" }, .error = "--trusted-proxies: \"10.0.0.0/33\" is not " PROXY },
+	{ "proxies: no bits", .args = { "--trusted-proxies=10.0.0.0/" }, .error = "--trusted-proxies: \"10.0.0.0/\" is not " PROXY },
+	{ "proxies: a mask", .args = { "--trusted-proxies=10.0.0.0/255.0.0.0" },
+	  .error = "--trusted-proxies: \"10.0.0.0/255.0.0.0\" is not " PROXY },
+	{ "proxies: IPv6 bits", .args = { "--trusted-proxies=::1/129" }, .error = "--trusted-proxies: \"::1/129\" is not " PROXY },
+	{ "proxies: bits beyond 64 bits", .args = { "--trusted-proxies=::1/18446744073709551617" },
+	  .error = "--trusted-proxies: \"::1/18446744073709551617\" is not " PROXY },
+	{ "proxies: nobody", .args = { "--trusted-proxies=::" }, .error = "--trusted-proxies: \"::\" is not " PROXY },
+	{ "proxies: a port", .args = { "--trusted-proxies=10.0.0.1:80" }, .error = "--trusted-proxies: \"10.0.0.1:80\" is not " PROXY },
+	{ "TLS: no certificate", .args = { "--listen=127.0.0.1:0 127.0.0.1:1,tls" },
+	  .error = "--listen: 127.0.0.1:1,tls needs tls-cert and tls-key" },
+	{ "TLS: no key", .args = { "--tls-cert=cert" },
+	  .error = "--tls-cert: tls-cert is given 1 and tls-key 0 times: they are pairs, by their order" },
+	{ "TLS: one key too many", .args = { "--tls-cert=cert", "--tls-key=cert,cert" },
+	  .error = "--tls-key: tls-cert is given 1 and tls-key 2 times: they are pairs, by their order" },
+	{ "TLS: no file", .args = { "--tls-cert=cert,nowhere", "--tls-key=cert,cert" }, .error = "--tls-cert: " NO_FILE },
+	{ "TLS: no file of a key", .args = { "--tls-cert=cert", "--tls-key=nowhere" }, .error = "--tls-key: " NO_FILE },
+	{ "TLS: nine", .args = { "--tls-cert=1,2,3,4,5,6,7,8,9" }, .error = "--tls-cert: \"9\" is one too many: there may be 8" },
 	{ "file: a size without counterpart", .args = CONF, .file = "broadcast_buffer: many",
 	  .error = "c.conf:1: broadcast_buffer: \"many\" is not a size (bytes, 64k or 10m)" },
 };
@@ -220,7 +369,7 @@ static bool row_holds(const struct row *r, bool good)
 static void test_rows(const char *group, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct fixture f = { .config = from(rows[i].file), .key = STR("k3y\n"), .descriptors_max = 65536 };
+		struct fixture f = { .config = from(rows[i].file), .key = STR("123\n"), .descriptors_max = 65536 };
 		bool good = load(rows[i].args, rows[i].env, &f);
 
 		tap_ok(row_holds(&rows[i], good), "%s: %s", group, rows[i].name);
@@ -372,6 +521,87 @@ static void test_warnings(void)
 	tap_ok(load(pings, none, &f) && strstr(loaded.warnings, "pong-wait") != NULL, "pings that come too late are said");
 }
 
+/* What tokens are verified with and asked for. */
+static void test_tokens(void)
+{
+	static const char *const all[WORDS_MAX] = { "--jwks-file=jwks", "--jwt-key-file=both.pem", "--jwt-secret-file=crlf", "--jwt-issuer=a,b",
+		                                    "--jwt-issuer=c", "--jwt-audience", "x y" };
+	static const char *const again[WORDS_MAX] = { "--keycloak-client-id=only, two", "--jwt-leeway=5s" };
+	static const char *const audience[WORDS_MAX] = { "--jwt-audience=x" };
+	static const char *const env[WORDS_MAX] = { KEYCLOAK };
+	struct fixture f = { .descriptors_max = 65536 };
+	const struct token_config *t = &loaded.config.token;
+	const struct jwk_set *keys = &t->keys;
+
+	tap_ok(load(all, none, &f) && loaded.warning_bytes == 0 && keys->count == 5 && keys->passed_over == 1 && loaded.jwks_key_count == 2 &&
+	       loaded.pem_key_count == 2, "keys of all three files");
+	tap_ok(keys->keys[0].algorithm == JWK_RS256 && str_eq(str_of(keys->keys[0].kid, keys->keys[0].kid_bytes), STR("r 1")) &&
+	       keys->keys[1].algorithm == JWK_ES256 && keys->keys[2].algorithm == JWK_RS256 && keys->keys[2].kid_bytes == 0 &&
+	       keys->keys[4].algorithm == JWK_HS256, "in their order");
+	tap_ok(keys->keys[4].material_bytes == 32 && memcmp(keys->keys[4].material, "0123456789abcdef0123456789abcdef", 32) == 0,
+	       "a secret's newline is none of it");
+	tap_ok(t->issuers.n == 3 && str_eq(t->issuers.v[2], STR("c")) && t->audiences.n == 2 && t->clients.n == 0 && t->leeway_ms == 30000 &&
+	       !t->has_jwks_url, "issuers and audiences");
+	tap_ok(memchr(loaded.material, '0', sizeof(loaded.material)) == NULL && memchr(loaded.material, 'A', sizeof(loaded.material)) == NULL,
+	       "what was read is wiped");
+	tap_ok(load(none, env, &f) && loaded.config.auth == AUTH_JWT && t->has_jwks_url && str_eq(t->jwks_url.host, STR("kc")) &&
+	       t->jwks_url.port == 8080 && str_eq(t->jwks_url.path, STR("/realms/colink/protocol/openid-connect/certs")) && t->issuers.n == 1 &&
+	       str_eq(t->issuers.v[0], STR("http://kc:8080/realms/colink")) && t->clients.n == 1 && str_eq(t->clients.v[0], STR("colink-api")),
+	       "seed 002: Keycloak");
+	tap_ok(load(again, env, &f) && t->clients.n == 2 && str_eq(t->clients.v[1], STR("two")) && t->leeway_ms == 5000, "other clients");
+	tap_ok(load(audience, env, &f) && t->clients.n == 0 && t->audiences.n == 1 && t->issuers.n == 1, "jwt-audience replaces the client");
+}
+
+static void test_token_warnings(void)
+{
+	static const char *const trust[WORDS_MAX] = { "--auth=trust", "--jwt-secret-file=short", "--jwks-url=http://h" };
+	static const char *const brief[WORDS_MAX] = { "--jwt-secret-file=short" };
+	static const char *const idle[WORDS_MAX] = { "--tls-cert=cert", "--tls-key=cert" };
+	static const char *const env[WORDS_MAX] = { KEYCLOAK };
+	struct fixture f = { .descriptors_max = 65536 };
+
+	tap_ok(load(trust, none, &f) && loaded.config.token.keys.count == 0 && !loaded.config.token.has_jwks_url &&
+	       strcmp(loaded.warnings, "auth=trust believes whatever id a client gives: not used: jwt-secret-file, jwks-url\n") == 0,
+	       "tokens beside auth=trust are said not to count");
+	tap_ok(load(brief, none, &f) && loaded.config.token.keys.count == 1 &&
+	       strcmp(loaded.warnings, "jwt-secret-file: \"short\": the secret has 6 bytes; fewer than 32 can be guessed\n") == 0,
+	       "a short secret is said, and not shown");
+	tap_ok(load(idle, none, &f) && strstr(loaded.warnings, "nobody is served over TLS") != NULL, "a certificate that nobody uses is said");
+	tap_ok(load(none, env, &f) && loaded.warning_bytes == 0, "seed 002: KEYCLOAK_URL is used, without a word");
+}
+
+static void test_services(void)
+{
+	static const char *const args[WORDS_MAX] = { "--user-check-url=https://u.example/users/", "--ca-file=cert", "--tls-cert=cert",
+		                                     "--tls-cert=a b", "--tls-key=a b , cert", "--listen=:0,tls :0,tls,dialect=upper",
+		                                     "--auth=trust", "--trusted-proxies=10.0.0.0/8,unix" };
+	struct fixture f = { .descriptors_max = 65536 };
+	const struct server_config *c = &loaded.config;
+
+	tap_ok(load(args, none, &f) && loaded.warning_bytes == 0 && c->has_user_check && c->user_check_url.tls &&
+	       c->user_check_url.port == 443 && str_eq(c->user_check_url.path, STR("/users")), "user check: a slash at the end is dropped");
+	tap_ok(c->tls.pair_count == 2 && str_eq(c->tls.pairs[1].cert, STR("a b")) && str_eq(c->tls.pairs[1].key, STR("cert")) &&
+	       str_eq(c->tls.ca, STR("cert")) && c->listeners[1].tls && !c->listeners[0].admin, "TLS: pairs by their order");
+	tap_ok(c->proxy_count == 2 && c->proxies[0].prefix_bits == 104 && c->proxies[0].address[11] == 0xff &&
+	       c->proxies[0].address[12] == 10 && c->proxies[1].prefix_bits == 128, "proxies");
+}
+
+/* A URL as long as it may be leaves no room for what Keycloak's is followed by. */
+static void test_long_keycloak(void)
+{
+	static char url[URL_BYTES_MAX + 32];
+	const char *args[WORDS_MAX] = { url, "--keycloak-realm=r", "--keycloak-client-id=c" };
+	struct fixture f = { .descriptors_max = 65536 };
+	int n = snprintf(url, sizeof(url), "--keycloak-url=http://h/");
+
+	memset(url + n, 'a', URL_BYTES_MAX - 9);
+	tap_ok(!load(args, none, &f) && strstr(loaded.error, "is no URL that /realms/... can follow") != NULL, "Keycloak: too long a URL");
+	url[n + URL_BYTES_MAX - 47] = '\0'; /* http://h/ and /realms/r/protocol/openid-connect/certs are 48 */
+	tap_ok(!load(args, none, &f), "Keycloak: one byte too long");
+	url[n + URL_BYTES_MAX - 48] = '\0';
+	tap_ok(load(args, none, &f) && loaded.config.token.jwks_url.path.n > URL_BYTES_MAX - 10, "Keycloak: the longest");
+}
+
 /* Many unknown variables fill the warnings and nothing else. */
 static void test_many_warnings(void)
 {
@@ -388,17 +618,14 @@ static void test_many_warnings(void)
 }
 
 /* What `check` prints is a file that comes to the same. */
-static void test_round_trip(void)
+static void round_trip(const char *const *args, const char *const *env)
 {
 	static char first[65536], second[65536];
-	static const char *const args[WORDS_MAX] = { "--listen=[::]:8080,dialect=rooms,admin unix:/tmp/x :0", "--auth=trust",
-		                                     "--allowed-origins=https://a.example,*", "--service-name= 'x' # y",
-		                                     "--max-message-size=1000", "--offline-debounce=1500ms", "--rate-typing=3" };
 	static const char *const again[WORDS_MAX] = { "--config=c.conf" };
 	struct fixture f = { .descriptors_max = 65536 };
 	size_t n = 0, m = 0;
 
-	if (tap_ok(load(args, none, &f), "round trip: flags load"))
+	if (tap_ok(load(args, env, &f), "round trip: flags load"))
 		n = fixture_print(&loaded, first, sizeof(first));
 	f.config = str_of(first, n);
 	if (tap_ok(load(again, none, &f), "round trip: what they come to loads as a file"))
@@ -406,6 +633,21 @@ static void test_round_trip(void)
 	else
 		printf("# %s\n", loaded.error);
 	tap_ok(n == m && memcmp(first, second, n) == 0, "round trip: and comes to the same");
+}
+
+static void test_round_trip(void)
+{
+	static const char *const flags[WORDS_MAX] = { "--listen=[::]:8080,dialect=rooms,admin unix:/tmp/x :0", "--auth=trust",
+		                                      "--allowed-origins=https://a.example,*", "--service-name= 'x' # y",
+		                                      "--max-message-size=1000", "--offline-debounce=1500ms", "--rate-typing=3",
+		                                      "--trusted-proxies=unix,::/0,::/127,10.0.0.0/8,2001:db8::/33" };
+	static const char *const tokens[WORDS_MAX] = { "--jwks-file=jwks", "--jwt-issuer='i', #x", "--jwt-secret-file=secret",
+		                                       "--tls-cert=a b,cert", "--tls-key=cert,a b", "--listen=:0,tls", "--public-reads=1" };
+	static const char *const derived[WORDS_MAX] = { KEYCLOAK, "SERVICE_PORT=8006" };
+
+	round_trip(flags, none);
+	round_trip(tokens, derived);
+	round_trip(none, derived);
 }
 
 /* Every start of a file, against a page that must not be touched. */
@@ -455,6 +697,10 @@ int main(void)
 	test_memory();
 	test_keys();
 	test_warnings();
+	test_tokens();
+	test_token_warnings();
+	test_services();
+	test_long_keycloak();
 	test_many_warnings();
 	test_round_trip();
 	test_guarded();
