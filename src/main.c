@@ -7,6 +7,7 @@
 #include "net/loop.h"
 #include "options.h"
 #include "tool/check.h"
+#include "tool/client.h"
 #include "tool/healthcheck.h"
 #include "tool/help.h"
 #include "tool/token.h"
@@ -77,9 +78,9 @@ int main(int argc, char **argv, char **env)
 		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
 	if (strcmp(command, "healthcheck") == 0 && (args[0] == NULL || args[1] == NULL))
 		return healthcheck_run(args[0], env);
-	if (strcmp(command, "token") == 0) {
+	if (strcmp(command, "token") == 0 || strcmp(command, "client") == 0) {
 		keep_memory_private();
-		return token_run(args);
+		return *command == 't' ? token_run(args) : client_run(args);
 	}
 	if (strcmp(command, "serve") == 0)
 		return load(&options, args, env) ? (int)serve(&options) : EXIT_OPTIONS;
@@ -89,7 +90,8 @@ int main(int argc, char **argv, char **env)
 		fputs("presenced: healthcheck takes one URL at most\n", stderr);
 	else
 		fprintf(stderr,
-		        "presenced: \"%.64s\" is no command (serve, check, healthcheck, token; see --help)\n",
+		        "presenced: \"%.64s\" is no command "
+		        "(serve, check, healthcheck, token, client; see --help)\n",
 		        command);
 	return EXIT_OPTIONS;
 }

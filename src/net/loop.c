@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/region.h"
+#include "net/fetch.h"
 #include "net/machine.h"
 #include "net/socket.h"
 #include "net/tls.h"
@@ -24,6 +25,8 @@ enum {
 	EVENTS_MAX = 512,
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
 	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then (RELIABILITY O1) */
+	FULL_PAUSE_MS = 10,         /* no slot left: soon one is free, and until then
+	                             * those who are here are served */
 };
 
 struct loop {
@@ -31,6 +34,8 @@ struct loop {
 	struct server *server;
 	struct transport transport; /* of both kinds, if there is TLS */
 	struct tls *tls;            /* NULL: no listener wants it */
+	struct fetch *fetch;        /* NULL: no service to ask is configured */
+	mono_t fetch_told;          /* when a line last said that one did not answer */
 	int epoll_fd, signal_fd;
 	int listen_fds[LISTENERS_MAX];
 	bool accept_paused;
@@ -54,10 +59,10 @@ static void watch_listeners(struct loop *l, bool readable)
 	l->accept_paused = !readable;
 }
 
-static void pause_accepting(struct loop *l, struct now now)
+static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
 {
 	watch_listeners(l, false);
-	l->accept_again = mono_add_ms(now.mono, ACCEPT_PAUSE_MS);
+	l->accept_again = mono_add_ms(now.mono, pause_ms);
 }
 
 /* True: try again at once, the fault was the peer's. */
@@ -99,7 +104,7 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 
 		if (!server_can_accept(l->server)) {
 			server_shed(l->server);
-			pause_accepting(l, now);
+			pause_accepting(l, now, FULL_PAUSE_MS);
 			return;
 		}
 		fd = socket_accept(l->listen_fds[listener], &peer);
@@ -108,7 +113,7 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 		if (fd < 0) {
 			if (errno != EAGAIN) {
 				server_count_accept_error(l->server);
-				pause_accepting(l, now);
+				pause_accepting(l, now, ACCEPT_PAUSE_MS);
 			}
 			return;
 		}
@@ -159,8 +164,11 @@ static void take_event(struct loop *l, const struct epoll_event *ev, struct now 
 		tls_ready(l->tls, number, generation, ev->events);
 		return;
 	case WATCH_FETCH:
+		fetch_event(l->fetch, number, generation);
+		return;
 	case WATCH_RESOLVER:
-		break;
+		fetch_resolved(l->fetch);
+		return;
 	}
 	assert(!"an event of a kind that nobody watches");
 }
@@ -175,6 +183,8 @@ static int timeout_ms(const struct loop *l, bool more, mono_t now)
 		at = mono_min(at, l->accept_again);
 	if (l->tls != NULL)
 		at = mono_min(at, tls_deadline(l->tls));
+	if (l->fetch != NULL)
+		at = mono_min(at, fetch_deadline(l->fetch));
 	if (at.ms == MONO_NEVER.ms)
 		return -1;
 	if (at.ms <= now.ms)
@@ -212,6 +222,8 @@ static bool turn(struct loop *l, int timeout)
 		watch_listeners(l, true);
 	if (l->tls != NULL)
 		tls_turn(l->tls);
+	if (l->fetch != NULL)
+		fetch_turn(l->fetch, now.mono);
 	more = server_end_turn(l->server, all_read(l, n));
 	server_turn_took(l->server, machine_us() - began_us);
 	if (l->tls != NULL && tls_work(l->tls))
@@ -265,6 +277,7 @@ static bool open_server(struct loop *l)
 {
 	struct server_seed seed;
 	struct region r;
+	struct outside outside;
 	size_t scratch_bytes = server_scratch_bytes(), bytes;
 	void *mem = machine_memory(scratch_bytes);
 
@@ -276,7 +289,10 @@ static bool open_server(struct loop *l)
 	if (mem == NULL)
 		return false;
 	region_init(&r, mem, bytes);
-	l->server = server_new(l->cfg, &r, &l->transport, NULL, machine_log, NULL, &seed, machine_now());
+	if (l->fetch != NULL)
+		outside = fetch_outside(l->fetch);
+	l->server = server_new(l->cfg, &r, &l->transport, l->fetch != NULL ? &outside : NULL, machine_log,
+	                       NULL, &seed, machine_now());
 	return l->server != NULL;
 }
 
@@ -317,6 +333,41 @@ static enum loop_result open_tls(struct loop *l)
 	return LOOP_OK;
 }
 
+/* Why a question failed, for the operator; the server counts. */
+static void say_unanswered(struct loop *l, const struct fetch_answer *a)
+{
+	mono_t now = machine_now().mono;
+
+	if (l->fetch_told.ms > 0 && mono_since_ms(now, l->fetch_told) < LOG_LIMIT_MS)
+		return;
+	l->fetch_told = now;
+	LOG(server_log(l->server), machine_now().wall, LOG_WARN, "A service did not answer",
+	    LOG_STR("asked", a->service == OUTSIDE_KEYS ? STR("jwks-url") : STR("user-check-url")),
+	    LOG_STR("reason", a->why));
+}
+
+static void host_answered(void *ctx, const struct fetch_answer *a)
+{
+	struct loop *l = ctx;
+
+	if (a->result == OUTSIDE_FAILED)
+		say_unanswered(l, a);
+	server_answered(l->server, a->ticket, a->result, a->status, a->body, a->body_bytes);
+}
+
+static enum loop_result open_fetch(struct loop *l)
+{
+	if (!l->cfg->token.has_jwks_url && !l->cfg->has_user_check)
+		return LOOP_OK;
+	switch (fetch_open(&l->fetch, l->cfg, l->epoll_fd, NULL, host_answered, l)) {
+	case FETCH_OK: return LOOP_OK;
+	case FETCH_BAD_CA: return LOOP_BAD_TLS;
+	case FETCH_REFUSED: break;
+	}
+	machine_complain(STR("asking other services"), errno);
+	return LOOP_FAILED;
+}
+
 static void say_listening(const struct loop *l)
 {
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
@@ -355,6 +406,8 @@ static enum loop_result run(struct loop *l, struct str user)
 	if (!open_listeners(l))
 		return LOOP_BAD_LISTENER;
 	result = open_tls(l);
+	if (result == LOOP_OK)
+		result = open_fetch(l);
 	if (result != LOOP_OK)
 		return result;
 	if (!open_server(l)) {
@@ -369,6 +422,8 @@ static enum loop_result run(struct loop *l, struct str user)
 	say_listening(l);
 	serve(l);
 	close_listeners(l);
+	if (l->fetch != NULL)
+		fetch_close(l->fetch);
 	return LOOP_OK;
 }
 

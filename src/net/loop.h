@@ -12,7 +12,7 @@ enum loop_result {
 	LOOP_OK,           /* drained after SIGTERM or SIGINT */
 	LOOP_BAD_LISTENER, /* an address cannot be listened on: one line said which and why */
 	LOOP_BAD_USER,     /* `user` is nobody this machine knows */
-	LOOP_BAD_TLS,      /* a certificate or key cannot be used: one line said which and why */
+	LOOP_BAD_TLS,      /* a certificate or key, or ca-file, cannot be used: one line said why */
 	LOOP_FAILED,       /* the machine refused something else (memory, epoll): one line said what */
 };
 

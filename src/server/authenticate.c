@@ -185,6 +185,8 @@ static void admit(struct server *s, struct conn *c, const struct token *t, struc
 	authenticate_until(s, c, t->expires);
 	succeeded(s, c, reply_to, t->subject, t->expires);
 	session_attach(s, c, &id);
+	if (c->state == CONN_LIVE)
+		conn_arm(s, c); /* the token may end before anything else is due */
 }
 
 /* --- renewal --- */

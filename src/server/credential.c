@@ -157,6 +157,8 @@ enum verdict credential_check(struct server *s, const struct conn *c, const stru
 		return VERDICT_BAD;
 	if (p == PRESENTED_FLOOD)
 		return VERDICT_FLOOD;
+	if (p == PRESENTED_LATER && access == ACCESS_FREE && out->what == WAIT_KEYS)
+		return VERDICT_ALLOWED; /* /live does not depend on who issues tokens */
 	if (p == PRESENTED_LATER)
 		return VERDICT_WAIT;
 	if (access == ACCESS_FREE || p == PRESENTED_KEY || (access == ACCESS_READ && reads_are_free))

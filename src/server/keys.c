@@ -62,7 +62,8 @@ const struct jwk *keys_find(const struct server *s, const struct jwt *t, enum jw
 
 	if (key == NULL && s->keys.fetched)
 		key = jwt_key(t, &s->keys.sets[s->keys.current], &by_url);
-	*why = by_file == JWT_NO_KEY ? by_url : by_file;
+	/* That no key of the files can be meant says nothing of the next set. */
+	*why = s->cfg->token.has_jwks_url ? by_url : by_file;
 	return key;
 }
 
@@ -138,5 +139,6 @@ void keys_answered(struct server *s, enum outside_result result, unsigned status
 		say_failed(s, outcome, result == OUTSIDE_ANSWERED ? status : 0);
 		set_timer(s, retry_ms(s));
 	}
-	waiting_answered(s, WAIT_KEYS);
+	if (k->fetched) /* else the next try may bring them, within the time that they wait */
+		waiting_answered(s, WAIT_KEYS);
 }

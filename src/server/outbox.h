@@ -42,7 +42,8 @@ void outbox_flush(struct server *);
  * Frames, blocks or nodes are used up. First those who read are written to at once, though the turn is not
  * over; then of those who do not read the one with the longest queue is closed, so that all others hear.
  * `busy` may be NULL: the connection that is being answered. It is not written to, as its end may not come
- * in between. False: there is nothing to free. Afterwards any connection, `busy` too, may be closing or doomed.
+ * in between. False: there is nothing to free.
+ * Afterwards any connection, `busy` too, may be closing or doomed.
  */
 bool outbox_free_frames(struct server *, const struct conn *busy);
 

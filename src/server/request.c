@@ -251,6 +251,15 @@ void request_drain(struct server *s, struct conn *c)
 {
 	bool answering = c->head != FRAME_NONE || (c->flags & CONN_STREAMING);
 
+	if (c->flags & CONN_WAITING) {
+		c->flags &= ~(uint32_t)CONN_WAITING;
+		respond_error(s, c, &(struct respond_error){
+			.status = 503, .message = STR("shutting down"), .retry_after_s = 1, .last = true,
+			.why = REFUSED_DRAINING,
+		});
+		intake_release(&s->intake, c);
+		return;
+	}
 	c->flags |= CONN_LAST_RESPONSE;
 	if (!answering)
 		conn_doom(s, c);

@@ -61,8 +61,9 @@ static bool queue_head(struct server *s, struct conn *c, unsigned status, struct
 
 bool respond_open(struct server *s, struct conn *c, struct response *r)
 {
-	(void)c;
-	r->open = frame_open(&s->frames, &r->body, 0);
+	do
+		r->open = frame_open(&s->frames, &r->body, 0);
+	while (!r->open && outbox_free_frames(s, c));
 	if (!r->open) {
 		jsonw_init(&r->body.json, NULL, 0);
 		r->body.json.failed = true;

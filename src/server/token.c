@@ -44,14 +44,18 @@ static bool is_flooding(const struct server *s, const struct peer *from)
 	return bucket_wait_ms(flood_of(s, from), FLOOD_PER_S, FLOOD_BURST, s->now.mono) > 0;
 }
 
-/* May this turn do the work? What waits already comes first. */
+/*
+ * May this turn do the work? What waits already comes first. The last of a turn may take more than is left:
+ * else who needs much would be overtaken by all who need little.
+ */
 static bool take_work(struct server *s, enum jwk_algorithm algorithm, bool waited)
 {
 	uint32_t work = algorithm == JWK_ES256 ? WORK_ES256 : algorithm == JWK_RS256 ? WORK_RS256 : 0;
+	uint32_t left = s->verifier.work_left;
 
-	if (work > s->verifier.work_left || (!waited && work > 0 && waiting_for_turn(s)))
+	if (work > 0 && (left == 0 || (!waited && waiting_for_turn(s))))
 		return false;
-	s->verifier.work_left -= work;
+	s->verifier.work_left = work < left ? left - work : 0;
 	return true;
 }
 
@@ -68,7 +72,7 @@ static enum token_verdict verify(struct server *s, const struct peer *from, stru
 		return TOKEN_BAD;
 	key = keys_find(s, t, why);
 	if (key == NULL)
-		return *why == JWT_NO_KEY && keys_may_come(s) ? TOKEN_WAIT_KEYS : TOKEN_BAD;
+		return *why == JWT_NO_KEY && !waited && keys_may_come(s) ? TOKEN_WAIT_KEYS : TOKEN_BAD;
 	digest_sha256(text, digest);
 	seen = seen_at(s, digest);
 	if (seen->generation_plus1 == s->keys.generation + 1 &&

@@ -90,9 +90,88 @@ static bool timer_valid(const struct server *s, const struct conn *c)
 	return wheel_at(&s->wheel, &c->timer).ms <= (at.ms > s->now.mono.ms ? at.ms : s->now.mono.ms);
 }
 
+/* --- who waits, and who is nobody yet --- */
+
+static const struct waiter *waiter_at(const struct waiting *w, uint32_t i)
+{
+	return i < w->n ? &w->v[i] : &w->turns[(w->turn_first + i - w->n) % w->cap];
+}
+
+/* Whoever waits stands in the lists once; nobody else does, but those who are gone. */
+static bool waits_valid(const struct server *s, const struct conn *c)
+{
+	const struct waiting *w = &s->waiting;
+	uint32_t found = 0;
+
+	if (!(c->flags & CONN_WAITING) || (c->flags & CONN_DOOMED) || c->state > CONN_LIVE)
+		return true;
+	for (uint32_t i = 0; i < w->n + w->turn_count; i++) {
+		const struct waiter *e = waiter_at(w, i);
+
+		if (e->conn == conn_index(s, c) && e->generation == c->generation)
+			found += (e->cell == POOL_NONE) == (c->state == CONN_HTTP);
+	}
+	return found == 1 && (c->state == CONN_LIVE || ((c->flags & CONN_PAUSED) && c->intake != POOL_NONE));
+}
+
+static bool stranger_valid(const struct server *s, const struct conn *c)
+{
+	bool somebody = (c->flags & CONN_ATTACHED) != 0 || c->dialect == DIALECT_ECHO;
+
+	if (c->flags & CONN_STRANGER)
+		return s->cfg->auth == AUTH_JWT && !somebody && c->grant != STRREF_NONE &&
+		       c->state != CONN_HTTP && c->state != CONN_FREE;
+	return c->state != CONN_LIVE || somebody || (c->flags & CONN_DOOMED);
+}
+
+/* Each cell is one waiter's, and somebody is woken for whoever waits too long. */
+static bool waiting_valid(const struct server *s)
+{
+	const struct waiting *w = &s->waiting;
+	uint32_t cells = 0;
+
+	for (uint32_t i = 0; i < w->n + w->turn_count; i++) {
+		const struct waiter *e = waiter_at(w, i);
+
+		cells += e->cell != POOL_NONE;
+		for (uint32_t k = 0; k < i && e->cell != POOL_NONE; k++)
+			if (waiter_at(w, k)->cell == e->cell)
+				return false;
+		if (i < w->n && (e->what == WAIT_TURN || !timer_is_set(&w->timer) ||
+		                 wheel_at(&s->wheel, &w->timer).ms > (e->until.ms > s->now.mono.ms ?
+		                                                      e->until.ms : s->now.mono.ms)))
+			return false;
+	}
+	return cells == pool_used(&w->tokens) && pool_valid(&w->tokens) && w->again.conn == CONN_NONE &&
+	       w->n + w->turn_count <= w->cap;
+}
+
+/* A fetch is under way, or there is a time for the next one. */
+static bool keys_valid(const struct server *s)
+{
+	return s->cfg->token.has_jwks_url ? s->keys.asked != timer_is_set(&s->keys.timer)
+	                                  : !s->keys.asked && !s->keys.fetched;
+}
+
+static bool user_checks_valid(const struct server *s)
+{
+	const struct user_checks *u = &s->user_checks;
+
+	for (uint32_t i = 0; i < u->count; i++) {
+		const struct user_check *cell = &u->cells[i];
+
+		if (cell->bytes > 0 && map_find(&u->by_id, str_of(cell->user_id, cell->bytes)) != i)
+			return false;
+	}
+	return true;
+}
+
 static bool conn_valid(const struct server *s, const struct conn *c)
 {
 	bool attached = engine_attached(s->engine, conn_index(s, c));
+
+	if (!waits_valid(s, c) || !stranger_valid(s, c))
+		return false;
 
 	/* A link that the engine closed is gone there at once; here it goes before the turn ends. */
 	if (((c->flags & CONN_ATTACHED) != 0) != attached || (c->flags & CONN_LEAVING))
@@ -110,7 +189,7 @@ static bool conn_valid(const struct server *s, const struct conn *c)
 
 /* What all connections hold, added up. */
 struct sums {
-	uint32_t free, dirty, doomed, resume, attached, greeted, slots, nodes, loans;
+	uint32_t free, dirty, doomed, resume, attached, greeted, slots, nodes, loans, grants;
 	uint32_t by_dialect[DIALECT_COUNT], intake[INTAKE_CLASSES];
 	uint64_t free_numbers, free_squares; /* of the free slots: the free list has the same ones */
 };
@@ -123,6 +202,7 @@ static void add(struct sums *t, const struct conn *c)
 	t->attached += (c->flags & CONN_ATTACHED) != 0;
 	t->slots += (c->flags & CONN_SLOT) != 0;
 	t->loans += c->loan != POOL_NONE;
+	t->grants += c->grant != STRREF_NONE;
 	if (c->intake != POOL_NONE)
 		t->intake[c->intake_class]++;
 	if (c->flags & CONN_GREETED) {
@@ -173,7 +253,8 @@ static bool sums_valid(const struct server *s, const struct sums *t)
 
 	engine_stats(s->engine, &e);
 	if (e.links != t->attached || s->metrics.connections != t->greeted ||
-	    t->nodes != pool_used(&s->nodes) || t->loans != pool_used(&s->intake.loans))
+	    t->nodes != pool_used(&s->nodes) || t->loans != pool_used(&s->intake.loans) ||
+	    t->grants != strpool_used(&s->grants))
 		return false;
 	for (int d = 0; d < DIALECT_COUNT; d++)
 		if (s->metrics.connections_by_dialect[d] != t->by_dialect[d])
@@ -206,6 +287,7 @@ bool server_valid(const struct server *s)
 			return false;
 		add(&t, c);
 	}
-	return sums_valid(s, &t) && frames_valid(s) && pool_valid(&s->nodes) &&
-	       pool_valid(&s->intake.loans) && wheel_valid(&s->wheel) && engine_valid(s->engine);
+	return sums_valid(s, &t) && waiting_valid(s) && keys_valid(s) && user_checks_valid(s) &&
+	       frames_valid(s) && pool_valid(&s->nodes) && pool_valid(&s->intake.loans) &&
+	       wheel_valid(&s->wheel) && engine_valid(s->engine);
 }

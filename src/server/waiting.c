@@ -1,7 +1,7 @@
 /*
- * Invariants: a connection with CONN_WAITING stands once in v or in turns; whoever stands there without it,
- * or with another generation, is gone, and is passed over. A request that waits has its bytes in the intake
- * and is not read from. A cell belongs to one waiter.
+ * Invariants: a connection with CONN_WAITING that is in HTTP or LIVE stands once in v or in turns; whoever
+ * stands there without it, in another state, or with another generation, is gone, and is passed over. A
+ * request that waits has its bytes in the intake and is not read from. A cell belongs to one waiter.
  */
 #include "server/waiting.h"
 
@@ -21,6 +21,7 @@ void waiting_init(struct waiting *w, struct region *r, uint32_t slots)
 	w->v = region_take_array(r, w->cap, sizeof(struct waiter), 64);
 	w->turns = region_take_array(r, w->cap, sizeof(struct waiter), 64);
 	pool_init(&w->tokens, r, sizeof(struct waiting_token), WAITING_TOKENS_MAX);
+	w->again.conn = CONN_NONE;
 	timer_init(&w->timer, TIMER_WAITING);
 }
 
@@ -28,8 +29,8 @@ static bool is_there(const struct server *s, const struct waiter *e)
 {
 	const struct conn *c = conn_at(s, e->conn);
 
-	return c->generation == e->generation && c->state != CONN_FREE && (c->flags & CONN_WAITING) &&
-	       !(c->flags & CONN_DOOMED) && (c->state == CONN_HTTP) == (e->cell == POOL_NONE);
+	return c->generation == e->generation && (c->flags & CONN_WAITING) && !(c->flags & CONN_DOOMED) &&
+	       c->state == (e->cell == POOL_NONE ? CONN_HTTP : CONN_LIVE);
 }
 
 static void forget(struct server *s, const struct waiter *e)
@@ -79,6 +80,9 @@ static bool add(struct server *s, struct conn *c, uint32_t what, uint32_t cell)
 	struct waiter e = { .conn = conn_index(s, c), .generation = c->generation, .what = what,
 		            .cell = cell, .until = mono_add_ms(s->now.mono, WAITING_MS) };
 
+	if (w->again.conn == e.conn && w->again.what == what)
+		e.until = w->again.until;
+
 	assert(!(c->flags & CONN_WAITING));
 	if (w->n == w->cap)
 		purge(s);
@@ -90,7 +94,7 @@ static bool add(struct server *s, struct conn *c, uint32_t what, uint32_t cell)
 		return true;
 	}
 	w->v[w->n++] = e;
-	if (!timer_is_set(&w->timer))
+	if (!timer_is_set(&w->timer) || mono_before(e.until, wheel_at(&s->wheel, &w->timer)))
 		wheel_set(&s->wheel, &w->timer, e.until);
 	return true;
 }
@@ -107,10 +111,17 @@ bool waiting_add_request(struct server *s, struct conn *c, uint32_t what)
 
 bool waiting_add_token(struct server *s, struct conn *c, uint32_t what, struct str token, struct str reply_to)
 {
+	struct waiter *again = &s->waiting.again;
 	struct waiting_token *t;
 	uint32_t cell;
 
 	assert(c->state == CONN_LIVE);
+	if (again->conn == conn_index(s, c) && again->cell != POOL_NONE) {
+		if (!add(s, c, what, again->cell))
+			return false;
+		again->cell = POOL_NONE; /* it is the new waiter's */
+		return true;
+	}
 	if (token.n > sizeof(t->token) || reply_to.n > sizeof(t->reply_to))
 		return false;
 	cell = pool_take(&s->waiting.tokens);
@@ -152,20 +163,23 @@ void waiting_answered(struct server *s, uint32_t what)
 static void resume(struct server *s, const struct waiter *e)
 {
 	struct conn *c = conn_at(s, e->conn);
+	struct waiting *w = &s->waiting;
 	const struct waiting_token *t;
 
+	w->again = *e;
 	c->flags &= ~(uint32_t)CONN_WAITING;
 	if (e->cell == POOL_NONE) {
 		c->flags &= ~(uint32_t)CONN_PAUSED;
 		c->flags |= CONN_AGAIN;
 		conn_want(s, c);
 		request_input(s, c, NULL, 0);
-		return;
+	} else {
+		t = pool_at(&w->tokens, e->cell);
+		authenticate_again(s, c, str_of(t->token, t->token_bytes),
+		                   t->has_reply ? str_of(t->reply_to, t->reply_bytes) : STR_NONE);
+		forget(s, &w->again);
 	}
-	t = pool_at(&s->waiting.tokens, e->cell);
-	authenticate_again(s, c, str_of(t->token, t->token_bytes),
-	                   t->has_reply ? str_of(t->reply_to, t->reply_bytes) : STR_NONE);
-	pool_give(&s->waiting.tokens, e->cell);
+	w->again.conn = CONN_NONE;
 }
 
 void waiting_work_off(struct server *s)

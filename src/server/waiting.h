@@ -19,7 +19,7 @@ struct server;
 enum { WAIT_TURN = 0x7ffffffe, WAIT_KEYS = 0x7fffffff };
 
 enum {
-	WAITING_MS = 5000,            /* CONTRACT 2: 5 s at most */
+	WAITING_MS = 5000,            /* CONTRACT 2: 5 s at most, for one thing, however often it fails to come */
 	WAITING_TOKENS_MAX = 256,
 	WAITING_REPLY_BYTES_MAX = 512, /* of a request's raw JSON id */
 };
@@ -45,6 +45,7 @@ struct waiting {
 	struct waiter *turns;         /* ring: those who wait for their turn, in order */
 	uint32_t turn_first, turn_count;
 	struct pool tokens;           /* struct waiting_token */
+	struct waiter again;          /* who is looked at again just now; conn CONN_NONE: nobody */
 	struct timer timer;           /* for the earliest `until` */
 };
 
@@ -53,7 +54,8 @@ void waiting_init(struct waiting *, struct region *, uint32_t slots);
 /* The request that `c` is working on waits; false: no room, and nothing changed. */
 bool waiting_add_request(struct server *, struct conn *c, uint32_t what);
 
-/* A token that came in a message waits; both slices are copied. False: no room, or it is too long. */
+/* A token that came in a message waits; both slices are copied, unless it waited before and is where it was.
+ * False: no room, or it is too long. */
 bool waiting_add_token(struct server *, struct conn *c, uint32_t what, struct str token, struct str reply_to);
 
 /* Does anybody wait for their turn? */

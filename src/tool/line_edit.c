@@ -9,7 +9,7 @@
 
 enum { ST_PLAIN, ST_ESCAPE, ST_CSI, ST_SS3 };
 
-#define CTRL(letter) ((letter) & 31)
+#define CTRL(letter) ((letter)&31)
 
 enum { ESCAPE = 27, DELETE = 127, JOINER = 0x200d, COLUMNS_DEFAULT = 80, COLUMNS_MIN = 8 };
 
@@ -183,8 +183,8 @@ static void remember(struct line_edit *e)
 
 	while (last > 0 && (last == e->history_bytes || e->history[last - 1] != '\n'))
 		last--;
-	if (e->bytes == 0 || (e->history_bytes - last == e->bytes + 1 &&
-			      memcmp(e->history + last, e->text, e->bytes) == 0))
+	if (e->bytes == 0 ||
+	    (e->history_bytes - last == e->bytes + 1 && memcmp(e->history + last, e->text, e->bytes) == 0))
 		return;
 	while (e->history_bytes + e->bytes + 1 > sizeof(e->history)) {
 		const char *end = memchr(e->history, '\n', e->history_bytes);
@@ -282,7 +282,10 @@ static void escaped(struct line_edit *e, uint8_t byte)
 	if (e->state == ST_ESCAPE) {
 		e->parameter = 0;
 		e->modified = false;
-		e->state = byte == '[' ? ST_CSI : byte == 'O' ? ST_SS3 : byte == ESCAPE ? ST_ESCAPE : ST_PLAIN;
+		e->state = byte == '['      ? ST_CSI
+			   : byte == 'O'    ? ST_SS3
+			   : byte == ESCAPE ? ST_ESCAPE
+					    : ST_PLAIN;
 		if (byte == 'b')
 			e->cursor = word_left(e, e->cursor);
 		else if (byte == 'f')

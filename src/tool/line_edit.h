@@ -4,8 +4,9 @@
  *
  * The line takes one row of the screen and scrolls sideways in it, so that whoever prints something above it
  * needs LINE_EDIT_ERASE before and line_edit_draw() after, whatever is being typed. Keys: arrows, home, end,
- * delete, backspace; Ctrl with A B D E F H K L N P U W; Ctrl or Alt with arrows, B and F by words. The line is
- * always valid UTF-8 without control characters; the cursor never stands between a character and its marks.
+ * delete, backspace; Ctrl with A B D E F H K L N P U W; Ctrl or Alt with arrows, B and F by words. The line
+ * is always valid UTF-8 without control characters; the cursor never stands between a character and its
+ * marks.
  */
 #ifndef TOOL_LINE_EDIT_H
 #define TOOL_LINE_EDIT_H
@@ -37,23 +38,23 @@ enum line_edit_event {
 };
 
 struct line_edit {
-	size_t bytes, cursor;     /* of text[]; the cursor stands before text[cursor] */
-	size_t from;              /* first byte that is shown */
-	size_t held;              /* of half[]: a code point that is not complete yet */
+	size_t bytes, cursor; /* of text[]; the cursor stands before text[cursor] */
+	size_t from;          /* first byte that is shown */
+	size_t held;          /* of half[]: a code point that is not complete yet */
 	size_t history_bytes;
-	size_t shown;             /* where in history[] the line shown begins; history_bytes: it is none */
+	size_t shown; /* where in history[] the line shown begins; history_bytes: it is none */
 	size_t stash_bytes;
-	uint32_t parameter;       /* of an escape sequence: its first number */
-	unsigned columns;         /* of the screen */
+	uint32_t parameter; /* of an escape sequence: its first number */
+	unsigned columns;   /* of the screen */
 	uint8_t state;
-	bool modified;            /* an escape sequence has a second number: Ctrl or Alt is held */
+	bool modified; /* an escape sequence has a second number: Ctrl or Alt is held */
 	struct utf8 utf8;
 	char half[UTF8_BYTES_MAX];
 	size_t prompt_bytes;
 	const char *prompt_on, *prompt_off; /* how it is coloured */
 	char prompt[LINE_EDIT_PROMPT_BYTES_MAX];
 	char text[LINE_EDIT_BYTES_MAX];
-	char stash[LINE_EDIT_BYTES_MAX];    /* what was being typed before the history was looked at */
+	char stash[LINE_EDIT_BYTES_MAX];       /* what was being typed before the history was looked at */
 	char history[LINE_EDIT_HISTORY_BYTES]; /* lines, each with its newline */
 };
 

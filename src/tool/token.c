@@ -71,14 +71,13 @@ static bool read_value(const struct token *t, struct claim *c, char *text)
 	c->is_json = err == JSON_OK;
 	c->value = c->is_json ? json_raw(&j, json_root(&j)) : str_of(text, strlen(text));
 	if (!utf8_valid(c->value))
-		return args_say(&t->args, "--claim %.*s: the value is not UTF-8", (int)c->name.n,
-				     c->name.p);
+		return args_say(&t->args, "--claim %.*s: the value is not UTF-8", (int)c->name.n, c->name.p);
 	if (is_time(c->name) && (!c->is_json || !json_i64(&j, json_root(&j), &seconds)))
 		return args_say(&t->args, "--claim %.*s: wants a number, the seconds since 1970",
-				     (int)c->name.n, c->name.p);
+				(int)c->name.n, c->name.p);
 	if (!c->is_json && (*text == '[' || *text == '{' || *text == '"'))
 		args_say(&t->args, "note: --claim %.*s is no JSON (%s), and is taken as a string",
-			      (int)c->name.n, c->name.p, json_err_text(err));
+			 (int)c->name.n, c->name.p, json_err_text(err));
 	return true;
 }
 
@@ -109,9 +108,7 @@ static bool read_flag(struct token *t, int flag, char *value)
 	struct str s = str_of(value, strlen(value));
 
 	switch (flag) {
-	case FLAG_SECRET_FILE:
-		t->secret_path = s;
-		return true;
+	case FLAG_SECRET_FILE: t->secret_path = s; return true;
 	case FLAG_SUB:
 		t->sub = s;
 		if (utf8_is_id(s))
@@ -131,8 +128,8 @@ static bool read_flag(struct token *t, int flag, char *value)
 /* As the server reads jwt-secret-file. */
 static bool read_secret(struct token *t)
 {
-	const char *reason = world_read_file(NULL, t->secret_path, (char *)t->secret, sizeof(t->secret),
-					     &t->secret_bytes);
+	const char *reason =
+		world_read_file(NULL, t->secret_path, (char *)t->secret, sizeof(t->secret), &t->secret_bytes);
 
 	if (reason == NULL) {
 		t->secret_bytes -= t->secret_bytes > 0 && t->secret[t->secret_bytes - 1] == '\n';
@@ -145,7 +142,7 @@ static bool read_secret(struct token *t)
 		return args_say(&t->args, "--secret-file: %.200s: %s", t->secret_path.p, reason);
 	if (t->secret_bytes < JWK_SECRET_BYTES_MIN)
 		args_say(&t->args, "note: the secret has %zu bytes; HS256 wants %d", t->secret_bytes,
-			      JWK_SECRET_BYTES_MIN);
+			 JWK_SECRET_BYTES_MIN);
 	return true;
 }
 
@@ -165,7 +162,7 @@ static void put_time(const struct token *t, struct jsonw *w, struct str name, in
 
 	if (c != NULL) {
 		args_say(&t->args, "note: %.*s is what --claim says: %.*s", (int)name.n, name.p,
-			      (int)c->value.n, c->value.p);
+			 (int)c->value.n, c->value.p);
 		put_claim(w, c);
 		return;
 	}
@@ -203,7 +200,8 @@ static size_t sign(struct token *t)
 
 	/* header, dot, payload, dot, signature, each no longer than padded */
 	if (str_absent(payload) || BASE64_ENCODED_BYTES(sizeof(header)) + BASE64_ENCODED_BYTES(payload.n) +
-					   BASE64_ENCODED_BYTES(sizeof(mac)) + 2 > sizeof(t->text))
+						   BASE64_ENCODED_BYTES(sizeof(mac)) + 2 >
+					   sizeof(t->text))
 		return 0;
 	n = base64_encode_url(t->text, sizeof(t->text), (const uint8_t *)header, sizeof(header) - 1);
 	t->text[n++] = '.';

@@ -5,7 +5,7 @@
 
 #include "base/base64.h"
 
-enum { KEY_BYTES = 24, KEY_DIGITS = 22 };
+enum { KEY_BYTES = HANDSHAKE_KEY_BYTES, KEY_DIGITS = 22 };
 
 static bool is_attempt(const struct http_request *req)
 {
@@ -52,8 +52,7 @@ static enum handshake_reason judge(const struct http_request *req)
 	return is_key(only(req, STR("sec-websocket-key"))) ? HANDSHAKE_GOOD : HANDSHAKE_BAD_KEY;
 }
 
-/* RFC 6455 4.2.2, 5.4 */
-static void compute_accept(struct str key, char accept[HANDSHAKE_ACCEPT_BYTES])
+void handshake_accept(struct str key, char accept[HANDSHAKE_ACCEPT_BYTES])
 {
 	static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 	br_sha1_context sha1;
@@ -88,7 +87,7 @@ void handshake_check(const struct http_request *req, struct handshake *hs)
 	hs->status = reasons[hs->reason].status;
 	hs->outcome = hs->reason == HANDSHAKE_GOOD ? HANDSHAKE_OK : HANDSHAKE_REFUSED;
 	if (hs->outcome == HANDSHAKE_OK)
-		compute_accept(http_header(req, STR("sec-websocket-key")), hs->accept);
+		handshake_accept(http_header(req, STR("sec-websocket-key")), hs->accept);
 }
 
 struct str handshake_reason_name(enum handshake_reason reason)

@@ -38,6 +38,7 @@ enum handshake_reason { HANDSHAKE_GOOD, HANDSHAKE_REASONS(HANDSHAKE_REASON_ENUM)
 #undef HANDSHAKE_REASON_ENUM
 
 enum {
+	HANDSHAKE_KEY_BYTES = 24,           /* base64 of 16 bytes */
 	HANDSHAKE_ACCEPT_BYTES = 28,        /* base64 of SHA-1 */
 	HANDSHAKE_RESPONSE_BYTES_MAX = 256, /* room for a 101 with a subprotocol of up to 64 bytes */
 };
@@ -81,5 +82,9 @@ bool handshake_offers(const struct http_request *req, struct str token);
  * `protocol` absent: none chosen. It must be one that was offered; only its syntax is checked here.
  */
 size_t handshake_write(const struct handshake *hs, struct str protocol, char *buf, size_t cap);
+
+/* Sec-WebSocket-Accept of a Sec-WebSocket-Key of HANDSHAKE_KEY_BYTES, for either side (RFC 6455 4.2.2, 5.4).
+ * No NUL. */
+void handshake_accept(struct str key, char accept[HANDSHAKE_ACCEPT_BYTES]);
 
 #endif

@@ -70,8 +70,8 @@ enum jwk_result {
 enum jwk_result jwk_set_read(struct jwk_set *set, struct json *j);
 
 /*
- * Adds the public keys of a PEM text (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE: of that the key, whoever signed
- * it and whenever it ends), without names. All or none: after an error *set is as it was.
+ * Adds the public keys of a PEM text (PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE: of that the key, whoever
+ * signed it and whenever it ends), without names. All or none: after an error *set is as it was.
  */
 enum jwk_result jwk_set_add_pem(struct jwk_set *set, struct str pem);
 

@@ -1,6 +1,6 @@
 /*
- * See wire/jwt.h. Nothing that the token says chooses how it is verified: its `alg` is compared with the key's
- * and then forgotten. Claims are decoded only after the signature was found good.
+ * See wire/jwt.h. Nothing that the token says chooses how it is verified: its `alg` is compared with the
+ * key's and then forgotten. Claims are decoded only after the signature was found good.
  */
 #include "wire/jwt.h"
 
@@ -131,16 +131,14 @@ enum jwt_result jwt_open(struct jwt *t, struct str token, struct json *j, uint8_
 	return JWT_OK;
 }
 
-static struct str kid_of_token(const struct jwt *t)
-{
-	return str_of(t->kid, t->kid_bytes);
-}
-
 static const struct jwk *key_by_name(struct str kid, const struct jwk_set *set)
 {
-	for (uint32_t i = 0; i < set->count; i++)
-		if (set->keys[i].kid_bytes > 0 && str_eq(kid, str_of(set->keys[i].kid, set->keys[i].kid_bytes)))
-			return &set->keys[i];
+	for (uint32_t i = 0; i < set->count; i++) {
+		const struct jwk *key = &set->keys[i];
+
+		if (key->kid_bytes > 0 && str_eq(kid, str_of(key->kid, key->kid_bytes)))
+			return key;
+	}
 	return NULL;
 }
 
@@ -151,7 +149,7 @@ const struct jwk *jwt_key(const struct jwt *t, const struct jwk_set *set, enum j
 
 	assert(set->count <= JWK_KEYS_MAX && t->kid_bytes <= JWK_KID_BYTES_MAX);
 	if (t->kid_bytes > 0)
-		key = key_by_name(kid_of_token(t), set);
+		key = key_by_name(str_of(t->kid, t->kid_bytes), set);
 	if (key != NULL) {
 		*why = key->algorithm == t->algorithm ? JWT_OK : JWT_ALGORITHM;
 		return *why == JWT_OK ? key : NULL;

@@ -30,11 +30,11 @@ struct pem {
 
 /*
  * Reads the next object: its label to p->name, its DER bytes to out[0, cap), their number (1 or more) to
- * p->bytes. Boundaries begin in the first column, in capitals, and BEGIN and END say the same label. A missing
- * newline at the end of the text, CR LF line ends, blanks at line ends and any length of lines are taken;
- * headers of encrypted objects (`Proc-Type`) are not. Work depends on lengths only, not on what the bytes are:
- * private keys may pass. After PEM_BAD and PEM_TOO_LONG, `out` holds nothing of use and the walk is over: the
- * next call says PEM_END.
+ * p->bytes. Boundaries begin in the first column, in capitals, and BEGIN and END say the same label. A
+ * missing newline at the end of the text, CR LF line ends, blanks at line ends and any length of lines are
+ * taken; headers of encrypted objects (`Proc-Type`) are not. Work depends on lengths only, not on what the
+ * bytes are: private keys may pass. After PEM_BAD and PEM_TOO_LONG, `out` holds nothing of use and the walk
+ * is over: the next call says PEM_END.
  */
 enum pem_result pem_next(struct pem *p, uint8_t *out, size_t cap);
 

@@ -10,10 +10,10 @@ from tap import end, ok
 from web import curl
 
 THERE = 20                    # established clients, all from 127.0.0.1
-AT_A_TIME = 30                # handshakes under way: those the server has yet to close and the next fit its spare slots
+FEW, MANY = 30, 300           # handshakes under way: fewer than half of the slots that a server has to spare (64), and more
 STAY, RETURN_EVERY = 20, 100  # admitted connections kept; of so many refusals one makes the longest there leave
 RETRY_S = range(5, 15)        # what Retry-After may say
-SECONDS = 1.2                 # of each stretch that is measured
+SECONDS = 1                   # of each stretch that is measured
 EVENT_EVERY_S = 0.002
 PATIENCE_S = 10               # the machine is shared
 FIXED_MIB = 4                 # the program itself, its stack, the loop
@@ -21,15 +21,18 @@ IP_BIND_ADDRESS_NO_PORT = 24
 RESET = struct.pack("ii", 1, 0)
 PING, PONG = masked(1, b'{"id":"p","type":"ping"}'), b'"pong"'
 
-# Name, the server's options, addresses that the flood comes from, the only refusal, its reason in /metrics, how many are let in.
+# Name, the server's options, how many at a time from how many addresses, the only refusal, its reason in /metrics, how many
+# are let in.
+FULL = ["--max-connections=%d" % (THERE + STAY), "--max-connections-per-ip=1000"]
 FLOODS = [
-    ("an address over its cap", ["--max-connections=100", "--max-connections-per-ip=%d" % THERE], 1, 429, "address_cap", STAY),
-    ("a full server", ["--max-connections=%d" % (THERE + STAY), "--max-connections-per-ip=1000"], 50, 503, "server_full", STAY),
-    ("a rate of new connections", ["--max-connections=1000", "--connection-rate=100"], 50, 503, "connection_rate", None),
+    ("an address over its cap", ["--max-connections=100", "--max-connections-per-ip=%d" % THERE], FEW, 1, 429, "address_cap", STAY),
+    ("a full server", FULL, FEW, 50, 503, "server_full", STAY),
+    ("a full server, its spare slots taken too", FULL, MANY, 50, 503, "server_full", STAY),
+    ("a rate of new connections", ["--max-connections=1000", "--connection-rate=100"], FEW, 50, 503, "connection_rate", None),
 ]
 
 
-# --- the flood, in a process of its own: handshake_flood.py --flood PORT ADDRESSES ---
+# --- the flood, in a process of its own: handshake_flood.py --flood PORT AT_A_TIME ADDRESSES ---
 
 def ask(port, number, addresses):
     s = socket.socket()
@@ -73,12 +76,12 @@ def refusal_of(got):
     return int(head[9:12]), int(later[0])
 
 
-def flood(port, addresses):
+def flood(port, at_a_time, addresses):
     """Until standard input ends. Prints what came back as JSON."""
     refused, wrong, stay, admitted, most, number = Counter(), [], [], 0, 0, 0
     began = time.monotonic()
     while not select.select([sys.stdin], [], [], 0)[0]:
-        for s in [ask(port, number + i, addresses) for i in range(AT_A_TIME)]:
+        for s in [ask(port, number + i, addresses) for i in range(at_a_time)]:
             number += 1
             try:
                 got = answer_of(s)
@@ -188,14 +191,14 @@ def resident_mib(server):
         return int(re.search(r"VmHWM:\s+(\d+) kB", f.read())[1]) / 1024
 
 
-def scene(name, options, addresses, status, reason, admitted):
+def scene(name, options, at_a_time, addresses, status, reason, admitted):
     options = options + ["--message-rate=0"]
     server, quiet, flooded, why = Server(*options), [], [], ""
     crowd = Crowd(server)
     crowd.exchange(SECONDS / 4, [])
     crowd.exchange(SECONDS, quiet)
-    dialer = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--flood", str(server.port), str(addresses)],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    argv = ["--flood", str(server.port), str(at_a_time), str(addresses)]
+    dialer = subprocess.Popen([sys.executable, os.path.abspath(__file__)] + argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         crowd.exchange(SECONDS / 4, [])
         crowd.exchange(SECONDS, flooded)
@@ -236,7 +239,7 @@ def scene(name, options, addresses, status, reason, admitted):
 
 
 if sys.argv[1:2] == ["--flood"]:
-    flood(int(sys.argv[2]), int(sys.argv[3]))
+    flood(*map(int, sys.argv[2:5]))
     sys.exit(0)
 for row in FLOODS:
     if len(sys.argv) < 2 or sys.argv[1] in row[0]:

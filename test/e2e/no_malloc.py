@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """After start-up nothing is allocated: build/presenced.counting ends at the first malloc, calloc, realloc or free behind the loop's
-first wait. It is driven through all dialects, all of REST, refusals, slow readers, half-open connections, and the drain."""
-import json, os, socket, sys, tempfile, time
+first wait. It is driven through all dialects, all of REST, refusals, slow readers, half-open connections, and the drain; two more ask other services, by name, with and without TLS. (Only the
+loop's thread is judged: test/malloc/counting.c says why.)"""
+import json, os, socket, subprocess, sys, tempfile, time
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 os.environ["PRESENCED_BINARY"] = os.path.join(ROOT, "build/presenced.counting")
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
@@ -164,6 +165,39 @@ def drain(server):
         raw.send(masked(8, b"\x03\xe9"))
 
 
+def ask_services():
+    """Users and keys from test/unit/fetch_service.py. None, or what went wrong."""
+    with tempfile.TemporaryDirectory() as directory:
+        service = subprocess.Popen(["python3", os.path.join(ROOT, "test/unit/fetch_service.py"), directory], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, universal_newlines=True)
+        ports = dict(line.strip().split("=") for line in iter(service.stdout.readline, "\n"))
+        token = "eyJhbGciOiJFUzI1NiIsImtpZCI6Im5vbmUifQ.e30." + "A" * 86
+        why = None
+        for options, target, line in (
+                ("--user-check-url=http://localhost:%s/users" % ports["plain"], "/ws?user_id=a/b?%23%25%20%C3%A4.~", b" 101 "),
+                ("--user-check-url=http://localhost:%s/users" % ports["plain"], "/ws?user_id=b", b" 403 "),
+                ("--user-check-url=https://localhost:%s/users --ca-file=%s/ca.pem" % (ports["good"], directory),
+                 "/ws?user_id=a/b?%23%25%20%C3%A4.~", b" 101 "),
+                ("--user-check-url=https://localhost:%s/ok --ca-file=%s/ca.pem" % (ports["other"], directory), "/ws?user_id=b", b" 503 "),
+                ("--user-check-url=http://no.such.name.invalid/", "/ws?user_id=b", b" 503 "),
+                ("--jwks-url=https://localhost:%s/ok --ca-file=%s/ca.pem --jwt-issuer=i --jwt-audience=a --auth=jwt"
+                 % (ports["good"], directory), "/ws?token=" + token, None),
+                ("--jwks-url=http://localhost:%s/huge --jwt-issuer=i --jwt-audience=a --auth=jwt" % ports["plain"], "/ws?token=" + token, None)):
+            server = Server(*options.split())
+            with Raw(server.port, upgrade(target)) as raw:
+                got = read_to_end(raw, 1)
+            server.terminate()
+            ended = server.ended()
+            asked = "Keys could not be fetched" in server.log() if line is None else line in got.split(b"\r\n")[0]
+            if not asked:
+                why = why or "%s: %r\n%s" % (options, got[:200], server.log()[-500:])
+            if ended and "did not answer" not in ended and "could not be fetched" not in ended:
+                why = why or options + ": " + ended
+        service.stdin.close()
+        service.wait()
+        return why
+
+
 def main():
     if not os.path.exists(os.environ["PRESENCED_BINARY"]):
         ok(False, "build/presenced.counting is there", "make build/presenced.counting")
@@ -189,6 +223,8 @@ def main():
             break
     why = server.ended()
     ok(why is None, "it ends with exit code 0 and a clean log", why or "")
+    why = ask_services()
+    ok(why is None, "nothing is allocated: asking services", why or "")
     end()
 
 

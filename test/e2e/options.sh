@@ -63,6 +63,32 @@ wrong '--audience: "none" is not one of all|rooms' -- --audience none
 wrong '--log-level: "loud" is not one of debug|info|warn|error|warning' -- --log-level loud
 wrong '--log-format: "xml" is not one of logfmt|json' -- --log-format xml
 wrong '--auth: "none" is not one of trust|jwt' -- --auth none
+for flag in jwt-leeway auth-timeout; do
+	wrong "--$flag: \"5x\" $duration" -- --$flag 5x
+done
+for flag in jwks-url keycloak-url user-check-url; do
+	wrong "--$flag: \"ftp://x\" is not an http or https URL without user and fragment" -- --$flag ftp://x
+done
+for flag in jwt-secret-file jwt-key-file ca-file; do
+	wrong "--$flag: \"none\": No such file or directory" -- check --$flag none
+	wrong "--$flag: \".\": Is a directory" -- --$flag .
+done
+for flag in tls-cert tls-key; do
+	wrong "--$flag: tls-cert is given $([ $flag = tls-cert ] && echo 1 and tls-key 0 || echo 0 and tls-key 1) times: they are pairs, by their order" \
+		-- --$flag none
+done
+wrong '--tls-cert: "none": No such file or directory' -- --tls-cert none --tls-key none
+wrong '--listen: 127.0.0.1:0,tls needs tls-cert and tls-key' -- --listen 127.0.0.1:0,tls
+wrong '--public-reads: "maybe" is not on or off (true, false, yes, no, 1, 0)' -- --public-reads maybe
+wrong "--trusted-proxies: \"proxy\" is not an address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32), nor \`unix\`" -- --trusted-proxies proxy
+wrong '--auth: tokens need keys: one of jwt-secret-file, jwt-key-file, jwks-file, jwks-url and keycloak-url is missing' -- --auth jwt
+wrong '--jwt-secret-file: "/dev/null" is empty' -- --jwt-secret-file /dev/null
+wrong "--jwks-url: a set's keys sign for others too, so more is demanded: missing: jwt-issuer, jwt-audience (or keycloak-client-id)" \
+	-- --jwks-url http://127.0.0.1/
+wrong '--jwks-url: "https://127.0.0.1/": an https URL needs ca-file, the certificates to trust' \
+	-- --jwks-url https://127.0.0.1/ --jwt-issuer i --jwt-audience a
+wrong "KEYCLOAK_URL: Keycloak's URL, realm and client id belong together: missing: keycloak-client-id" \
+	KEYCLOAK_URL=http://kc KEYCLOAK_REALM=r --
 for flag in service-name node-id user; do
 	wrong "--$flag: \"\" is not text of 1 to 64 bytes without control characters and double quotes" -- --$flag=
 done
@@ -82,7 +108,7 @@ wrong 'unknown option "--workers" (--help lists them)' -- --workers 2
 wrong '"-v" is not an option (--help lists them)' -- -v
 wrong '"x" is not an option (--help lists them)' -- serve x
 wrong "--typing-ttl: no value is given; it takes ${duration#is not }" -- --typing-ttl
-wrong '"start" is no command (serve, check, healthcheck; see --help)' -- start
+wrong '"start" is no command (serve, check, healthcheck, token, client; see --help)' -- start
 wrong "PRESENCED_TYPING_TTL: \"5x\" $duration" PRESENCED_TYPING_TTL=5x --
 wrong "WS_TYPING_TTL: \"5x\" $duration" WS_TYPING_TTL=5x --
 wrong "WS_PRESENCE_TTL: \"5x\" $duration" WS_PRESENCE_TTL=5x --
@@ -137,6 +163,25 @@ is "$CODE $(grep -v -e '^node-id' -e '^# config' out | sed 's/ *# from .*//')" "
 printf 's3cret-key\n' >key
 run -- check --api-key-file key
 is "$(grep -c s3cret out) $(grep ^api-key out)" '0 api-key-file = key   # from --api-key-file; the key is not shown' "check does not show the key"
+run KEYCLOAK_URL=http://kc/ KEYCLOAK_REALM=r KEYCLOAK_CLIENT_ID=c SERVICE_PORT=0 -- check
+is "$CODE|$ERR|$(grep -e ^listen -e ^auth' ' -e ^jwks -e ^jwt-issuer out)" '0||listen = 0.0.0.0:0   # from SERVICE_PORT
+auth = jwt   # from KEYCLOAK_URL
+jwks-url = http://kc/realms/r/protocol/openid-connect/certs   # from KEYCLOAK_URL
+jwt-issuer = http://kc/realms/r   # from KEYCLOAK_URL' "seed 002: check says what Keycloak's options come to"
+printf 's3cret-t0ken-key\n' >secret
+run -- check --jwt-secret-file secret
+is "$CODE|$ERR|$(grep -c s3cret out)|$(grep ^jwt-sec out)" '0|presenced: warning: jwt-secret-file: "secret": the secret has 16 bytes; fewer than 32 can be guessed|0|jwt-secret-file = secret   # from --jwt-secret-file; the secret is not shown' "check does not show the secret"
+openssl ecparam -name prime256v1 -genkey -noout 2>/dev/null | openssl ec -pubout >ec.pem 2>/dev/null
+openssl genrsa 2048 2>/dev/null | openssl rsa -pubout 2>/dev/null | cat - ec.pem >keys.pem
+run -- check --jwt-key-file keys.pem
+is "$CODE $(grep ^jwt-key out)" '0 jwt-key-file = keys.pem   # from --jwt-key-file; 2 keys: RS256, ES256' "check says which keys there are"
+x=$(openssl ec -pubin -in ec.pem -outform DER 2>/dev/null | tail -c 64 | head -c 32 | base64 -w0 | tr '+/' '-_' | tr -d =)
+y=$(openssl ec -pubin -in ec.pem -outform DER 2>/dev/null | tail -c 32 | base64 -w0 | tr '+/' '-_' | tr -d =)
+printf '{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":"%s","y":"%s"},{"kty":"oct","kid":"k2","k":"AAAA"}]}' "$x" "$y" >jwks.json
+run -- check --jwks-file jwks.json --jwt-issuer i --jwt-audience a
+is "$CODE $(grep ^jwks out)" '0 jwks-file = jwks.json   # from --jwks-file; 1 key: ES256 kid=k1; 1 not used' "check says which keys are in a set"
+run -- check --auth trust --jwks-file nowhere
+is "$CODE|$ERR" '0|presenced: warning: auth=trust believes whatever id a client gives: not used: jwks-file' "tokens beside auth=trust are said not to count"
 printf 'websocket:\n  read_buffer_size: 1024\n  broadcast_buffer: 1024\n' >d.conf
 run -- check --config d.conf
 is "$CODE $(grep ^broadcast out)" "0 broadcast-buffer = 1024   # from d.conf:3: broadcast_buffer; no counterpart: a broadcast goes into its\

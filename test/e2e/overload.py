@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Full, out of descriptors, told to go: connection caps, EMFILE, slow readers, a log nobody reads, SIGTERM once and twice."""
-import asyncio, json, os, resource, signal, socket, subprocess, sys, time
+import asyncio, json, os, resource, signal, socket, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Rooms, Snake
 from server import BINARY, environment, Raw, Server, masked, upgrade, websocket
@@ -94,6 +94,31 @@ def forwarded():
                 equal(raw.head()[0], 429, "the status")
         live(there)
         there.close()
+
+
+@case("H25 X-Forwarded-For of a trusted proxy says whose connections are counted, over a unix socket too, and a client cannot choose it")
+@threaded
+def trusted_proxy():
+    chains = (("198.51.100.1", 429), ("198.51.100.2, 198.51.100.1, 10.0.0.1", 429), ("::ffff:198.51.100.1", 429),
+              ("198.51.100.1, 198.51.100.2", 101), ("2001:db8::1", 101))
+    with tempfile.TemporaryDirectory() as directory:
+        listen = "127.0.0.1:0,admin unix:%s/s" % directory
+        with Server("--listen", listen, "--max-connections-per-ip", "1", "--trusted-proxies", "127.0.0.1, 10.0.0.0/8, unix") as server:
+            there = websocket(server, "/ws?user_id=a&dialect=rooms", "X-Forwarded-For: 198.51.100.1:567")
+            text = curl(server.http("/admin/connections")).body
+            assert b'"address":"198.51.100.1:567"' in text, text
+            for chain, status in chains:
+                with Raw(server.port, upgrade("/ws?user_id=b", "X-Forwarded-For: " + chain)) as raw:
+                    equal(raw.head()[0], status, chain)
+                chain = chain.replace("100.2", "100.3").replace("2001", "2002")  # those whose slot may not be free yet
+                with socket.socket(socket.AF_UNIX) as local:
+                    local.settimeout(5)
+                    local.connect(directory + "/s")
+                    local.sendall(upgrade("/ws?user_id=c", "X-Forwarded-For: " + chain))
+                    answer = local.recv(4096)
+                    assert answer.startswith(b"HTTP/1.1 %d " % status), (chain, answer)
+            live(there)
+            there.close()
 
 
 @case("F17 a byte of urgent data is no part of the stream: the frame around it is read as if it were not there")

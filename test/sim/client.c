@@ -104,14 +104,16 @@ void client_bytes(struct crowd *c, struct client *cl, const void *bytes, size_t 
 void client_tcp(struct crowd *c, struct client *cl, uint32_t listener, const struct peer *peer)
 {
 	struct sim_bytes in = cl->in;
-	char name[CLIENT_NAME_MAX];
+	char name[CLIENT_NAME_MAX], with[CLIENT_WITH_MAX];
 
 	if (cl->link >= 0)
 		client_drop(c, cl);
 	memcpy(name, cl->name, sizeof(name));
+	memcpy(with, cl->with, sizeof(with));
 	sim_bytes_take(&in, in.n);
 	*cl = (struct client){ .link = sim_connect(&c->sim, listener, peer), .in = in };
 	memcpy(cl->name, name, sizeof(name));
+	memcpy(cl->with, with, sizeof(with));
 }
 
 struct text {
@@ -159,10 +161,10 @@ static void append_target(struct text *t, const struct client_call *call)
 
 	switch (call->dialect) {
 	case DIALECT_SNAKE:
-		append(t, "/ws");
+		append(t, identified ? "/ws" : "/ws?dialect=snake");
 		break;
 	case DIALECT_DOTTED:
-		append(t, "/ws?user_id=%.*s", S(call->user));
+		append(t, identified ? "/ws?user_id=%.*s" : "/ws?dialect=dotted", S(call->user));
 		if (!str_absent(call->device))
 			append(t, "&device_id=%.*s", S(call->device));
 		break;
@@ -170,10 +172,11 @@ static void append_target(struct text *t, const struct client_call *call)
 		append(t, "/ws?");
 		if (!str_absent(call->device))
 			append(t, "device_id=%.*s&", S(call->device));
-		append_token(t, call);
+		if (identified)
+			append_token(t, call);
 		break;
 	case DIALECT_ROSTER:
-		append(t, "/ws?dialect=roster&user_id=%.*s", S(call->user));
+		append(t, identified ? "/ws?dialect=roster&user_id=%.*s" : "/ws?dialect=roster", S(call->user));
 		if (!str_absent(call->device))
 			append(t, "&client_id=%.*s", S(call->device));
 		break;
@@ -200,6 +203,8 @@ void client_call(struct crowd *c, struct client *cl, const struct client_call *c
 		append_target(&t, call);
 	else
 		append(&t, "%.*s", S(call->path));
+	if (!str_absent(call->token))
+		append(&t, "%stoken=%.*s", memchr(t.v, '?', t.n) == NULL ? "?" : "&", S(call->token));
 	append(&t, " HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n");
 	if (call->dialect == DIALECT_SNAKE && !str_absent(call->user) && str_absent(call->path)) {
 		append(&t, "X-User-ID: %.*s\r\n", S(call->user));
@@ -208,6 +213,8 @@ void client_call(struct crowd *c, struct client *cl, const struct client_call *c
 	}
 	if (!str_absent(call->proto))
 		append(&t, "Sec-WebSocket-Protocol: %.*s\r\n", S(call->proto));
+	if (!str_absent(call->bearer))
+		append(&t, "Authorization: Bearer %.*s\r\n", S(call->bearer));
 	if (!str_absent(call->header))
 		append(&t, "%.*s\r\n", S(call->header));
 	append(&t, "\r\n");
@@ -220,7 +227,7 @@ void client_request(struct crowd *c, struct client *cl, const char *method, stru
 
 	if (cl->link < 0)
 		client_tcp(c, cl, 0, NULL);
-	append(&t, "%s %.*s HTTP/1.1\r\nHost: sim\r\n", method, S(path));
+	append(&t, "%s %.*s HTTP/1.1\r\nHost: sim\r\n%s", method, S(path), cl->with);
 	if (!str_absent(body))
 		append(&t, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.n);
 	append(&t, "\r\n");

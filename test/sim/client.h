@@ -18,6 +18,7 @@
 
 enum {
 	CLIENT_NAME_MAX = 16,
+	CLIENT_WITH_MAX = 2048,
 	CLIENTS_MAX = 64,
 	SEEN_MAX = 512,
 };
@@ -38,6 +39,7 @@ struct client {
 	bool silent;
 	bool stalled;           /* does not read */
 	bool at_end, close_heard, close_sent;
+	char with[CLIENT_WITH_MAX]; /* a header line of its requests, with its end; "": none */
 	uint32_t heads;         /* bit i: the i-th answer to come is to a HEAD */
 	struct sim_bytes in;    /* HTTP: what came of a head and body; WebSocket: of a message */
 	struct ws_dec dec;
@@ -72,6 +74,7 @@ struct client *client_named(struct crowd *, const char *name, size_t n);
 struct client_call {
 	enum dialect_id dialect;
 	struct str user, device, name, proto, path, header; /* absent: none; path: instead of the dialect's own */
+	struct str token, bearer;
 	uint32_t listener;
 	struct peer peer;
 };

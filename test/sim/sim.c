@@ -253,6 +253,7 @@ void sim_config(struct server_config *cfg)
 		.connections_per_user_max = 16, .subscriptions_per_connection_max = 128, .fragments_max = 1024, .client_buffer_messages = 256,
 		.client_buffer_bytes = 1u << 20, .slow_consumer = SLOW_DROP, .audience = AUDIENCE_ALL, .service_name = STR("presence"),
 		.node_id = STR("sim"), .log_level = LOG_DEBUG,
+		.auth_timeout_ms = 10000, .token = { .leeway_ms = 30000 },
 		.listener_count = sizeof(listeners) / sizeof(listeners[0]),
 	};
 	memcpy(cfg->listeners, listeners, sizeof(listeners));
@@ -301,6 +302,7 @@ bool sim_start(struct sim *sim, uint64_t seed)
 		.ctx = sim, .read = transport_read, .writev = transport_writev, .want = transport_want, .shutdown = transport_shutdown,
 		.close = transport_close,
 	};
+	const struct outside outside = services_outside(&sim->services);
 	struct server_seed random = { { 0 } };
 	struct region r;
 
@@ -316,7 +318,7 @@ bool sim_start(struct sim *sim, uint64_t seed)
 	if (sim->links == NULL || sim->mem_bytes == 0 || !map_memory(sim))
 		return false;
 	region_init(&r, sim->mem, sim->mem_bytes);
-	sim->server = server_new(&sim->cfg, &r, &transport, sim->outside, log_sink, sim, &random, sim->now);
+	sim->server = server_new(&sim->cfg, &r, &transport, &outside, log_sink, sim, &random, sim->now);
 	if (sim->server == NULL)
 		return false;
 	if (region_used(&r) != sim->mem_bytes)
@@ -490,15 +492,16 @@ static bool is_ready(const struct sim *sim)
 	return false;
 }
 
-/* One turn as in net/loop.c. True: there is, or may be, more to do at once. */
-static bool turn(struct sim *sim)
+bool sim_turn(struct sim *sim)
 {
 	uint32_t first = sim->cut == SIM_RANDOM && sim->links_high > 0 ? (uint32_t)(sim_random(sim) % sim->links_high) : 0;
 	bool any, more;
 
 	sim->turns++;
+	sim->services.now = sim->now.mono;
 	server_begin_turn(sim->server, sim->now);
-	any = accept_pending(sim);
+	any = services_answer(&sim->services, sim->server, sim->now.mono);
+	any |= accept_pending(sim);
 	for (uint32_t i = 0; i < sim->links_high; i++)
 		any |= serve(sim, &sim->links[(first + i) % sim->links_high]);
 	more = server_end_turn(sim->server, true);
@@ -508,6 +511,11 @@ static bool turn(struct sim *sim)
 	return any || more;
 }
 
+static int64_t next_deadline(const struct sim *sim)
+{
+	return mono_min(server_deadline(sim->server), services_due(&sim->services)).ms;
+}
+
 static void settle(struct sim *sim)
 {
 	bool any = true;
@@ -515,10 +523,10 @@ static void settle(struct sim *sim)
 	if (sim->frozen)
 		return;
 	for (int turns = 0; any && sim->fault[0] == '\0'; turns++) {
-		any = turn(sim);
+		any = sim_turn(sim);
 		if (sim->drink != NULL)
 			any |= sim->drink(sim->drink_ctx);
-		any |= is_ready(sim) || server_deadline(sim->server).ms <= sim->now.mono.ms;
+		any |= is_ready(sim) || next_deadline(sim) <= sim->now.mono.ms;
 		if (turns == TURNS_WITHOUT_REST_MAX)
 			sim_fault(sim, "the server does not come to rest");
 	}
@@ -541,7 +549,7 @@ static void clocks_to(struct sim *sim, int64_t mono_ms)
 void sim_advance(struct sim *sim, int64_t ms)
 {
 	while (!sim->frozen && sim->fault[0] == '\0') {
-		int64_t next = server_deadline(sim->server).ms;
+		int64_t next = next_deadline(sim);
 
 		if (next > ms)
 			break;
@@ -566,7 +574,8 @@ struct sim_levels sim_levels(const struct sim *sim)
 	struct engine_stats e;
 	struct sim_levels l = {
 		.cells = pool_used(&s->frames.cells), .blocks = pool_used(&s->frames.blocks), .nodes = pool_used(&s->nodes),
-		.loans = pool_used(&s->intake.loans), .addresses = pool_used(&s->address_cells), .connections = s->metrics.connections,
+		.loans = pool_used(&s->intake.loans), .waiting = s->waiting.n + s->waiting.turn_count,
+		.tokens = pool_used(&s->waiting.tokens), .grants = strpool_used(&s->grants), .addresses = pool_used(&s->address_cells), .connections = s->metrics.connections,
 	};
 
 	for (int i = 0; i < INTAKE_CLASSES; i++)

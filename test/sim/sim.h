@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "server/server.h"
+#include "sim/services.h"
 
 enum {
 	SIM_LINKS_MAX = 4096,
@@ -81,6 +82,7 @@ struct sim_link {
 /* What the server holds of each pool. */
 struct sim_levels {
 	uint32_t cells, blocks, nodes, intake[3], loans, addresses, connections;
+	uint32_t waiting, tokens, grants;
 	uint32_t links, users_online, users_known, devices, rooms, subscriptions, watches, typing, calls;
 };
 
@@ -105,7 +107,7 @@ struct sim {
 	bool (*drink)(void *ctx);
 	void *drink_ctx;
 	bool print_log;
-	const struct outside *outside; /* who answers for the services that the options name; NULL: none */
+	struct services services; /* those that the options name */
 };
 
 /* Small tables and the contract's defaults. Listeners: 0 plain on loopback, 1 admin, 2 echo, 3 upper, 4 plain on another address. */
@@ -133,6 +135,9 @@ void sim_release(struct sim *, int link);
 size_t sim_receive(struct sim *, int link, void *buf, size_t n);
 /* All that came was read, and no more will come. */
 bool sim_at_end(const struct sim *, int link);
+
+/* One turn, as in net/loop.c. True: there is, or may be, more to do at once. */
+bool sim_turn(struct sim *);
 
 /* Turns until nothing is left to do at this instant. */
 void sim_settle(struct sim *);

@@ -135,6 +135,10 @@ struct phrase {
 	const char *words[DIALECT_COUNT];
 };
 
+#define AUTH_ENVELOPED "{\"type\":\"authenticate\",\"payload\":{\"token\":\"%.*s\"}}"
+#define AUTH_REPLIED "{\"id\":\"au\",\"type\":\"authenticate\",\"payload\":{\"token\":\"%.*s\"}}"
+#define AUTH_FLAT "{\"type\":\"authenticate\",\"token\":\"%.*s\"}"
+
 static const struct phrase phrases[] = {
 	{ "ping", { "{\"type\":\"ping\"}", "{\"type\":\"ping\"}", "{\"type\":\"ping\"}", "{\"type\":\"ping\"}", NULL, NULL } },
 	{ "beat", { "{\"type\":\"heartbeat\"}", NULL, NULL, NULL, "{\"type\":\"HEARTBEAT\"}", NULL } },
@@ -151,6 +155,7 @@ static const struct phrase phrases[] = {
 	            "{\"type\":\"typing.start\",\"payload\":{\"conversation_id\":\"%.*s\"}}", "{\"type\":\"typing\",\"channel_id\":\"%.*s\"}", NULL, NULL, NULL } },
 	{ "stop", { "{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"%.*s\",\"is_typing\":false}}",
 	            "{\"type\":\"typing.stop\",\"payload\":{\"conversation_id\":\"%.*s\"}}", NULL, NULL, NULL, NULL } },
+	{ "auth", { AUTH_ENVELOPED, AUTH_REPLIED, AUTH_FLAT, AUTH_FLAT, AUTH_ENVELOPED, NULL } },
 };
 
 /* A text behind the status becomes the custom status. */
@@ -221,6 +226,10 @@ static bool call_member(struct client_call *call, struct str key, struct str val
 		call->path = value;
 	else if (is(key, "header"))
 		call->header = value;
+	else if (is(key, "token"))
+		call->token = value;
+	else if (is(key, "bearer"))
+		call->bearer = value;
 	else if (is(key, "listener"))
 		call->listener = (uint32_t)number(value);
 	else if (is(key, "ip"))
@@ -233,7 +242,8 @@ static bool call_member(struct client_call *call, struct str key, struct str val
 static bool connect(struct runner *r, struct client *cl, struct str args)
 {
 	struct client_call call = {
-		.user = STR_NONE, .device = STR_NONE, .name = STR_NONE, .proto = STR_NONE, .path = STR_NONE, .header = STR_NONE, .peer = peer_of(STR("")),
+		.user = STR_NONE, .device = STR_NONE, .name = STR_NONE, .proto = STR_NONE, .path = STR_NONE, .header = STR_NONE, .token = STR_NONE,
+		.bearer = STR_NONE, .peer = peer_of(STR("")),
 	};
 
 	if (!dialect_find(word(&args), &call.dialect))
@@ -367,6 +377,8 @@ static bool act(struct runner *r, struct client *cl, struct str verb, struct str
 		cl->silent = false;
 	else if (is(verb, "tcp"))
 		client_tcp(c, cl, 0, NULL);
+	else if (is(verb, "with"))
+		snprintf(cl->with, sizeof(cl->with), args.n > 0 ? "%.*s\r\n" : "", (int)args.n, args.p);
 	else
 		return false;
 	return true;
@@ -407,13 +419,30 @@ static bool limit(struct runner *r, struct str args)
 	return table_limit(r->crowd.sim.server, name, n);
 }
 
+/* What the services answer, and what they were asked. False: none of these, or not understood. */
+static bool service_does(struct runner *r, struct str verb, struct str args)
+{
+	struct services *v = &r->crowd.sim.services;
+	char got[128];
+
+	if (is(verb, "keys"))
+		return services_set_keys(v, args);
+	if (is(verb, "users"))
+		return services_set_users(v, args);
+	if (!is(verb, "asked"))
+		return false;
+	if (!services_were_asked(v, args, got, sizeof(got)))
+		complain(r, "%s", got);
+	return true;
+}
+
 static bool nobody_does(struct runner *r, struct str verb, struct str args)
 {
 	struct sim *sim = &r->crowd.sim;
 	struct server_config scratch = { .listener_count = 0 };
 	char value[32] = "";
 
-	if (verb.n == 0)
+	if (verb.n == 0 || service_does(r, verb, args))
 		return true;
 	if (is(verb, "wall") && args.n > 1 && args.n < sizeof(value)) {
 		memcpy(value, args.p + 1, args.n - 1);
@@ -616,8 +645,8 @@ static bool start(struct runner *r)
 
 static bool directive(struct runner *r, struct str line)
 {
-	struct str what = word(&line), name = word(&line);
-	char n[64] = "", v[64] = "";
+	struct str what = word(&line), whole = line, name = word(&line);
+	char n[64] = "", v[256] = "";
 
 	if (name.n >= sizeof(n) || line.n >= sizeof(v))
 		return false;
@@ -625,6 +654,8 @@ static bool directive(struct runner *r, struct str line)
 	memcpy(v, line.p, line.n);
 	if (is(what, "option"))
 		return table_option(&r->crowd.sim.cfg, n, v);
+	if (is(what, "keys") || is(what, "users"))
+		return service_does(r, what, whole);
 	if (is(what, "pipe")) {
 		r->crowd.sim.pipe_bytes = (size_t)number(name);
 		return true;
@@ -641,6 +672,7 @@ static bool directive(struct runner *r, struct str line)
 static void timed(struct runner *r, struct str line)
 {
 	static struct item items[ITEMS_MAX];
+	static char expanded[LINE_MAX_BYTES];
 	const char *arrow = find(line, "->");
 	struct str doing = arrow == NULL ? line : str_of(line.p, (size_t)(arrow - line.p));
 	unsigned n = arrow == NULL ? 0 : items_of(str_of(arrow + 2, line.n - (size_t)(arrow + 2 - line.p)), items);
@@ -654,7 +686,10 @@ static void timed(struct runner *r, struct str line)
 		printf("%.*s\n", (int)line.n, line.p);
 	r->result.lines++;
 	sim_advance(&r->crowd.sim, at_ms);
-	do_line(r, doing);
+	if (!mint_expand(doing, r->crowd.sim.now.wall, expanded, sizeof(expanded)))
+		complain(r, "no such token");
+	else
+		do_line(r, str_of(expanded, strlen(expanded)));
 	sim_settle(&r->crowd.sim);
 	judge(r, items, n);
 	if (r->crowd.sim.fault[0] != '\0') {

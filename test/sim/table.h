@@ -14,9 +14,13 @@
  *
  * Verbs (WHO VERB): connect DIALECT [user= device= name= ip= listener= path= proto= header=], tcp, send JSON, status S [TEXT], ping, beat,
  * sub ROOM, unsub ROOM, watch [USER...], type ROOM, stop ROOM, frame OP[+] [TEXT], big BYTES, bytes C-ESCAPED, close [CODE], end, drop, stall,
- * read [BYTES], silent, polite, get PATH, head PATH, delete PATH, put PATH JSON, post PATH JSON; with xN before the verb N times.
- * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, limit POOL N|all (so many cells more than are in use now), or nothing: time
- * passes.
+ * read [BYTES], silent, polite, auth TOKEN, with [HEADER: VALUE] (of its requests from now on), get PATH, head PATH, delete PATH,
+ * put PATH JSON, post PATH JSON; with xN before the verb N times.
+ * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, limit POOL N|all (so many cells more than are in use now), keys ANSWER,
+ * users USER=ANSWER..., asked WHAT=TIMES..., or nothing: time passes.
+ *
+ * T{sub:ann,ttl:120s} anywhere in what is done is a token (mint.h). `connect` takes token= (in the query) and bearer= as well. What the
+ * services answer (services.h) is said in rows, or before the first one without the dot; what they were asked is counted from the start.
  */
 #ifndef TEST_SIM_TABLE_H
 #define TEST_SIM_TABLE_H

@@ -205,7 +205,7 @@ static void hoarders(const char *request, const char *name)
 static void nothing_behind_close(void)
 {
 	struct sim sim = { 0 };
-	int deaf, actor;
+	int deaf, present, actor;
 
 	sim_config(&sim.cfg);
 	sim.cfg.presence_rate = 0;
@@ -213,16 +213,20 @@ static void nothing_behind_close(void)
 	start(&sim);
 	sim.pipe_bytes = 512;
 	deaf = upgrade(&sim, 0, "/ws?user_id=deaf&dialect=upper");
-	actor = upgrade(&sim, 0, "/ws?user_id=actor&dialect=upper");
+	present = upgrade(&sim, 0, "/ws?user_id=u&dialect=snake");
+	actor = sim_connect(&sim, 0, NULL);
 	sim_settle(&sim);
 	drink(&sim, deaf);
 	for (int i = 0; i < 40; i++) {
-		send_frame(&sim, actor, i % 2 == 0 ? "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"away\"}}"
-		                                   : "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"busy\"}}");
+		send_text(&sim, actor, i % 2 == 0 ? "PUT /api/v1/presence/u HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+		                                    "Content-Length: 24\r\n\r\n{\"online_status\":\"away\"}"
+		                                  : "PUT /api/v1/presence/u HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+		                                    "Content-Length: 24\r\n\r\n{\"online_status\":\"busy\"}");
 		sim_settle(&sim);
 		drink(&sim, actor);
+			drink(&sim, present);
 		if (i == 20)
-			pool_limit(&sim.server->frames.cells, pool_used(&sim.server->frames.cells) + 4);
+			pool_limit(&sim.server->frames.cells, pool_used(&sim.server->frames.cells)); /* the next event has none */
 	}
 	tap_ok(sim.server->metrics.refused[REFUSED_SLOW_CONSUMER] == 1, "frames run out: who does not read is closed for it");
 	drink_all(&sim, deaf);

@@ -5,8 +5,8 @@
  *
  * Cut in two: run k of a table hands the server the first k bytes of each of its clients' writes (a handshake, a request, a frame), and
  * the rest, with what follows, in a later turn; k goes from 1 to the longest write, so that each is cut at each of its bytes. The other
- * way (RELIABILITY O6) each write of the server's is short, and takes k bytes. Of writes longer than EVERY_CUT_MAX only some bytes
- * behind it are tried: around powers of two, and the last ENDS_BYTES; the test's name says so ("some").
+ * way (RELIABILITY O6) each write of the server's is short, and takes k bytes. In a table with a write longer than EVERY_CUT_MAX only
+ * some k are tried: the first BEGIN_BYTES, around powers of two, and the last ENDS_BYTES of each write; the test's name says "some".
  *
  *	test_scenarios [--show] [--seed N] [TABLE...]      --show: prints what was heard, for writing a table
  */
@@ -21,6 +21,7 @@
 enum {
 	RANDOM_SEEDS = 3,
 	EVERY_CUT_MAX = 1200,
+	BEGIN_BYTES = 256,
 	ENDS_BYTES = 32,
 };
 
@@ -54,7 +55,9 @@ static void run_cut(const char *path, const char *text, enum sim_cut cut, uint64
 /* Is it worth a run to cut writes of these lengths there? */
 static bool is_cut(const struct sim_sizes *sizes, size_t at)
 {
-	if (at <= EVERY_CUT_MAX || ((at - 1) & (at - 2)) == 0 || (at & (at - 1)) == 0 || ((at + 1) & at) == 0)
+	if (sizes->longest <= EVERY_CUT_MAX || at <= BEGIN_BYTES)
+		return true;
+	if (((at - 1) & (at - 2)) == 0 || (at & (at - 1)) == 0 || ((at + 1) & at) == 0)
 		return true;
 	for (uint32_t i = 0; i < sizes->n; i++)
 		if (at < sizes->v[i] && sizes->v[i] - at <= ENDS_BYTES)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/jsonnum.h"
 #include "base/jsonw.h"
 #include "base/utf8.h"
 #include "tap.h"
@@ -546,6 +547,26 @@ static void test_numbers(void)
 	}
 }
 
+static void test_thousandths(void)
+{
+	static const struct { const char *text; bool ok; int64_t v; } nums[] = {
+		{ "0", true, 0 }, { "-0", true, 0 }, { "1", true, 1000 }, { "-1.5", true, -1500 }, { "1.0009", true, 1000 },
+		{ "1000.9e-3", true, 1000 }, { "1.5e9", true, INT64_C(1500000000000) }, { "1e-3", true, 1 },
+		{ "0.00099999", true, 0 }, { "1e-400", true, 0 }, { "1e-99999999999999999999", true, 0 },
+		{ "9223372036854775.807", true, INT64_MAX }, { "9223372036854775.8079", true, INT64_MAX },
+		{ "9223372036854775.808", false, 7 }, { "-9223372036854775.808", true, INT64_MIN },
+		{ "1e15", true, INT64_C(1000000000000000000) }, { "1e16", false, 7 }, { "1e400", false, 7 },
+		{ "0e400", true, 0 }, { "1e99999999999999999999", false, 7 }, { "0.0000000000000000000000017e24", true, 1700 },
+	};
+
+	for (size_t i = 0; i < sizeof(nums) / sizeof(nums[0]); i++) {
+		int64_t v = 7;
+		bool ok = jsonnum_thousandths(str_of(nums[i].text, strlen(nums[i].text)), &v);
+
+		tap_ok(ok == nums[i].ok && v == nums[i].v, "T10: jsonnum_thousandths %s", nums[i].text);
+	}
+}
+
 /* ---- limits; times are printed, not judged ---- */
 
 static void limit(const char *name, enum json_err want, char *text, size_t n)
@@ -749,6 +770,7 @@ int main(int argc, char **argv)
 	test_misuse();
 	test_ids();
 	test_numbers();
+	test_thousandths();
 	test_limits();
 	test_many_keys();
 	test_code_points();
