@@ -23,7 +23,7 @@ enum {
 	TLS_HANDLE_BASE = 1 << 30, /* handles from here on are sessions; below are descriptors */
 	TLS_HANDSHAKE_MS = 5000,   /* RELIABILITY D9 */
 	TLS_HOLD_MS = 10000,       /* a half record, or output that is not taken */
-	TLS_WORK_US = 1000,        /* of handshakes per turn: at least one step, one signature at most */
+	TLS_WORK_US = 250,         /* of handshakes per turn: at least one step, one signature at most */
 	TLS_LATE_MS = 1000,        /* hellos have waited so long: newest first, or all are too late */
 };
 
