@@ -24,6 +24,7 @@ TESTS := $(TEST_SRC:%.c=build/asan/%)
 FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/fuzz/%)
 ALL_TESTS = $(TESTS) -- scripts/tidy scripts/fuzz-short $(E2E)
 BENCHES := build/bench/load build/bench/floor build/bench/selfcheck
+VERIFY_SRC := test/bench/verify/verify.c
 HIREDIS := $(if $(wildcard src/cluster/*.c),libhiredis.a)
 
 # Flags. Only net and above may ask for more than C11; tests too. Third-party headers are system headers: no warnings.
@@ -86,8 +87,8 @@ $1_LIBS := build/$1/libpresenced.a $(HIREDIS:%=build/$1/%) build/$1/bearssl/libb
 endef
 KERNEL := -idirafter build/vendor/kernel-headers
 KERNEL_LIB := -idirafter $(CURDIR)/build/vendor/kernel-headers -ffile-prefix-map=$(CURDIR)=.
-CHECKED := $(LIB_SRC) src/main.c $(HELP_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(COUNTING_SRC)
-$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 $(HARDEN) $(KERNEL_LIB),$(LIB_SRC),src/main.c $(COUNTING_SRC)))
+CHECKED := $(LIB_SRC) src/main.c $(HELP_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(VERIFY_SRC) $(COUNTING_SRC)
+$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 $(HARDEN) $(KERNEL_LIB),$(LIB_SRC),src/main.c $(VERIFY_SRC) $(COUNTING_SRC)))
 $(eval $(call flavour,asan,$(CC),-O1 $(SANITIZE),-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(TEST_SRC)))
 $(eval $(call flavour,fuzz-obj,$(CLANG),-O1 $(SANITIZE) -fsanitize=fuzzer-no-link,-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(FUZZ_SRC)))
 $(eval $(call flavour,clang,$(CLANG),-O2,-O2,$(CHECKED)))
@@ -110,6 +111,10 @@ $(FUZZERS): build/fuzz/%: build/fuzz-obj/fuzz/fuzz_%.o $(fuzz-obj_LIBS)
 $(BENCHES): build/bench/%: build/bench-obj/test/bench/%.o build/bench-obj/libpresenced.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^ -pthread -lm
+# Measures what ships: the same objects, and musl.
+build/bench/verify: $(VERIFY_SRC:%.c=build/obj/%.o) $(obj_LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(LDFLAGS) -o $@ $(CRT)/rcrt1.o $(CRT)/crti.o $(GCRT)crtbeginS.o $^ $(GCRT)crtendS.o $(CRT)/crtn.o
 
 tests: $(TESTS)
 test-unit: tests
@@ -126,8 +131,9 @@ test: all build/presenced.counting tests fuzz check-clang
 	$(Q)scripts/tap $(ALL_TESTS)
 list-tests:
 	@echo $(ALL_TESTS)
-bench: all $(BENCHES)
+bench: all $(BENCHES) build/bench/verify
 	$(Q)if [ -x test/bench/run ]; then test/bench/run; fi
+	$(Q)test/bench/verify/run
 image: all
 	$(Q)scripts/image
 clean:
