@@ -28,7 +28,6 @@ VERIFY_SRC := test/bench/verify/verify.c
 HIREDIS := $(if $(wildcard src/cluster/*.c),libhiredis.a)
 
 # Flags. Only net and above may ask for more than C11; tests too. Third-party headers are system headers: no warnings.
-# The tools are nobody's hot path: small.
 STD := -std=c11 -Isrc -isystem build/vendor/jsmn -isystem build/vendor/bearssl/inc -isystem build/vendor/hiredis \
 	-DPRESENCED_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)=.
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 -Werror
@@ -37,7 +36,7 @@ PURE := src/base/% src/wire/% src/presence/% src/dialect/% src/server/%
 COLD_SERVER := metrics admin start api health rest rest_write keys user_check waiting authenticate credential address forwarded body
 COLD_NET := certificate certificates anchors resolver fetch x509 machine tls_client tls_policy
 COLD := $(wildcard src/*.c src/tool/*.c) $(COLD_SERVER:%=src/server/%.c) $(COLD_NET:%=src/net/%.c)
-flags = $(if $(filter $(COLD),$1),-Os) $(if $(filter src/tool/%,$1),-Os) $(if $(filter src/%,$1),-Wconversion -Wno-string-conversion,-Itest -Wno-format-nonliteral) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
+flags = $(if $(filter $(COLD),$1),-Os) $(if $(filter src/%,$1),-Wconversion -Wno-string-conversion,-Itest -Wno-format-nonliteral) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
 # musl copies with `rep movs`, which is slow to begin: what is short is copied in line.
 COPY := -minline-stringops-dynamically -mmemcpy-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \

@@ -378,7 +378,7 @@ static bool act(struct runner *r, struct client *cl, struct str verb, struct str
 	else if (is(verb, "tcp"))
 		client_tcp(c, cl, 0, NULL);
 	else if (is(verb, "with"))
-		snprintf(cl->with, sizeof(cl->with), args.n > 0 ? "%.*s\r\n" : "", (int)args.n, args.p);
+		snprintf(cl->with, sizeof(cl->with), "%.*s%s", (int)args.n, args.p, args.n > 0 ? "\r\n" : "");
 	else
 		return false;
 	return true;
