@@ -46,6 +46,9 @@ struct tls *tls_new(const struct server_config *cfg, const struct transport *pla
                     struct now now, struct certificates_report *report);
 void tls_free(struct tls *);
 
+/* The memory that tls_new() will take; 0 when no listener wants TLS. */
+size_t tls_measure(const struct server_config *cfg);
+
 /* Before the first session: who is told, and where lines go. */
 void tls_serve(struct tls *, const struct tls_host *, struct log *);
 
