@@ -9,7 +9,7 @@ from tap import end, ok
 HERE = os.path.dirname(os.path.abspath(__file__))
 CERT, KEY = pki.pair("node")
 FILES = ["five_dialects.py", "every_dialect.py", "seed000_snake.py", "seed001_dotted.py", "seed002_rooms.py", "seed003_roster.py",
-         "seed004_upper.py", "rest.py", "hostile.py", "ws_node.mjs"]
+         "seed004_upper.py", "rest.py", "hostile.py", "no_malloc.py", "ws_node.mjs"]
 NOT_HERE = {"F17 an urgent byte is ignored": "bytes out of band are none of TLS's"}
 
 for name in FILES:
