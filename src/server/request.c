@@ -103,11 +103,12 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 		return STEP_MORE;
 	}
 	serve(s, c, bytes + s->request.head_bytes, s->request.content_length);
-	c->flags &= ~(uint32_t)(CONN_HEAD_ONLY | CONN_AGAIN);
-	if (c->flags & CONN_WAITING) {
+	c->flags &= ~(uint32_t)CONN_AGAIN;
+	if (c->flags & CONN_WAITING) { /* CONN_HEAD_ONLY too counts for the answer */
 		http_parser_init(&c->http); /* to be read again, from its first byte */
 		return STEP_WAIT;
 	}
+	c->flags &= ~(uint32_t)CONN_HEAD_ONLY;
 	if (c->state == CONN_LIVE || c->state == CONN_CLOSING)
 		return STEP_UPGRADED;
 	if (!wants_more_requests(c))
