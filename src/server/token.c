@@ -59,6 +59,15 @@ static bool take_work(struct server *s, enum jwk_algorithm algorithm, bool waite
 	return true;
 }
 
+/*
+ * `key`, which has no name, did not sign: may one of the name that the token says be in a set still to come?
+ * Secrets are in none.
+ */
+static bool may_be_anothers(const struct jwt *t, const struct jwk *key)
+{
+	return t->kid_bytes > 0 && key->kid_bytes == 0 && key->algorithm != JWK_HS256;
+}
+
 /* Steps one and two: form and signature. */
 static enum token_verdict verify(struct server *s, const struct peer *from, struct str text, bool waited,
                                  struct jwt *t, enum jwt_result *why)
@@ -86,6 +95,8 @@ static enum token_verdict verify(struct server *s, const struct peer *from, stru
 		return TOKEN_WAIT_TURN;
 	s->verifier.verifications++;
 	if (!jwt_signature_is_valid(t, key)) {
+		if (!waited && may_be_anothers(t, key) && keys_may_come(s))
+			return TOKEN_WAIT_KEYS;
 		bucket_take(flood_of(s, from), FLOOD_PER_S, FLOOD_BURST, s->now.mono);
 		*why = JWT_SIGNATURE;
 		return TOKEN_BAD;
