@@ -148,7 +148,10 @@ bool tls_watch(struct tls *t, int handle, uint32_t conn, uint32_t generation)
 
 	s->conn = conn;
 	s->generation = generation;
-	return watch(t, s, EPOLL_CTL_ADD);
+	if (watch(t, s, EPOLL_CTL_ADD))
+		return true;
+	s->flags |= TLS_BROKEN;
+	return false;
 }
 
 static void close_session(struct tls *t, struct tls_session *s)
@@ -223,7 +226,8 @@ static void try_reload(struct tls *t)
 	if (report.warning[0] != '\0')
 		LOG(t->log, t->now.wall, LOG_WARN, "TLS certificate out of date",
 		    LOG_STR("warning", str_of(report.warning, strlen(report.warning))));
-	LOG(t->log, t->now.wall, LOG_INFO, "TLS certificates loaded", LOG_U64("pairs", t->cfg->tls.pair_count));
+	LOG(t->log, t->now.wall, LOG_INFO, "TLS certificates loaded",
+	    LOG_U64("pairs", t->cfg->tls.pair_count));
 }
 
 void tls_reload(struct tls *t)
@@ -248,18 +252,24 @@ static void expire_young(struct tls *t)
 
 void tls_turn(struct tls *t)
 {
-	uint32_t last = t->lists[TLS_READY].last_plus1 - 1, at;
+	uint32_t last, at;
 
 	expire_young(t);
 	tls_loan_expire(t);
 	tls_cache_age(&t->cache, t->now.mono);
 	try_reload(t);
 	/* Those who come back are for the next turn. */
+	last = t->lists[TLS_READY].last_plus1 - 1;
 	while ((at = list_first(&t->lists[TLS_READY])) != POOL_NONE) {
 		struct tls_session *s = tls_at(t, at);
 
 		tls_list(t, s, TLS_NO_LIST);
 		call_host(t, s, true, true);
+		/* The server may have had no time for it: a connection is closed at the end of the turn. */
+		if (s->phase == TLS_DEAD)
+			tls_list(t, s, TLS_READY);
+		else
+			tls_rewatch(t, s);
 		if (at == last)
 			break;
 	}

@@ -36,7 +36,8 @@ static size_t fetch(br_ssl_engine_context *e, uint8_t *to, size_t room)
 }
 
 /* What came from the socket goes through the engine; returns the cleartext of it. */
-static size_t feed(struct tls *t, struct tls_session *s, const uint8_t *from, size_t n, uint8_t *to, size_t room)
+static size_t feed(struct tls *t, struct tls_session *s, const uint8_t *from, size_t n,
+                   uint8_t *to, size_t room)
 {
 	br_ssl_engine_context *e = tls_engine(t, s);
 	size_t got = 0, k;

@@ -106,7 +106,7 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 	}
 	serve(s, c, bytes + s->request.head_bytes, s->request.content_length);
 	c->flags &= ~(uint32_t)CONN_AGAIN;
-	if (c->flags & CONN_WAITING) {
+	if (c->flags & CONN_WAITING) { /* CONN_HEAD_ONLY too counts for the answer */
 		http_parser_init(&c->http); /* to be read again, from its first byte */
 		return STEP_WAIT;
 	}
