@@ -338,6 +338,8 @@ static bool request(struct runner *r, struct client *cl, struct str verb, struct
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (is(verb, methods[i].verb)) {
+			if (cl->link < 0)
+				client_tcp(&r->crowd, cl, 0, NULL);
 			if (is(verb, "head"))
 				cl->heads |= 1;
 			client_request(&r->crowd, cl, methods[i].method, path, args.n > 0 ? args : STR_NONE);
