@@ -18,6 +18,7 @@ enum {
 	DRAIN_STEP_MS = 20,
 	SHED_MAX = 64,            /* silent connections that make room at once */
 	SHED_SILENCE_MS = 1000,   /* a client in earnest says what it wants by then */
+	WRITES_PER_SPARE_EVENT = 32, /* so that they cost an eighth of the writes, even if each is a handshake */
 };
 
 /* --- small things --- */
@@ -411,6 +412,15 @@ static void work_off_doomed(struct server *s)
 			free_conn(s, c);
 	}
 	s->doomed.n = kept;
+}
+
+uint32_t server_spare_events(const struct server *s, uint32_t max)
+{
+	uint32_t spare = s->dirty.n / WRITES_PER_SPARE_EVENT;
+
+	if (s->turn_messages >= SLICES_MAX)
+		return 0;
+	return spare < max ? spare : max;
 }
 
 bool server_end_turn(struct server *s, bool timers)
