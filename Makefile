@@ -24,15 +24,19 @@ TESTS := $(TEST_SRC:%.c=build/asan/%)
 FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/fuzz/%)
 ALL_TESTS = $(TESTS) -- scripts/tidy scripts/fuzz-short $(E2E)
 BENCHES := build/bench/load build/bench/floor build/bench/selfcheck
+VERIFY_SRC := test/bench/verify/verify.c
 HIREDIS := $(if $(wildcard src/cluster/*.c),libhiredis.a)
 
 # Flags. Only net and above may ask for more than C11; tests too. Third-party headers are system headers: no warnings.
-# The tools are nobody's hot path: small.
 STD := -std=c11 -Isrc -isystem build/vendor/jsmn -isystem build/vendor/bearssl/inc -isystem build/vendor/hiredis \
 	-DPRESENCED_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)=.
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 -Werror
 PURE := src/base/% src/wire/% src/presence/% src/dialect/% src/server/%
-flags = $(if $(filter src/tool/%,$1),-Os) $(if $(filter src/%,$1),-Wconversion -Wno-string-conversion,-Itest -Wno-format-nonliteral) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
+# Runs at start, by an operator's hand, or once for a connection at most: small before fast.
+COLD_SERVER := metrics admin start api health rest rest_write keys user_check waiting authenticate credential address forwarded body
+COLD_NET := certificate certificates anchors resolver fetch x509 machine tls_client tls_policy
+COLD := $(wildcard src/*.c src/tool/*.c) $(COLD_SERVER:%=src/server/%.c) $(COLD_NET:%=src/net/%.c)
+flags = $(if $(filter $(COLD),$1),-Os) $(if $(filter src/%,$1),-Wconversion -Wno-string-conversion,-Itest -Wno-format-nonliteral) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
 # musl copies with `rep movs`, which is slow to begin: what is short is copied in line.
 COPY := -minline-stringops-dynamically -mmemcpy-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
@@ -83,8 +87,8 @@ $1_LIBS := build/$1/libpresenced.a $(HIREDIS:%=build/$1/%) build/$1/bearssl/libb
 endef
 KERNEL := -idirafter build/vendor/kernel-headers
 KERNEL_LIB := -idirafter $(CURDIR)/build/vendor/kernel-headers -ffile-prefix-map=$(CURDIR)=.
-CHECKED := $(LIB_SRC) src/main.c $(HELP_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(COUNTING_SRC)
-$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 $(HARDEN) $(KERNEL_LIB),$(LIB_SRC),src/main.c $(COUNTING_SRC)))
+CHECKED := $(LIB_SRC) src/main.c $(HELP_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(VERIFY_SRC) $(COUNTING_SRC)
+$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 $(HARDEN) $(KERNEL_LIB),$(LIB_SRC),src/main.c $(VERIFY_SRC) $(COUNTING_SRC)))
 $(eval $(call flavour,asan,$(CC),-O1 $(SANITIZE),-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(TEST_SRC)))
 $(eval $(call flavour,fuzz-obj,$(CLANG),-O1 $(SANITIZE) -fsanitize=fuzzer-no-link,-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(FUZZ_SRC)))
 $(eval $(call flavour,clang,$(CLANG),-O2,-O2,$(CHECKED)))
@@ -107,6 +111,10 @@ $(FUZZERS): build/fuzz/%: build/fuzz-obj/fuzz/fuzz_%.o $(fuzz-obj_LIBS)
 $(BENCHES): build/bench/%: build/bench-obj/test/bench/%.o build/bench-obj/libpresenced.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^ -pthread -lm
+# Measures what ships: the same objects, and musl.
+build/bench/verify: $(VERIFY_SRC:%.c=build/obj/%.o) $(obj_LIBS)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(LDFLAGS) -o $@ $(CRT)/rcrt1.o $(CRT)/crti.o $(GCRT)crtbeginS.o $^ $(GCRT)crtendS.o $(CRT)/crtn.o
 
 tests: $(TESTS)
 test-unit: tests
@@ -123,8 +131,9 @@ test: all build/presenced.counting tests fuzz check-clang
 	$(Q)scripts/tap $(ALL_TESTS)
 list-tests:
 	@echo $(ALL_TESTS)
-bench: all $(BENCHES)
+bench: all $(BENCHES) build/bench/verify
 	$(Q)if [ -x test/bench/run ]; then test/bench/run; fi
+	$(Q)test/bench/verify/run
 image: all
 	$(Q)scripts/image
 clean:

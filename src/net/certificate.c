@@ -144,7 +144,7 @@ const char *certificate_read_chain(struct certificate *c, struct str text)
 		case PEM_BAD:
 			return "is not good PEM";
 		case PEM_TOO_LONG:
-			return "is too long a chain (16 KiB)";
+			return "is too long a chain (15,000 bytes)";
 		case PEM_OBJECT:
 			break;
 		}
@@ -269,7 +269,8 @@ static const char *find_key(struct str text, uint8_t *scratch, size_t cap, size_
 	}
 }
 
-const char *certificate_read_key(struct certificate *c, struct str text, uint8_t *scratch, size_t scratch_bytes)
+const char *certificate_read_key(struct certificate *c, struct str text, uint8_t *scratch,
+                                 size_t scratch_bytes)
 {
 	size_t bytes = 0;
 	const char *why = find_key(text, scratch, scratch_bytes, &bytes);

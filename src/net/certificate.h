@@ -15,7 +15,7 @@
 
 enum {
 	CERTIFICATE_CHAIN_MAX = 8,
-	CERTIFICATE_CHAIN_BYTES_MAX = 16384, /* a handshake flight that a slow peer makes us keep fits a cell */
+	CERTIFICATE_CHAIN_BYTES_MAX = 15000, /* with all else of its flight it fits a record's cell */
 	CERTIFICATE_NAMES_MAX = 100,         /* more are not looked at */
 	CERTIFICATE_SECRET_BYTES_MAX = 5 * 256, /* p, q, dp, dq, iq of RSA-4096 */
 	CERTIFICATE_RSA_BITS_MIN = 2048,
@@ -46,7 +46,8 @@ const char *certificate_read_chain(struct certificate *, struct str pem);
 
 /* Reads the key that belongs to the chain, which was read before. `scratch` takes the key's DER and is wiped.
  * NULL, or what is wrong. */
-const char *certificate_read_key(struct certificate *, struct str pem, uint8_t *scratch, size_t scratch_bytes);
+const char *certificate_read_key(struct certificate *, struct str pem, uint8_t *scratch,
+                                 size_t scratch_bytes);
 
 /* How well the certificate is one for this host name; a wildcard stands for one label on the left. */
 enum certificate_match certificate_matches(const struct certificate *, struct str host);

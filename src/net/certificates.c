@@ -56,7 +56,8 @@ static const char *read_file(struct str path, char *out, size_t cap, size_t *n)
 
 static bool fail(struct certificates_report *report, const char *option, struct str path, const char *why)
 {
-	snprintf(report->error, sizeof(report->error), "--%s %.*s: %s", option, (int)path.n, path.p, why);
+	snprintf(report->error, sizeof(report->error), "--%s: \"%.*s\": %s", option, (int)path.n,
+	         path.p, why);
 	return false;
 }
 
@@ -86,7 +87,7 @@ static void check_dates(const struct certificate *c, struct str path, wall_t now
 
 	if (now.ms <= c->not_after.ms && now.ms >= c->not_before.ms)
 		return;
-	snprintf(report->warning, sizeof(report->warning), "--tls-cert %.*s: the certificate %s",
+	snprintf(report->warning, sizeof(report->warning), "--tls-cert: \"%.*s\": the certificate %s",
 	         (int)path.n, path.p, what);
 }
 
@@ -112,7 +113,7 @@ bool certificates_load(struct certificates *out, const struct tls_config *cfg, w
 	out->count = 0;
 	if (cfg->pair_count == 0) {
 		snprintf(report->error, sizeof(report->error),
-		         "--listen with ,tls needs --tls-cert and --tls-key");
+		         "--listen: ,tls needs tls-cert and tls-key");
 		return false;
 	}
 	r = machine_memory(sizeof(*r));

@@ -337,7 +337,7 @@ static enum loop_result open_tls(struct loop *l)
 		return LOOP_OK;
 	l->tls = tls_new(l->cfg, &l->transport, l->epoll_fd, machine_now(), &report);
 	if (report.warning[0] != '\0')
-		machine_complain(str_of(report.warning, strlen(report.warning)), 0);
+		machine_warn(str_of(report.warning, strlen(report.warning)));
 	if (l->tls == NULL && report.error[0] != '\0') {
 		machine_complain(str_of(report.error, strlen(report.error)), 0);
 		return LOOP_BAD_TLS;
@@ -439,6 +439,8 @@ static enum loop_result run(struct loop *l, struct str user)
 	say_listening(l);
 	serve(l);
 	close_listeners(l);
+	if (l->tls != NULL)
+		tls_free(l->tls);
 	if (l->fetch != NULL)
 		fetch_close(l->fetch);
 	return LOOP_OK;

@@ -91,6 +91,16 @@ void machine_complain(struct str what, int error)
 		return;
 }
 
+void machine_warn(struct str what)
+{
+	struct iovec line[] = {
+		{ (char *)"presenced: warning: ", 20 }, { (char *)what.p, what.n }, { (char *)"\n", 1 },
+	};
+
+	if (writev(STDERR_FILENO, line, 3) < 0)
+		return;
+}
+
 /* The number in `user`; false if it is not one. */
 static bool numeric(struct str user, uid_t *out)
 {

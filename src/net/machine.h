@@ -30,6 +30,9 @@ bool machine_log(void *ctx, const char *line, size_t n);
 /* One line for the operator on standard error: "presenced: WHAT: WHY". `error` is an errno value; 0: none. */
 void machine_complain(struct str what, int error);
 
+/* The same, of something that can be lived with: "presenced: warning: WHAT". */
+void machine_warn(struct str what);
+
 /* There is such a user, or this process is not root and stays what it is. */
 bool machine_has_user(struct str user);
 

@@ -148,7 +148,10 @@ bool tls_watch(struct tls *t, int handle, uint32_t conn, uint32_t generation)
 
 	s->conn = conn;
 	s->generation = generation;
-	return watch(t, s, EPOLL_CTL_ADD);
+	if (watch(t, s, EPOLL_CTL_ADD))
+		return true;
+	s->flags |= TLS_BROKEN;
+	return false;
 }
 
 static void close_session(struct tls *t, struct tls_session *s)
@@ -223,7 +226,8 @@ static void try_reload(struct tls *t)
 	if (report.warning[0] != '\0')
 		LOG(t->log, t->now.wall, LOG_WARN, "TLS certificate out of date",
 		    LOG_STR("warning", str_of(report.warning, strlen(report.warning))));
-	LOG(t->log, t->now.wall, LOG_INFO, "TLS certificates loaded", LOG_U64("pairs", t->cfg->tls.pair_count));
+	LOG(t->log, t->now.wall, LOG_INFO, "TLS certificates loaded",
+	    LOG_U64("pairs", t->cfg->tls.pair_count));
 }
 
 void tls_reload(struct tls *t)
@@ -248,18 +252,24 @@ static void expire_young(struct tls *t)
 
 void tls_turn(struct tls *t)
 {
-	uint32_t last = t->lists[TLS_READY].last_plus1 - 1, at;
+	uint32_t last, at;
 
 	expire_young(t);
 	tls_loan_expire(t);
 	tls_cache_age(&t->cache, t->now.mono);
 	try_reload(t);
 	/* Those who come back are for the next turn. */
+	last = t->lists[TLS_READY].last_plus1 - 1;
 	while ((at = list_first(&t->lists[TLS_READY])) != POOL_NONE) {
 		struct tls_session *s = tls_at(t, at);
 
 		tls_list(t, s, TLS_NO_LIST);
 		call_host(t, s, true, true);
+		/* The server may have had no time for it: a connection is closed at the end of the turn. */
+		if (s->phase == TLS_DEAD)
+			tls_list(t, s, TLS_READY);
+		else
+			tls_rewatch(t, s);
 		if (at == last)
 			break;
 	}
@@ -425,6 +435,27 @@ static void build(struct tls *t, struct region *r, uint32_t sessions, mono_t now
 	tls_cache_init(&t->cache, r, now);
 }
 
+static uint32_t sessions_of(const struct server_config *cfg)
+{
+	return cfg->connections_max + SESSIONS_SPARE;
+}
+
+static size_t measure(const struct server_config *cfg)
+{
+	struct tls scratch = { .cfg = cfg };
+	struct region r;
+
+	region_init(&r, NULL, 0);
+	region_take(&r, sizeof(scratch), 64);
+	build(&scratch, &r, sessions_of(cfg), (mono_t){ 0 });
+	return region_used(&r);
+}
+
+size_t tls_measure(const struct server_config *cfg)
+{
+	return certificates_wanted(cfg) ? measure(cfg) : 0;
+}
+
 static void make_template(struct tls *t)
 {
 	br_ssl_server_zero(t->template);
@@ -436,23 +467,17 @@ static void make_template(struct tls *t)
 struct tls *tls_new(const struct server_config *cfg, const struct transport *plain, int epoll_fd,
                     struct now now, struct certificates_report *report)
 {
-	uint32_t sessions = cfg->connections_max + SESSIONS_SPARE;
-	struct tls scratch = { .cfg = cfg }, *t;
+	size_t bytes = measure(cfg);
+	void *mem = machine_memory(bytes);
 	struct region r;
-	size_t bytes;
-	void *mem;
+	struct tls *t;
 
-	region_init(&r, NULL, 0);
-	region_take(&r, sizeof(*t), 64);
-	build(&scratch, &r, sessions, now.mono);
-	bytes = region_used(&r);
-	mem = machine_memory(bytes);
 	report->error[0] = '\0';
 	if (mem == NULL)
 		return NULL;
 	region_init(&r, mem, bytes);
 	t = region_take(&r, sizeof(*t), 64);
-	build(t, &r, sessions, now.mono);
+	build(t, &r, sessions_of(cfg), now.mono);
 	assert(!region_failed(&r));
 	t->region = r;
 	t->cfg = cfg;

@@ -2,13 +2,13 @@
  * net/tls.h: TLS 1.2 (RFC 5246) under the server: a transport whose handles are sessions over sockets, beside
  * those that are sockets. The server does not know which it has.
  *
- * Bounds. Sessions: as many as connections. A session that nothing is under way for holds its engine's context
- * (4 KiB) and nothing else, and before its first byte not even that. Record buffers are shared by all and lent
- * to nobody, but what a record that came in part, or that a socket took in part, leaves is kept in a cell: of
- * 1 KiB, of which each session may have its two; or of a whole record, of which there are fewer. When those
- * are all out, whoever has held one longest is closed; and so is who has held any for TLS_HOLD_MS. Nobody
- * waits for a cell. Handshakes: TLS_HANDSHAKE_MS from accept to established, whatever is sent meanwhile, and
- * TLS_WORK_US of work per turn of the loop, after everybody else's traffic.
+ * Bounds. Sessions: as many as connections. A session that nothing is under way for holds its engine's
+ * context (4 KiB) and nothing else, and before its first byte not even that. Record buffers are shared by
+ * all and lent to nobody, but what a record that came in part, or that a socket took in part, leaves is
+ * kept in a cell: of 1 KiB, of which each session may have its two; or of a whole record, of which there
+ * are fewer. When those are all out, whoever has held one longest is closed; and so is who has held any for
+ * TLS_HOLD_MS. Nobody waits for a cell. Handshakes: TLS_HANDSHAKE_MS from accept to established, whatever
+ * is sent meanwhile, and TLS_WORK_US of work per turn of the loop, after everybody else's traffic.
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -23,8 +23,8 @@ enum {
 	TLS_HANDLE_BASE = 1 << 30, /* handles from here on are sessions; below are descriptors */
 	TLS_HANDSHAKE_MS = 5000,   /* RELIABILITY D9 */
 	TLS_HOLD_MS = 10000,       /* a half record, or output that is not taken */
-	TLS_WORK_US = 1000,        /* of handshakes per turn: at least one step, which is one signature at most */
-	TLS_LATE_MS = 1000,        /* handshakes have waited for so long: newest first, or all come too late */
+	TLS_WORK_US = 250,         /* of handshakes per turn: at least one step, one signature at most */
+	TLS_LATE_MS = 1000,        /* hellos have waited so long: newest first, or all are too late */
 };
 
 /* What is called when a session is ready; never from inside a call of the transport. */
@@ -38,13 +38,16 @@ struct tls_host {
 struct tls;
 
 /*
- * Takes its memory from the machine and its certificates from their files. NULL: report->error says which file
- * or option is wrong, or is "" when memory was refused. `plain` carries the bytes and is copied; epoll_fd and
- * `cfg` must outlive it.
+ * Takes its memory from the machine and its certificates from their files. NULL: report->error says which
+ * file or option is wrong, or is "" when memory was refused. `plain` carries the bytes and is copied;
+ * epoll_fd and `cfg` must outlive it.
  */
 struct tls *tls_new(const struct server_config *cfg, const struct transport *plain, int epoll_fd,
                     struct now now, struct certificates_report *report);
 void tls_free(struct tls *);
+
+/* The memory that tls_new() will take; 0 when no listener wants TLS. */
+size_t tls_measure(const struct server_config *cfg);
 
 /* Before the first session: who is told, and where lines go. */
 void tls_serve(struct tls *, const struct tls_host *, struct log *);

@@ -1,7 +1,8 @@
 /*
- * net/tls_cache.h: sessions that may be resumed (RFC 5246 F.1.4): BearSSL's LRU cache, twice. New ones go into
- * one half; every TLS_CACHE_TURN_MS the other, with all that is in it, is wiped and becomes the new one. So a
- * session can be resumed for one to two such times, and its secret is gone from memory after that.
+ * net/tls_cache.h: sessions that may be resumed (RFC 5246 F.1.4): BearSSL's LRU cache, twice. New ones go
+ * into one half; every TLS_CACHE_TURN_MS the other, with all that is in it, is wiped and becomes the new
+ * one. So a session can be resumed for one to two such times, and its secret is gone from memory after
+ * that.
  */
 #ifndef NET_TLS_CACHE_H
 #define NET_TLS_CACHE_H

@@ -26,7 +26,9 @@ static const char *const protocols[] = { "http/1.1" };
 
 static void set_algorithms(struct tls_client *t)
 {
-	static const br_hash_class *const hashes[] = { &br_sha256_vtable, &br_sha384_vtable, &br_sha512_vtable };
+	static const br_hash_class *const hashes[] = {
+		&br_sha256_vtable, &br_sha384_vtable, &br_sha512_vtable,
+	};
 	br_ssl_engine_context *eng = &t->cc.eng;
 
 	br_ssl_engine_set_suites(eng, suites, sizeof(suites) / sizeof(suites[0]));

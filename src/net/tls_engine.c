@@ -18,7 +18,11 @@ bool tls_engine_begin(br_ssl_server_context *server, const br_ssl_server_context
 	br_ssl_engine_inject_entropy(e, random, random_bytes);
 	/* Seeded: it need not try /dev/urandom, which an empty root does not have. */
 	e->rng_os_rand_done = 1;
-	return br_ssl_server_reset(server) == 1;
+	if (br_ssl_server_reset(server) != 1)
+		return false;
+	/* Of alerts that are sent before a version is agreed on: BearSSL would say 0.0 to who is too old. */
+	e->version_out = BR_TLS10;
+	return true;
 }
 
 /*
@@ -87,6 +91,6 @@ size_t tls_engine_alert(br_ssl_engine_context *e, uint8_t *out, uint8_t **at)
 	e->out.vtable->max_plaintext(&e->out.vtable, &from, &to);
 	out[from] = FATAL;
 	out[from + 1] = alert_of(error);
-	*at = e->out.vtable->encrypt(&e->out.vtable, ALERT, BR_TLS12, out + from, &bytes);
+	*at = e->out.vtable->encrypt(&e->out.vtable, ALERT, e->version_out, out + from, &bytes);
 	return bytes;
 }

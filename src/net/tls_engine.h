@@ -1,20 +1,20 @@
 /*
- * net/tls_engine.h: a BearSSL engine (0.6) that borrows its input buffer: the one place that knows more of the
- * engine than bearssl_ssl.h documents.
+ * net/tls_engine.h: a BearSSL engine (0.6) that borrows its input buffer: the one place that knows more of
+ * the engine than bearssl_ssl.h documents.
  *
  * BearSSL keeps two record buffers per connection, 33 KiB. But its registers are offsets into them
- * (ssl_engine.c, IMPLEMENTATION NOTES: ixa, ixb, ixc, oxa, oxb, oxc), and between two calls nothing else points
- * there, so the buffer may be another one at the next call, as long as the bytes that still count are at the
- * same offsets. Which bytes those are, tls_engine_held() says:
+ * (ssl_engine.c, IMPLEMENTATION NOTES: ixa, ixb, ixc, oxa, oxb, oxc), and between two calls nothing else
+ * points there, so the buffer may be another one at the next call, as long as the bytes that still count
+ * are at the same offsets. Which bytes those are, tls_engine_held() says:
  *	ixa == ixb, ixa < 5:  a record's header came in part: ixa bytes from 0 on;
- *	ixa == ixb, ixa >= 5: its payload came in part: the bytes from 5 to ixa (cleartext is taken at once, and
- *	                      then ixa is 5), ixc still to come. The header itself is no more needed;
+ *	ixa == ixb, ixa >= 5: its payload came in part: the bytes from 5 to ixa (cleartext is taken at once,
+ *	                      and then ixa is 5), ixc still to come. The header itself is no more needed;
  *	ixa < ixb:            payload that nobody has fetched: the bytes from ixa to ixb.
- * After a failure nothing counts. The output buffer is never held: whoever drives the engine takes all that it
- * has to send before another engine gets the buffer (oxa == oxc then).
+ * After a failure nothing counts. The output buffer is never held: whoever drives the engine takes all that
+ * it has to send before another engine gets the buffer (oxa == oxc then).
  *
- * The libraries' version is pinned by hash; what is relied on is asserted here and tested with poisoned buffers
- * in test/unit/test_tls_engine.c.
+ * The libraries' version is pinned by hash; what is relied on is asserted here and tested with poisoned
+ * buffers in test/unit/test_tls.c.
  */
 #ifndef NET_TLS_ENGINE_H
 #define NET_TLS_ENGINE_H
@@ -33,16 +33,17 @@ enum {
 	TLS_PROTOCOL_NAMES = 65535,
 };
 
-/* Makes the server context ready for its first byte, out of a template: versions, suites, policy and cache are
- * set there. `random` seeds this connection's generator; the engine opens no file for it. False: it failed. */
-bool tls_engine_begin(br_ssl_server_context *, const br_ssl_server_context *template, uint8_t *in, uint8_t *out,
-                      const void *random, size_t random_bytes);
+/* Makes the server context ready for its first byte, out of a template: versions, suites, policy and cache
+ * are set there. `random` seeds this connection's generator; the engine opens no file for it. False: it
+ * failed. */
+bool tls_engine_begin(br_ssl_server_context *, const br_ssl_server_context *template, uint8_t *in,
+                      uint8_t *out, const void *random, size_t random_bytes);
 
 /* Fills names[TLS_PROTOCOL_NAMES], zeroed memory, and offers `name` by ALPN. */
 void tls_engine_protocols(br_ssl_engine_context *, const char **names, const char *name);
 
-/* Bytes [from, to) of the input buffer still count; `reach`: how far into the buffer the record under way will
- * be written at most. */
+/* Bytes [from, to) of the input buffer still count; `reach`: how far into the buffer the record under way
+ * will be written at most. */
 struct tls_held {
 	size_t from, to, reach;
 };

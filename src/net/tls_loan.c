@@ -12,6 +12,11 @@ static size_t link_of(enum tls_side side)
 	       offsetof(struct tls_loan, link);
 }
 
+static mono_t since(const struct tls *t, uint32_t number, enum tls_side side)
+{
+	return tls_at(t, number)->loans[side].since;
+}
+
 /* The one who has held a whole record's cell longest; POOL_NONE. */
 static uint32_t longest(const struct tls *t, enum tls_size size)
 {
@@ -20,7 +25,7 @@ static uint32_t longest(const struct tls *t, enum tls_size size)
 
 	if (in == POOL_NONE || out == POOL_NONE)
 		return in == POOL_NONE ? out : in;
-	return mono_before(tls_at(t, out)->loans[TLS_OUT].since, tls_at(t, in)->loans[TLS_IN].since) ? out : in;
+	return since(t, out, TLS_OUT).ms < since(t, in, TLS_IN).ms ? out : in;
 }
 
 bool tls_loan_take(struct tls *t, struct tls_session *s, enum tls_side side, size_t bytes)
@@ -62,13 +67,13 @@ bool tls_loan_grow(struct tls *t, struct tls_session *s, enum tls_side side)
 {
 	struct tls_loan old = s->loans[side];
 	size_t bytes = (size_t)(old.to - old.from);
+	const char *from = (char *)pool_at(&t->cells[TLS_SMALL].pool, old.cell) + old.from;
 
 	assert(old.cell != POOL_NONE && old.size == TLS_SMALL);
 	list_remove(&t->cells[TLS_SMALL].holders[side], &t->sessions, link_of(side), tls_number(t, s));
 	s->loans[side].cell = POOL_NONE;
 	if (tls_loan_take(t, s, side, TLS_IN_BYTES)) {
-		memcpy(tls_loan_at(t, s, side), (char *)pool_at(&t->cells[TLS_SMALL].pool, old.cell) + old.from,
-		       bytes);
+		memcpy(tls_loan_at(t, s, side), from, bytes);
 		s->loans[side].to = (uint16_t)bytes;
 	}
 	pool_give(&t->cells[TLS_SMALL].pool, old.cell);
@@ -89,13 +94,13 @@ mono_t tls_loan_deadline(const struct tls *t)
 {
 	mono_t at = MONO_NEVER;
 
-	for (int size = 0; size < TLS_SIZES; size++)
-		for (int side = 0; side < TLS_SIDES; side++) {
-			uint32_t first = list_first(&t->cells[size].holders[side]);
+	for (int i = 0; i < TLS_SIZES * TLS_SIDES; i++) {
+		enum tls_side side = (enum tls_side)(i % TLS_SIDES);
+		uint32_t first = list_first(&t->cells[i / TLS_SIDES].holders[side]);
 
-			if (first != POOL_NONE)
-				at = mono_min(at, mono_add_ms(tls_at(t, first)->loans[side].since, TLS_HOLD_MS));
-		}
+		if (first != POOL_NONE)
+			at = mono_min(at, mono_add_ms(since(t, first, side), TLS_HOLD_MS));
+	}
 	return at;
 }
 
@@ -105,25 +110,27 @@ static bool is_servers(const struct tls *t, const struct tls_session *s, enum tl
 	return side == TLS_IN && tls_stream_is_left(t, s);
 }
 
+static void expire(struct tls *t, struct list *holders, enum tls_side side)
+{
+	uint32_t first;
+
+	while ((first = list_first(holders)) != POOL_NONE &&
+	       mono_since_ms(t->now.mono, since(t, first, side)) >= TLS_HOLD_MS) {
+		struct tls_session *s = tls_at(t, first);
+
+		if (!is_servers(t, s, side)) {
+			tls_fail(t, s, TLS_FAULT_STALLED);
+			continue;
+		}
+		list_remove(holders, &t->sessions, link_of(side), first);
+		s->loans[side].since = t->now.mono;
+		list_push(holders, &t->sessions, link_of(side), first);
+	}
+}
+
 void tls_loan_expire(struct tls *t)
 {
-	for (int size = 0; size < TLS_SIZES; size++)
-		for (int side = 0; side < TLS_SIDES; side++) {
-			struct list *holders = &t->cells[size].holders[side];
-			uint32_t first;
-
-			while ((first = list_first(holders)) != POOL_NONE) {
-				struct tls_session *s = tls_at(t, first);
-
-				if (mono_since_ms(t->now.mono, s->loans[side].since) < TLS_HOLD_MS)
-					break;
-				if (!is_servers(t, s, (enum tls_side)side)) {
-					tls_fail(t, s, TLS_FAULT_STALLED);
-					continue;
-				}
-				list_remove(holders, &t->sessions, link_of((enum tls_side)side), first);
-				s->loans[side].since = t->now.mono;
-				list_push(holders, &t->sessions, link_of((enum tls_side)side), first);
-			}
-		}
+	for (int i = 0; i < TLS_SIZES * TLS_SIDES; i++)
+		expire(t, &t->cells[i / TLS_SIDES].holders[i % TLS_SIDES],
+		       (enum tls_side)(i % TLS_SIDES));
 }

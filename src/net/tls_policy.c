@@ -144,7 +144,9 @@ static size_t do_sign(const br_ssl_server_policy_class **pctx, unsigned algorith
 
 void tls_policy_init(struct tls_policy *p, const struct certificates *certificates)
 {
-	static const br_ssl_server_policy_class class = { sizeof(struct tls_policy), choose, do_keyx, do_sign };
+	static const br_ssl_server_policy_class class = {
+		sizeof(struct tls_policy), choose, do_keyx, do_sign
+	};
 
 	*p = (struct tls_policy){ .vtable = &class, .certificates = certificates };
 }

@@ -67,7 +67,8 @@ bool x509_time(unsigned tag, struct x509_rest t, int64_t *seconds)
 	}
 	if (tag == X509_UTC_TIME)
 		century = v[0] >= 50 ? 19 : 20;
-	if (century < 0 || v[1] < 1 || v[1] > 12 || v[2] < 1 || v[2] > 31 || v[3] > 23 || v[4] > 59 || v[5] > 60)
+	if (century < 0 || v[1] < 1 || v[1] > 12 || v[2] < 1 || v[2] > 31 || v[3] > 23 ||
+	    v[4] > 59 || v[5] > 60)
 		return false;
 	*seconds = days(century * 100 + v[0], v[1], v[2]) * 86400 + v[3] * 3600 + v[4] * 60 + v[5];
 	return true;

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/certificates.h"
 #include "net/machine.h"
+#include "net/tls.h"
 #include "option.h"
 #include "option_value.h"
 #include "server/server.h"
@@ -88,6 +90,30 @@ static void print_size(const char *what, size_t bytes)
 	printf("# %-12s %6zu.%zu MiB\n", what, tenths / 10, tenths % 10);
 }
 
+/* The files of TLS, as the start would read them. */
+static bool check_tls(const struct server_config *cfg)
+{
+	struct certificates_report report;
+	struct certificates *read;
+	bool good;
+
+	if (!certificates_wanted(cfg))
+		return true;
+	read = machine_memory(sizeof(*read));
+	if (read == NULL) {
+		machine_complain(STR("check: no memory to read certificates into"), 0);
+		return false;
+	}
+	good = certificates_load(read, &cfg->tls, machine_now().wall, &report);
+	if (report.warning[0] != '\0')
+		machine_warn(str_of(report.warning, strlen(report.warning)));
+	if (!good)
+		machine_complain(str_of(report.error, strlen(report.error)), 0);
+	certificates_wipe(read);
+	machine_memory_free(read, sizeof(*read));
+	return good;
+}
+
 int check_run(const struct options *o)
 {
 	void *scratch = machine_memory(server_scratch_bytes());
@@ -97,6 +123,8 @@ int check_run(const struct options *o)
 		machine_complain(STR("check: no memory to measure in"), 0);
 		return 1;
 	}
+	if (!check_tls(&o->config))
+		return 2;
 	for (uint32_t i = 0; i < option_rows(); i++)
 		print_row(o, i);
 	b = server_measure(&o->config, scratch);
@@ -107,6 +135,8 @@ int check_run(const struct options *o)
 	print_size("frames", b.frames);
 	print_size("intake", b.intake);
 	print_size("other", b.other);
-	print_size("total", b.total);
+	if (tls_measure(&o->config) > 0)
+		print_size("TLS", tls_measure(&o->config));
+	print_size("total", b.total + tls_measure(&o->config));
 	return 0;
 }

@@ -462,7 +462,8 @@ static void run(struct client *c)
 				      { .fd = -1 },
 				      { .fd = -1, .events = POLLIN } };
 		bool idle = work(c);
-		bool patient = s->screen.edits && s->asked_count == 0 && c->leaving == LEAVE_NOT;
+		bool patient = c->leaving == LEAVE_NOT && !c->runs_script && s->asked_count == 0 &&
+			       (s->screen.edits || c->line_bytes == 0);
 
 		if (c->leaving == LEAVE_NOW)
 			break;

@@ -158,6 +158,8 @@ static bool dial(struct opening *o)
 	int error;
 
 	snprintf(host, sizeof(host), "%.*s", (int)url->host.n, url->host.p);
+	for (char *p = host; *p != '\0'; p++) /* /etc/hosts is compared byte by byte */
+		*p = str_ascii_lower(*p);
 	snprintf(service, sizeof(service), "%u", url->port);
 	if (url->host_is_ipv6)
 		hints.ai_flags = AI_NUMERICHOST;
@@ -259,6 +261,8 @@ static bool refused(struct opening *o)
 	text = client_words_unquoted(client_words_get(client_words_get(body, STR("error")), STR("message")));
 	if (str_absent(text))
 		text = body;
+	while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+		text.n--;
 	place = http_response_header(r, STR("location"));
 	if (r->status / 100 == 3 && !str_absent(place))
 		return WHY(o->why, "refused with status %u, which sends elsewhere: %s", r->status,
@@ -327,7 +331,9 @@ static bool upgrade(struct opening *o, char protocol[64])
 	if (o->ended) {
 		struct str why = client_link_why(o->link);
 
-		return WHY(o->why, "the connection was lost before an answer: %.*s", (int)why.n, why.p);
+		return WHY(o->why, "%s: %.*s",
+			   o->link->has_tls ? "TLS" : "the connection was lost before an answer", (int)why.n,
+			   why.p);
 	}
 	return WHY(o->why, "that is no HTTP server");
 }

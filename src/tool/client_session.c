@@ -188,7 +188,7 @@ struct client_news client_session_hear(struct client_session *s, struct str mess
 	struct client_heard h;
 
 	client_words_hear(&h, message);
-	screen_received(&s->screen, message, h.type);
+	screen_received(&s->screen, message, h.type, h.is_error ? SCREEN_RED : SCREEN_BOLD);
 	greet(s, &h, &news);
 	news.is_error = h.is_error;
 	for (uint32_t i = 0; i < s->asked_count && news.answers == 0; i++) {

@@ -62,9 +62,9 @@ static void paint(const struct screen *s, enum screen_colour colour)
 		fputs(colours[colour], stdout);
 }
 
-static void unpaint(const struct screen *s)
+static void unpaint(const struct screen *s, enum screen_colour colour)
 {
-	if (s->colours)
+	if (s->colours && colour != SCREEN_PLAIN)
 		fputs("\x1b[0m", stdout);
 }
 
@@ -84,7 +84,7 @@ void screen_draw(struct screen *s)
 	fflush(stdout);
 }
 
-void screen_received(struct screen *s, struct str text, struct str type)
+void screen_received(struct screen *s, struct str text, struct str type, enum screen_colour colour)
 {
 	size_t before = str_absent(type) ? 0 : (size_t)(type.p - text.p);
 
@@ -92,12 +92,12 @@ void screen_received(struct screen *s, struct str text, struct str type)
 	if (s->edits || s->script) {
 		paint(s, SCREEN_GREEN);
 		fputs(s->script ? "   < " : "< ", stdout);
-		unpaint(s);
+		unpaint(s, SCREEN_GREEN);
 	}
 	print_safe(stdout, str_of(text.p, before));
-	paint(s, SCREEN_BOLD);
+	paint(s, colour);
 	print_safe(stdout, type);
-	unpaint(s);
+	unpaint(s, colour);
 	print_safe(stdout, str_of(text.p + before + type.n, text.n - before - type.n));
 	putchar('\n');
 }
@@ -110,7 +110,7 @@ void screen_sent(struct screen *s, struct str text)
 	paint(s, SCREEN_DIM);
 	fputs(s->script ? "   > " : "> ", stdout);
 	print_safe(stdout, text);
-	unpaint(s);
+	unpaint(s, SCREEN_DIM);
 	putchar('\n');
 }
 
@@ -129,6 +129,6 @@ void screen_say(struct screen *s, enum screen_colour colour, const char *format,
 	vfprintf(f, format, list);
 	va_end(list);
 	if (!beside)
-		unpaint(s);
+		unpaint(s, colour);
 	fputc('\n', f);
 }

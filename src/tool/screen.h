@@ -32,8 +32,8 @@ void screen_draw(struct screen *s);
 /* Takes the prompt away until the next draw. */
 void screen_hide(struct screen *s);
 
-/* A message that came; `type`, if not absent, is a slice of it. */
-void screen_received(struct screen *s, struct str text, struct str type);
+/* A message that came; `type`, if not absent, is a slice of it, and gets the colour. */
+void screen_received(struct screen *s, struct str text, struct str type, enum screen_colour colour);
 
 /* A message that was sent: not shown in a pipe, where nobody asked. */
 void screen_sent(struct screen *s, struct str text);

@@ -108,7 +108,7 @@ wrong 'unknown option "--workers" (--help lists them)' -- --workers 2
 wrong '"-v" is not an option (--help lists them)' -- -v
 wrong '"x" is not an option (--help lists them)' -- serve x
 wrong "--typing-ttl: no value is given; it takes ${duration#is not }" -- --typing-ttl
-wrong '"start" is no command (serve, check, healthcheck, token; see --help)' -- start
+wrong '"start" is no command (serve, check, healthcheck, token, client; see --help)' -- start
 wrong "PRESENCED_TYPING_TTL: \"5x\" $duration" PRESENCED_TYPING_TTL=5x --
 wrong "WS_TYPING_TTL: \"5x\" $duration" WS_TYPING_TTL=5x --
 wrong "WS_PRESENCE_TTL: \"5x\" $duration" WS_PRESENCE_TTL=5x --

@@ -34,7 +34,7 @@ def error(code):
 
 @case("CONNECT on connect, at ws://your-domain:3000?userId={userId}")
 async def connect(server):
-    for url in ("ws://127.0.0.1:%d?userId=user123" % server.port, server.url("/?userId=user123"),
+    for url in (server.url("?userId=user123"), server.url("/?userId=user123"),
                 server.url("/ws?userId=user123")):
         async with await Client.connect(url) as me:
             equal(await me.next(), {"type": "CONNECT", "userId": "user123", "timestamp": TIME})
@@ -99,7 +99,7 @@ async def errors(server, message):
 
 @case("missing userId: accepted and closed 1002 on /, 401 on /ws")
 async def missing(server):
-    for url in ("ws://127.0.0.1:%d" % server.port, server.url("/?x=1")):
+    for url in (server.url(""), server.url("/?x=1")):
         me = await Client.connect(url)
         await me.closed(1002)
     await refused(server.url("/ws"), 401)

@@ -94,7 +94,7 @@ await test('a reader that pauses and resumes gets everything, in order', async (
   for (const ws of [slow, fast]) { ws.send('{"type":"subscribe","channel_id":"c"}'); await ws.want(type('subscribed')); }
   slow.pause();
   for (let i = 0; i < 100; i++) {
-    const answer = await fetch(`http://127.0.0.1:${server.ports[0]}/api/v1/broadcast`, {
+    const answer = await fetch(server.http('/api/v1/broadcast'), {
       method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ room: 'c', data: { i, pad: 'x'.repeat(5000) } }) });
     assert.deepEqual(await answer.json(), { delivered: 2 });
   }

@@ -492,8 +492,7 @@ static bool is_ready(const struct sim *sim)
 	return false;
 }
 
-/* One turn as in net/loop.c. True: there is, or may be, more to do at once. */
-static bool turn(struct sim *sim)
+bool sim_turn(struct sim *sim)
 {
 	uint32_t first = sim->cut == SIM_RANDOM && sim->links_high > 0 ? (uint32_t)(sim_random(sim) % sim->links_high) : 0;
 	bool any, more;
@@ -524,7 +523,7 @@ static void settle(struct sim *sim)
 	if (sim->frozen)
 		return;
 	for (int turns = 0; any && sim->fault[0] == '\0'; turns++) {
-		any = turn(sim);
+		any = sim_turn(sim);
 		if (sim->drink != NULL)
 			any |= sim->drink(sim->drink_ctx);
 		any |= is_ready(sim) || next_deadline(sim) <= sim->now.mono.ms;

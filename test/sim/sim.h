@@ -136,6 +136,9 @@ size_t sim_receive(struct sim *, int link, void *buf, size_t n);
 /* All that came was read, and no more will come. */
 bool sim_at_end(const struct sim *, int link);
 
+/* One turn, as in net/loop.c. True: there is, or may be, more to do at once. */
+bool sim_turn(struct sim *);
+
 /* Turns until nothing is left to do at this instant. */
 void sim_settle(struct sim *);
 

@@ -150,8 +150,9 @@ def serve(s, context):
         s.close()
 
 
-def listen(context=None):
-    s = socket.create_server(("127.0.0.1", 0), backlog=256)
+def listen(context=None, host="127.0.0.1", port=0):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    s = socket.create_server((host, port), family=family, backlog=256)
 
     def accept():
         while True:
@@ -229,6 +230,11 @@ openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "self.key", 
         "-addext", "subjectAltName=DNS:localhost")
 tell("plain", listen())
 tell("full", full())
+tell("late", listen(host="127.0.0.2", port=held[-1].getsockname()[1])) # the same port, which answers here
+try:
+    tell("six", listen(host="::1"))
+except OSError:
+    tell("six", 0) # a machine without IPv6
 tell("refused", refused())
 for name in ("good", "rsa", "p384", "chain", "wildcard", "other", "common", "address", "literal", "expired", "future", "small", "sha1",
              "critical", "nul", "stranger-signed", "signed-by-leaf", "self"):

@@ -405,6 +405,8 @@ for (const alg of ['ES384', 'ES512', 'ES521', 'ES224', 'ES256K', 'RS256', 'HS256
 for (const use of ['enc', 'SIG', '', 1, null, ['sig']]) bad('JWK 6', `use ${json(use)}`, { ...rsaJwk, use })
 for (const ops of [['sign'], ['encrypt'], [], ['verify', 'verify'], ['verify', 1], ['Verify'], ['sign, verify'], 'verify', null, { verify: 1 }])
   bad('JWS 355', `key_ops ${json(ops)}`, { ...rsaJwk, key_ops: ops })
+bad('T6', 'key_ops of 17', { ...rsaJwk, key_ops: ['verify', ...Array(16).keys()].map(String) })
+set('T6', 'key_ops of 16', [{ ...ecJwk, key_ops: ['verify', ...Array(15).keys()].map(String) }], 'ES256 e, over 0')
 set('JWS 349', 'key_ops sign and verify', [{ ...ecJwk, key_ops: ['sign', 'verify'] }], 'ES256 e, over 0')
 bad('JWK 6', 'use sig, key_ops encrypt', { ...rsaJwk, use: 'sig', key_ops: ['encrypt'] })
 bad('JWK 21', 'use enc, key_ops verify', { ...rsaJwk, use: 'enc', key_ops: ['verify'] })

@@ -1,6 +1,7 @@
 """python3-websockets 10.4 as five dialects speak through it; every wait has a limit."""
 import asyncio, json
 import websockets
+import pki
 from tap import Any, equal, has, same
 
 
@@ -17,6 +18,8 @@ class Client:
 
     @classmethod
     async def connect(cls, url, headers=None, **options):
+        if url.startswith("wss:"):
+            options.setdefault("ssl", pki.context())
         options.setdefault("ping_interval", None)
         options.setdefault("close_timeout", 2)
         options.setdefault("compression", None)
@@ -158,6 +161,8 @@ class Upper(Client):
 
 async def refused(url, status, headers=None, **options):
     """The upgrade is answered with this status; returns the answer's headers."""
+    if url.startswith("wss:"):
+        options.setdefault("ssl", pki.context())
     try:
         socket = await asyncio.wait_for(websockets.connect(url, extra_headers=headers or {}, **options), 10)
     except websockets.InvalidStatusCode as e:

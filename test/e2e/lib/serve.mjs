@@ -1,10 +1,14 @@
 // The server under test for node's clients, and TAP. Every wait has a limit.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 
 const binary = process.env.PRESENCED_BINARY ?? fileURLToPath(new URL('../../../build/presenced', import.meta.url));
+
+// E2E_TLS=1, with E2E_TLS_CERT, E2E_TLS_KEY and node told to trust the former: the same over TLS.
+const tls = process.env.E2E_TLS === '1' && { cert: process.env.E2E_TLS_CERT, key: process.env.E2E_TLS_KEY };
 
 export function within(seconds, promise, what) {
   let timer;
@@ -13,7 +17,8 @@ export function within(seconds, promise, what) {
 }
 
 export async function serve(options = [], listen = ['']) {
-  const addresses = listen.flatMap(l => ['--listen', `127.0.0.1:0${l && ','}${l}`]);
+  const addresses = listen.flatMap(l => ['--listen', `127.0.0.1:0${l && ','}${l}${tls ? ',tls' : ''}`]);
+  if (tls) addresses.push('--tls-cert', tls.cert, '--tls-key', tls.key);
   const child = spawn(binary, [...options, ...addresses], { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH }, cwd: '/' });
   const server = { child, log: '', ports: [] };
   const ended = once(child, 'exit');
@@ -26,7 +31,8 @@ export async function serve(options = [], listen = ['']) {
     child.on('exit', code => no(new Error(`the server ended with ${code}: ${server.log}`)));
   });
   await within(10, listening, 'listening');
-  server.url = (path, listener = 0) => `ws://127.0.0.1:${server.ports[listener]}${path}`;
+  server.url = (path, listener = 0) => `${tls ? 'wss' : 'ws'}://127.0.0.1:${server.ports[listener]}${path}`;
+  server.http = (path, listener = 0) => server.url(path, listener).replace(/^ws/, 'http');
   server.stop = async () => {
     child.kill('SIGTERM');
     const [code] = await within(15, ended, 'exit after SIGTERM').catch(e => { child.kill('SIGKILL'); throw e; });
@@ -38,7 +44,7 @@ export async function serve(options = [], listen = ['']) {
 
 // A connection whose messages are kept until somebody asks for them: want(test) is the first that passes.
 export async function connect(url, options = {}, protocols = []) {
-  const ws = new WebSocket(url, protocols, { perMessageDeflate: false, ...options });
+  const ws = new WebSocket(url, protocols, { perMessageDeflate: false, ...(tls && { ca: readFileSync(tls.cert) }), ...options });
   const kept = [], waiting = [];
   ws.on('message', (data, isBinary) => {
     const message = { data, isBinary, get json() { return JSON.parse(data); } };

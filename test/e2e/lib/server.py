@@ -1,9 +1,12 @@
 """The server under test: started on free ports, its log read as it comes, stopped with SIGTERM."""
 import os, re, select, signal, socket, subprocess, threading, time
+import pki
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 BINARY = os.environ.get("PRESENCED_BINARY", os.path.join(ROOT, "build/presenced"))
 LISTENING = re.compile(r'msg=Listening .*?address=(?:"?)(?:[^ "]*:)?(\d+)|"msg":"Listening".*?:(\d+)"')
+# The same tests over TLS: every listener, every client.
+TLS = os.environ.get("E2E_TLS", "") not in ("", "0")
 WRONG = re.compile(r'^level=ERROR|"level":"ERROR"|runtime error:|Sanitizer|Assertion', re.M)
 
 
@@ -20,6 +23,10 @@ class Server:
 
     def __init__(self, *options, listen=("",), env=None, prefix=(), stderr=None, listeners=None):
         argv = list(prefix) + [BINARY] + [str(o) for o in options]
+        if TLS:
+            argv += pki.options()
+            listen = [",".join([suffix, "tls"]).strip(",") for suffix in listen]
+        self.tls = ["tls" in suffix.split(",") for suffix in listen]
         for suffix in listen:
             argv += ["--listen", "127.0.0.1:0" + ("," + suffix if suffix else "")]
         self.argv, self.lines, self.changed = argv, [], threading.Condition()
@@ -78,10 +85,10 @@ class Server:
         return "\n".join(l for l in self.lines if l is not None)
 
     def url(self, path="/ws", listener=0):
-        return "ws://127.0.0.1:%d%s" % (self.ports[listener], path)
+        return "%s://127.0.0.1:%d%s" % ("wss" if self.tls[listener] else "ws", self.ports[listener], path)
 
     def http(self, path="/", listener=0):
-        return "http://127.0.0.1:%d%s" % (self.ports[listener], path)
+        return "%s://127.0.0.1:%d%s" % ("https" if self.tls[listener] else "http", self.ports[listener], path)
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
@@ -124,6 +131,8 @@ class Raw:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.socket.settimeout(seconds)
         self.socket.connect(("127.0.0.1", port))
+        if TLS:
+            self.socket = pki.context().wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.got = b""
         if first:
             self.send(first)
@@ -133,7 +142,7 @@ class Raw:
 
     def more(self, seconds):
         """Reads once; False at the end of the stream or a reset; raises if nothing comes."""
-        ready, _, _ = select.select([self.socket], [], [], seconds)
+        ready = TLS and self.socket.pending() or select.select([self.socket], [], [], seconds)[0]
         assert ready, "nothing came within %.1f s; so far %r" % (seconds, self.got[-300:])
         try:
             data = self.socket.recv(65536)
