@@ -9,6 +9,7 @@
 
 #include "server/state.h"
 #include "sim/sim.h"
+#include "sim/table.h"
 #include "tap.h"
 
 enum {
@@ -417,6 +418,29 @@ static void slots(void)
 	finish(&sim, "slots");
 }
 
+/* A key without a name might have signed, and did not: the set may still bring the one that did, also to those who waited for their turn. */
+static void nameless(void)
+{
+	struct sim sim = { 0 };
+	struct peer from = address(1, 1);
+	char spec[64];
+
+	begin(&sim, CROWD);
+	if (!table_option(&sim.cfg, "jwt-key", "rs3"))
+		abort();
+	services_set_keys(&sim.services, STR("after=1s rs1"));
+	start(&sim);
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(spec, sizeof(spec), "by:rs1,sub:u%u", i);
+		come(&sim, &guests[i], &from, "dialect=roster&token=", minted(&sim, spec));
+	}
+	sim_settle(&sim);
+	tap_is_u64(answered(0, 0, 50), 50, "many whom the key without a name did not sign for wait for the set");
+	sim_advance(&sim, sim.now.mono.ms + 1000);
+	tap_is_u64(answered(101, 0, 50), 50, "and all come in with it");
+	finish(&sim, "nameless");
+}
+
 int main(void)
 {
 	many_at_once();
@@ -427,5 +451,6 @@ int main(void)
 	cells();
 	user_cells();
 	slots();
+	nameless();
 	return tap_done();
 }
