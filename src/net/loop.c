@@ -445,6 +445,8 @@ static enum loop_result run(struct loop *l, struct str user)
 	say_listening(l);
 	serve(l);
 	close_listeners(l);
+	if (l->tls != NULL)
+		tls_free(l->tls);
 	if (l->fetch != NULL)
 		fetch_close(l->fetch);
 	return LOOP_OK;

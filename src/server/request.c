@@ -31,11 +31,13 @@ static void keep(struct server *s, struct conn *c, const uint8_t *bytes, size_t 
 {
 	if (n > 0 && (c->flags & CONN_SERVED))
 		c->since = s->now.mono;
-	if (!intake_append(&s->intake, c, bytes, n))
-		respond_error(s, c, &(struct respond_error){
-			.status = 503, .message = STR("no room for the request"), .retry_after_s = 1,
-			.last = true, .why = REFUSED_POOL,
-		});
+	if (intake_append(&s->intake, c, bytes, n))
+		return;
+	c->flags &= ~(uint32_t)CONN_WAITING; /* this is its answer */
+	respond_error(s, c, &(struct respond_error){
+		.status = 503, .message = STR("no room for the request"), .retry_after_s = 1,
+		.last = true, .why = REFUSED_POOL,
+	});
 }
 
 static bool wants_more_requests(const struct conn *c)

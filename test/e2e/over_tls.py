@@ -9,7 +9,8 @@ from tap import end, ok
 HERE = os.path.dirname(os.path.abspath(__file__))
 CERT, KEY = pki.pair("node")
 FILES = ["five_dialects.py", "every_dialect.py", "seed000_snake.py", "seed001_dotted.py", "seed002_rooms.py", "seed003_roster.py",
-         "seed004_upper.py", "rest.py", "ws_node.mjs"]
+         "seed004_upper.py", "rest.py", "hostile.py", "no_malloc.py", "ws_node.mjs"]
+NOT_HERE = {"F17 an urgent byte is ignored": "bytes out of band are none of TLS's"}
 
 for name in FILES:
     if len(sys.argv) > 1 and sys.argv[1] not in name:
@@ -22,6 +23,9 @@ for name in FILES:
     for case in cases:
         first, _, rest = case.partition("\n")
         what = re.match(r"(not )?ok \d+ - (.*)", first)
+        if what[2] in NOT_HERE:
+            ok(True, "%s: %s # SKIP %s" % (name, what[2], NOT_HERE[what[2]]))
+            continue
         ok(not what[1], "%s: %s" % (name, what[2]), "\n".join(l.lstrip("# ") for l in rest.splitlines() if l.startswith("#")))
     plan = re.search(r"^1\.\.(\d+)", done.stdout, re.M)
     if not plan or int(plan[1]) != len(cases):

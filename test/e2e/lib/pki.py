@@ -1,5 +1,7 @@
 """Certificates and keys for tests, made by openssl in a directory that goes when the test ends."""
-import atexit, functools, os, shutil, ssl, subprocess, tempfile
+import atexit, functools, os, shutil, ssl, subprocess, tempfile, threading
+
+_lock = threading.RLock()
 
 
 @functools.lru_cache(None)
@@ -31,8 +33,13 @@ def pair(name, kind="ec", names=("localhost", "127.0.0.1"), days=10):
 
 
 @functools.lru_cache(None)
-def usual():
+def _usual():
     return pair("usual", "ec"), pair("usual-rsa", "rsa")
+
+
+def usual():
+    with _lock:
+        return _usual()
 
 
 def options(*pairs):
