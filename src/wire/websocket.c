@@ -1,12 +1,14 @@
 /*
- * Invariants: - A header with a fault is read a byte at a time, whatever the input's pieces are: the first
- * byte that cannot be right decides the error, so every split of a stream fails at the same byte for the
- * same cause. - Sizes are compared before they are added: message_bytes never passes message_bytes_max by a
- * header's doing, and in a data frame `remaining` never passes message_bytes. A length is 64 bits unsigned
- * from header to event, and narrowed only after it was compared with the bytes at hand. - Control frames
- * come between data frames, never inside one, so `remaining`, `key` and `head` serve both; what a message
- * keeps across them (message, message_bytes, fragments, text) no control frame touches. - `at` > 0 in
- * ST_CONTROL means bytes in the scratch block; in every other payload state it is 0.
+ * Invariants:
+ *   - A header with a fault is read a byte at a time, whatever the input's pieces are: the first byte that
+ *     cannot be right decides the error, so every split of a stream fails at the same byte for the same
+ *     cause.
+ *   - Sizes are compared before they are added: message_bytes never passes message_bytes_max by a header's
+ *     doing, and in a data frame `remaining` never passes message_bytes. A length is 64 bits unsigned from
+ *     header to event, and narrowed only after it was compared with the bytes at hand.
+ *   - Control frames come between data frames, never inside one, so `remaining`, `key` and `head` serve both;
+ *     what a message keeps across them (message, message_bytes, fragments, text) no control frame touches.
+ *   - `at` > 0 in ST_CONTROL means bytes in the scratch block; in every other payload state it is 0.
  */
 #include "wire/websocket.h"
 
