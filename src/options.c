@@ -423,28 +423,34 @@ static bool check_trust(struct options *o)
 	return true;
 }
 
+/* Of what a process may open, what is not for connections. */
+static uint32_t descriptors_reserve(const struct server_config *config)
+{
+	bool asks = config->token.has_jwks_url || config->has_user_check;
+
+	return OPTIONS_DESCRIPTORS_RESERVE + (asks ? OPTIONS_DESCRIPTORS_OUTSIDE : 0);
+}
+
 static bool fit_connections(struct options *o, uint64_t descriptors_max)
 {
-	uint32_t row = option_by_flag(STR("max-connections"));
-	uint64_t room = descriptors_max > OPTIONS_DESCRIPTORS_RESERVE
-				? descriptors_max - OPTIONS_DESCRIPTORS_RESERVE
-				: 0;
+	uint32_t row = option_by_flag(STR("max-connections")), reserve = descriptors_reserve(&o->config);
+	uint64_t room = descriptors_max > reserve ? descriptors_max - reserve : 0;
 
 	if (o->config.connections_max <= room)
 		return true;
 	if (o->state[row].source == OPTION_DEFAULT && room > 0) {
 		fault_warn(o,
 		     "max-connections is %" PRIu64 ", not %" PRIu32 ": a process may open %" PRIu64
-		     " files here (ulimit -n), %d of which are kept back",
-		     room, o->config.connections_max, descriptors_max, OPTIONS_DESCRIPTORS_RESERVE);
+		     " files here (ulimit -n), %" PRIu32 " of which are kept back",
+		     room, o->config.connections_max, descriptors_max, reserve);
 		o->config.connections_max = (uint32_t)room;
 		o->connections_lowered = true;
 		return true;
 	}
 	return fault_at(o, row,
 			"%" PRIu32 " cannot be met: a process may open %" PRIu64
-			" files here (ulimit -n), %d of which are kept back",
-			o->config.connections_max, descriptors_max, OPTIONS_DESCRIPTORS_RESERVE);
+			" files here (ulimit -n), %" PRIu32 " of which are kept back",
+			o->config.connections_max, descriptors_max, reserve);
 }
 
 /* The most connections, below what `config` says, whose memory fits; 0: not even one's does. Memory grows

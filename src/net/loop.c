@@ -23,6 +23,7 @@
 
 enum {
 	EVENTS_MAX = 512,
+	LOOKS_PER_TURN_MAX = 8,
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
 	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then (RELIABILITY O1) */
 	FULL_PAUSE_MS = 10,         /* no slot left: soon one is free, and until then
@@ -205,6 +206,29 @@ static bool all_read(struct loop *l, int n)
 	return true;
 }
 
+/*
+ * Takes the n events that are there and, as long as writing what they cause will take long, those that have
+ * come meanwhile too: one write to each receiver then carries all of it. Returns how many there were.
+ */
+static int take_events(struct loop *l, int n, struct now now)
+{
+	int taken = 0;
+
+	for (int look = 1; n > 0; look++) {
+		int more;
+
+		for (; taken < n; taken++)
+			take_event(l, &l->events[taken], now);
+		if (look == LOOKS_PER_TURN_MAX || n == EVENTS_MAX || !server_writes_many(l->server))
+			break;
+		more = epoll_wait(l->epoll_fd, l->events + n, EVENTS_MAX - n, 0);
+		if (more <= 0)
+			break;
+		n += more;
+	}
+	return n;
+}
+
 /* Returns whether there is work left that should not wait. */
 static bool turn(struct loop *l, int timeout)
 {
@@ -216,8 +240,7 @@ static bool turn(struct loop *l, int timeout)
 	server_begin_turn(l->server, now);
 	if (l->tls != NULL)
 		tls_begin_turn(l->tls, now);
-	for (int i = 0; i < n; i++)
-		take_event(l, &l->events[i], now);
+	n = take_events(l, n, now);
 	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
 		watch_listeners(l, true);
 	if (l->tls != NULL)
@@ -422,6 +445,8 @@ static enum loop_result run(struct loop *l, struct str user)
 	say_listening(l);
 	serve(l);
 	close_listeners(l);
+	if (l->tls != NULL)
+		tls_free(l->tls);
 	if (l->fetch != NULL)
 		fetch_close(l->fetch);
 	return LOOP_OK;

@@ -435,6 +435,27 @@ static void build(struct tls *t, struct region *r, uint32_t sessions, mono_t now
 	tls_cache_init(&t->cache, r, now);
 }
 
+static uint32_t sessions_of(const struct server_config *cfg)
+{
+	return cfg->connections_max + SESSIONS_SPARE;
+}
+
+static size_t measure(const struct server_config *cfg)
+{
+	struct tls scratch = { .cfg = cfg };
+	struct region r;
+
+	region_init(&r, NULL, 0);
+	region_take(&r, sizeof(scratch), 64);
+	build(&scratch, &r, sessions_of(cfg), (mono_t){ 0 });
+	return region_used(&r);
+}
+
+size_t tls_measure(const struct server_config *cfg)
+{
+	return certificates_wanted(cfg) ? measure(cfg) : 0;
+}
+
 static void make_template(struct tls *t)
 {
 	br_ssl_server_zero(t->template);
@@ -446,23 +467,17 @@ static void make_template(struct tls *t)
 struct tls *tls_new(const struct server_config *cfg, const struct transport *plain, int epoll_fd,
                     struct now now, struct certificates_report *report)
 {
-	uint32_t sessions = cfg->connections_max + SESSIONS_SPARE;
-	struct tls scratch = { .cfg = cfg }, *t;
+	size_t bytes = measure(cfg);
+	void *mem = machine_memory(bytes);
 	struct region r;
-	size_t bytes;
-	void *mem;
+	struct tls *t;
 
-	region_init(&r, NULL, 0);
-	region_take(&r, sizeof(*t), 64);
-	build(&scratch, &r, sessions, now.mono);
-	bytes = region_used(&r);
-	mem = machine_memory(bytes);
 	report->error[0] = '\0';
 	if (mem == NULL)
 		return NULL;
 	region_init(&r, mem, bytes);
 	t = region_take(&r, sizeof(*t), 64);
-	build(t, &r, sessions, now.mono);
+	build(t, &r, sessions_of(cfg), now.mono);
 	assert(!region_failed(&r));
 	t->region = r;
 	t->cfg = cfg;

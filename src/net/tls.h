@@ -23,7 +23,7 @@ enum {
 	TLS_HANDLE_BASE = 1 << 30, /* handles from here on are sessions; below are descriptors */
 	TLS_HANDSHAKE_MS = 5000,   /* RELIABILITY D9 */
 	TLS_HOLD_MS = 10000,       /* a half record, or output that is not taken */
-	TLS_WORK_US = 1000,        /* of handshakes per turn: at least one step, one signature at most */
+	TLS_WORK_US = 250,         /* of handshakes per turn: at least one step, one signature at most */
 	TLS_LATE_MS = 1000,        /* hellos have waited so long: newest first, or all are too late */
 };
 
@@ -45,6 +45,9 @@ struct tls;
 struct tls *tls_new(const struct server_config *cfg, const struct transport *plain, int epoll_fd,
                     struct now now, struct certificates_report *report);
 void tls_free(struct tls *);
+
+/* The memory that tls_new() will take; 0 when no listener wants TLS. */
+size_t tls_measure(const struct server_config *cfg);
 
 /* Before the first session: who is told, and where lines go. */
 void tls_serve(struct tls *, const struct tls_host *, struct log *);

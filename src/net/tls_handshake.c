@@ -8,6 +8,10 @@
 #include "net/machine.h"
 #include "net/tls_state.h"
 
+enum {
+	STEP_READS_MAX = 64, /* more than a handshake has records and headers: who sends on waits for its next turn */
+};
+
 static bool begin(struct tls *t, struct tls_session *s)
 {
 	br_ssl_server_context *server = &t->contexts[tls_number(t, s)];
@@ -62,7 +66,10 @@ static bool take_some(struct tls *t, struct tls_session *s)
 	unsigned char *at = br_ssl_engine_recvrec_buf(e, &room);
 	ptrdiff_t n;
 
-	assert(at != NULL);
+	if (at == NULL) { /* the engine has something that it does not want */
+		tls_fail(t, s, TLS_FAULT_BAD_RECORD);
+		return false;
+	}
 	n = t->plain.read(t->plain.ctx, s->fd, at, room);
 	if (n == TRANSPORT_AGAIN)
 		return false;
@@ -77,6 +84,7 @@ static bool take_some(struct tls *t, struct tls_session *s)
 void tls_handshake_step(struct tls *t, struct tls_session *s)
 {
 	br_ssl_engine_context *e = tls_engine(t, s);
+	int reads = 0;
 
 	assert(s->phase == TLS_HANDSHAKE);
 	if (!(s->flags & TLS_BEGUN) && !begin(t, s)) {
@@ -93,8 +101,12 @@ void tls_handshake_step(struct tls *t, struct tls_session *s)
 			closed(t, s);
 		else if (br_ssl_engine_current_state(e) & BR_SSL_SENDAPP)
 			established(t, s);
+		else if (reads++ == STEP_READS_MAX)
+			break;
 		else if (!take_some(t, s))
 			break;
 	}
+	if (reads > STEP_READS_MAX && s->phase == TLS_HANDSHAKE)
+		tls_list(t, s, TLS_GOING); /* watched edge-triggered: epoll will not tell again */
 	tls_in_close(t, s);
 }

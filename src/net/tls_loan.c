@@ -95,7 +95,7 @@ mono_t tls_loan_deadline(const struct tls *t)
 	mono_t at = MONO_NEVER;
 
 	for (int i = 0; i < TLS_SIZES * TLS_SIDES; i++) {
-		enum tls_side side = i % TLS_SIDES;
+		enum tls_side side = (enum tls_side)(i % TLS_SIDES);
 		uint32_t first = list_first(&t->cells[i / TLS_SIDES].holders[side]);
 
 		if (first != POOL_NONE)
@@ -131,5 +131,6 @@ static void expire(struct tls *t, struct list *holders, enum tls_side side)
 void tls_loan_expire(struct tls *t)
 {
 	for (int i = 0; i < TLS_SIZES * TLS_SIDES; i++)
-		expire(t, &t->cells[i / TLS_SIDES].holders[i % TLS_SIDES], i % TLS_SIDES);
+		expire(t, &t->cells[i / TLS_SIDES].holders[i % TLS_SIDES],
+		       (enum tls_side)(i % TLS_SIDES));
 }

@@ -35,6 +35,16 @@ static size_t fetch(br_ssl_engine_context *e, uint8_t *to, size_t room)
 	return n;
 }
 
+/* Does the engine hold what is not for the server, and it will not look at again? BearSSL reads one handshake
+ * message of a record, refuses to renegotiate, and leaves the second where it is. */
+static bool is_stuck(const struct tls *t, const struct tls_session *s)
+{
+	size_t n;
+
+	return tls_stream_is_left(t, s) && !(s->flags & TLS_ENDED) &&
+	       br_ssl_engine_recvapp_buf(tls_engine(t, s), &n) == NULL;
+}
+
 /* What came from the socket goes through the engine; returns the cleartext of it. */
 static size_t feed(struct tls *t, struct tls_session *s, const uint8_t *from, size_t n,
                    uint8_t *to, size_t room)
@@ -59,6 +69,8 @@ static size_t feed(struct tls *t, struct tls_session *s, const uint8_t *from, si
 	}
 	if (br_ssl_engine_current_state(e) & BR_SSL_CLOSED)
 		tls_engine_closed(t, s);
+	else if (n > 0 || is_stuck(t, s))
+		tls_fail(t, s, TLS_FAULT_BAD_RECORD);
 	return got;
 }
 
@@ -84,7 +96,8 @@ static ptrdiff_t read_some(struct tls *t, struct tls_session *s, uint8_t *to, si
 		return (ptrdiff_t)got;
 	if (room - got <= pending(e)) {
 		at = br_ssl_engine_recvrec_buf(e, &most);
-		assert(at != NULL);
+		if (at == NULL)
+			return TRANSPORT_GONE;
 	} else if (most > room - got - pending(e)) {
 		most = room - got - pending(e);
 	}

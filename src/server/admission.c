@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "server/address.h"
 #include "server/authenticate.h"
+#include "server/credential.h"
 #include "server/forwarded.h"
 #include "server/outbox.h"
 #include "server/respond.h"
@@ -87,15 +88,6 @@ static struct str header(struct claim *cl, const struct http_request *req, struc
 	return value.n == 0 ? STR_NONE : value;
 }
 
-static struct str bearer(struct claim *cl, const struct http_request *req)
-{
-	struct str value = header(cl, req, STR("authorization")), scheme = STR("bearer ");
-
-	if (value.n <= scheme.n || !str_eq_nocase(str_of(value.p, scheme.n), scheme))
-		return STR_NONE;
-	return str_of(value.p + scheme.n, value.n - scheme.n);
-}
-
 static bool is_id(struct str s)
 {
 	return str_absent(s) || utf8_is_id(s);
@@ -120,7 +112,7 @@ static bool read_claim(struct claim *cl, const struct http_request *req)
 		cl->device_id = parameter(cl, req, STR("client_id"), cl->device_text[1],
 		                          sizeof(cl->device_text[1]));
 	in_query = parameter(cl, req, STR("token"), cl->token_text, sizeof(cl->token_text));
-	in_header = bearer(cl, req);
+	in_header = credential_bearer(header(cl, req, STR("authorization")));
 	cl->token = str_absent(in_query) ? in_header : in_query;
 	if (!str_absent(in_query) && !str_absent(in_header) && !str_eq(in_query, in_header))
 		cl->token = str_of("", 0);
@@ -228,7 +220,10 @@ static bool check_token(struct server *s, struct conn *c, const struct claim *cl
 	case TOKEN_BAD: {
 		const char *text = jwt_result_text(why);
 
-		refuse(s, c, 401, str_of(text, strlen(text)), REFUSED_CREDENTIAL);
+		respond_error(s, c, &(struct respond_error){
+			.status = 401, .message = str_of(text, strlen(text)), .bad_token = true,
+			.last = true, .why = REFUSED_CREDENTIAL,
+		});
 		return false;
 	}
 	case TOKEN_WAIT_KEYS:

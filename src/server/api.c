@@ -248,6 +248,13 @@ static void read_broadcast(struct body *b, struct broadcast *out)
 		body_refuse(b, STR("to whom? exactly one of users, room, topic, or all: true is required"));
 }
 
+/* What a broadcast's token has to open. Of topics that rooms' subscribers hear, every room: as the empty name,
+ * which only `*` covers. */
+static struct str room_of(const struct broadcast *b)
+{
+	return b->topic & TOPIC_OF_ROOM ? STR("") : b->room;
+}
+
 void api_broadcast(struct server *s, struct conn *c, struct rest_call *call)
 {
 	struct broadcast out;
@@ -255,7 +262,7 @@ void api_broadcast(struct server *s, struct conn *c, struct rest_call *call)
 	uint32_t delivered;
 
 	read_broadcast(&call->body, &out);
-	if (!rest_body_ok(s, c, &call->body) || !room_open(s, c, call, out.room))
+	if (!rest_body_ok(s, c, &call->body) || !room_open(s, c, call, room_of(&out)))
 		return;
 	delivered = engine_broadcast(s->engine, &out, s->now);
 	respond_open(s, c, &r);

@@ -68,17 +68,28 @@ static enum presented token(struct server *s, const struct conn *c, const struct
 	return PRESENTED_BAD;
 }
 
+struct str credential_bearer(struct str value)
+{
+	struct str scheme = STR("bearer ");
+
+	if (value.n <= scheme.n || !str_eq_nocase(str_of(value.p, scheme.n), scheme))
+		return STR_NONE;
+	value = str_of(value.p + scheme.n, value.n - scheme.n);
+	while (value.n > 0 && value.p[0] == ' ')
+		value = str_of(value.p + 1, value.n - 1);
+	return value.n == 0 ? STR_NONE : value;
+}
+
 static enum presented presented(struct server *s, const struct conn *c, const struct http_request *req,
                                 struct credential *out)
 {
-	struct str value = http_header(req, STR("authorization")), scheme = STR("bearer ");
+	struct str value = http_header(req, STR("authorization"));
 
 	if (str_absent(value))
 		return PRESENTED_NOTHING;
-	if (http_header_count(req, STR("authorization")) > 1 || value.n <= scheme.n ||
-	    !str_eq_nocase(str_of(value.p, scheme.n), scheme))
+	value = credential_bearer(value);
+	if (http_header_count(req, STR("authorization")) > 1 || str_absent(value))
 		return PRESENTED_BAD;
-	value = str_of(value.p + scheme.n, value.n - scheme.n);
 	if (s->cfg->api_key.n > 0 && is_secret(value, s->cfg->api_key))
 		return PRESENTED_KEY;
 	return token(s, c, req, value, out);

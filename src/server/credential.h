@@ -39,6 +39,9 @@ struct credential {
 	uint32_t what;        /* VERDICT_WAIT: server/waiting.h */
 };
 
+/* What follows `Bearer` and its blanks (RFC 9110 11.4) in an Authorization; absent: another scheme, or nothing. */
+struct str credential_bearer(struct str authorization);
+
 /* Uses the server's JSON and its claim as scratch. */
 enum verdict credential_check(struct server *, const struct conn *, const struct http_request *, enum access,
                               struct credential *out);

@@ -25,13 +25,27 @@ uint8_t *intake_bytes(const struct intake *in, const struct conn *c)
 	return c->intake == POOL_NONE ? NULL : pool_at(&in->pools[c->intake_class], c->intake);
 }
 
+/*
+ * May the connection have one more buffer of that class? Whoever is not in yet needs none of the largest, and leaves
+ * a quarter of the medium ones: what strangers begin and do not end is not for others to miss.
+ */
+static bool may_take(const struct intake *in, const struct conn *c, uint8_t class)
+{
+	const struct pool *p = &in->pools[class];
+	uint32_t count = pool_count(p);
+
+	if (class == 0 || (c->state == CONN_LIVE && !(c->flags & CONN_STRANGER)))
+		return true;
+	return class == 1 && pool_used(p) < count - count / 4;
+}
+
 /* Moves what is held into a buffer for `need` bytes, the smallest there is. */
 static bool grow(struct intake *in, struct conn *c, uint64_t need)
 {
 	for (uint8_t class = 0; class < INTAKE_CLASSES; class++) {
 		uint32_t buffer;
 
-		if (in->bytes_max[class] < need)
+		if (in->bytes_max[class] < need || !may_take(in, c, class))
 			continue;
 		buffer = pool_take(&in->pools[class]);
 		if (buffer == POOL_NONE)

@@ -60,8 +60,12 @@ const struct jwk *keys_find(const struct server *s, const struct jwt *t, enum jw
 	enum jwt_result by_file = JWT_NO_KEY, by_url = JWT_NO_KEY;
 	const struct jwk *key = jwt_key(t, &s->cfg->token.keys, &by_file);
 
-	if (key == NULL && s->keys.fetched)
-		key = jwt_key(t, &s->keys.sets[s->keys.current], &by_url);
+	/* A key without a name comes after the one of that name. */
+	if (s->keys.fetched && (key == NULL || (t->kid_bytes > 0 && key->kid_bytes == 0))) {
+		const struct jwk *of_url = jwt_key(t, &s->keys.sets[s->keys.current], &by_url);
+
+		key = of_url != NULL ? of_url : key;
+	}
 	/* That no key of the files can be meant says nothing of the next set. */
 	*why = s->cfg->token.has_jwks_url ? by_url : by_file;
 	return key;

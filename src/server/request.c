@@ -31,11 +31,13 @@ static void keep(struct server *s, struct conn *c, const uint8_t *bytes, size_t 
 {
 	if (n > 0 && (c->flags & CONN_SERVED))
 		c->since = s->now.mono;
-	if (!intake_append(&s->intake, c, bytes, n))
-		respond_error(s, c, &(struct respond_error){
-			.status = 503, .message = STR("no room for the request"), .retry_after_s = 1,
-			.last = true, .why = REFUSED_POOL,
-		});
+	if (intake_append(&s->intake, c, bytes, n))
+		return;
+	c->flags &= ~(uint32_t)CONN_WAITING; /* this is its answer */
+	respond_error(s, c, &(struct respond_error){
+		.status = 503, .message = STR("no room for the request"), .retry_after_s = 1,
+		.last = true, .why = REFUSED_POOL,
+	});
 }
 
 static bool wants_more_requests(const struct conn *c)
@@ -103,11 +105,12 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 		return STEP_MORE;
 	}
 	serve(s, c, bytes + s->request.head_bytes, s->request.content_length);
-	c->flags &= ~(uint32_t)(CONN_HEAD_ONLY | CONN_AGAIN);
-	if (c->flags & CONN_WAITING) {
+	c->flags &= ~(uint32_t)CONN_AGAIN;
+	if (c->flags & CONN_WAITING) { /* CONN_HEAD_ONLY too counts for the answer */
 		http_parser_init(&c->http); /* to be read again, from its first byte */
 		return STEP_WAIT;
 	}
+	c->flags &= ~(uint32_t)CONN_HEAD_ONLY;
 	if (c->state == CONN_LIVE || c->state == CONN_CLOSING)
 		return STEP_UPGRADED;
 	if (!wants_more_requests(c))

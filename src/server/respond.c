@@ -103,7 +103,7 @@ void respond_error(struct server *s, struct conn *c, const struct respond_error 
 	struct http_header cors[2];
 	struct http_error_response r = {
 		.status = e->status, .message = e->message, .allow = e->allow,
-		.retry_after_s = e->retry_after_s,
+		.retry_after_s = e->retry_after_s, .bad_token = e->bad_token,
 		.head_only = (c->flags & CONN_HEAD_ONLY) != 0, .extra = cors,
 	};
 	size_t n;

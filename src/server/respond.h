@@ -41,6 +41,7 @@ struct respond_error {
 	struct str message;
 	struct str allow;
 	unsigned retry_after_s;
+	bool bad_token;          /* 401: something was presented */
 	bool last;
 	enum refusal why;
 };

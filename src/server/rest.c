@@ -233,7 +233,10 @@ static bool authorised(struct server *s, struct conn *c, struct rest_call *call,
 	case VERDICT_ALLOWED:
 		return true;
 	case VERDICT_BAD:
-		rest_refuse(s, c, 401, STR("the credential is not valid"), REFUSED_CREDENTIAL);
+		respond_error(s, c, &(struct respond_error){
+			.status = 401, .message = STR("the credential is not valid"), .bad_token = true,
+			.why = REFUSED_CREDENTIAL,
+		});
 		return false;
 	case VERDICT_MISSING:
 		rest_refuse(s, c, 401, STR("a credential is required"), REFUSED_CREDENTIAL);

@@ -17,6 +17,7 @@ enum {
 	                           * go one after the other (CONTRACT 5) */
 	DRAIN_STEP_MS = 20,
 	SHED_MAX = 64,            /* silent connections that make room at once */
+	WRITES_MANY = 64,
 	SHED_SILENCE_MS = 1000,   /* a client in earnest says what it wants by then */
 };
 
@@ -411,6 +412,11 @@ static void work_off_doomed(struct server *s)
 			free_conn(s, c);
 	}
 	s->doomed.n = kept;
+}
+
+bool server_writes_many(const struct server *s)
+{
+	return s->dirty.n >= WRITES_MANY && s->turn_messages < SLICES_MAX;
 }
 
 bool server_end_turn(struct server *s, bool timers)

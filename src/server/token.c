@@ -59,10 +59,20 @@ static bool take_work(struct server *s, enum jwk_algorithm algorithm, bool waite
 	return true;
 }
 
+/*
+ * `key`, which has no name, did not sign: may one of the name that the token says be in a set still to come?
+ * Secrets are in none.
+ */
+static bool may_be_anothers(const struct jwt *t, const struct jwk *key)
+{
+	return t->kid_bytes > 0 && key->kid_bytes == 0 && key->algorithm != JWK_HS256;
+}
+
 /* Steps one and two: form and signature. */
 static enum token_verdict verify(struct server *s, const struct peer *from, struct str text, bool waited,
                                  struct jwt *t, enum jwt_result *why)
 {
+	bool had_keys = waited && s->waiting.again.what == WAIT_KEYS; /* what it waited for has come */
 	uint8_t digest[DIGEST_BYTES];
 	struct token_seen *seen;
 	const struct jwk *key;
@@ -72,7 +82,7 @@ static enum token_verdict verify(struct server *s, const struct peer *from, stru
 		return TOKEN_BAD;
 	key = keys_find(s, t, why);
 	if (key == NULL)
-		return *why == JWT_NO_KEY && !waited && keys_may_come(s) ? TOKEN_WAIT_KEYS : TOKEN_BAD;
+		return *why == JWT_NO_KEY && !had_keys && keys_may_come(s) ? TOKEN_WAIT_KEYS : TOKEN_BAD;
 	digest_sha256(text, digest);
 	seen = seen_at(s, digest);
 	if (seen->generation_plus1 == s->keys.generation + 1 &&
@@ -86,6 +96,8 @@ static enum token_verdict verify(struct server *s, const struct peer *from, stru
 		return TOKEN_WAIT_TURN;
 	s->verifier.verifications++;
 	if (!jwt_signature_is_valid(t, key)) {
+		if (!had_keys && may_be_anothers(t, key) && keys_may_come(s))
+			return TOKEN_WAIT_KEYS;
 		bucket_take(flood_of(s, from), FLOOD_PER_S, FLOOD_BURST, s->now.mono);
 		*why = JWT_SIGNATURE;
 		return TOKEN_BAD;

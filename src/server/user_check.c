@@ -10,7 +10,8 @@
 enum {
 	ANSWER_MS = 60000,
 	NO_ANSWER_MS = 1000,
-	CELLS_TRIED_MAX = OUTSIDE_ASKED_MAX + 1, /* so many at most are under way */
+	UNDER_WAY_MAX = OUTSIDE_ASKED_MAX - 1, /* however slow the service: one is left to ask for keys */
+	CELLS_TRIED_MAX = UNDER_WAY_MAX + 1,
 };
 
 static_assert((uint32_t)USER_CHECKS_MAX < (uint32_t)WAIT_TURN, "a ticket is nothing else to wait for");
@@ -53,8 +54,10 @@ static enum user_check_verdict ask(struct server *s, uint32_t i)
 {
 	struct user_check *cell = &s->user_checks.cells[i];
 
-	if (s->outside.ask(s->outside.ctx, i, OUTSIDE_USER, str_of(cell->user_id, cell->bytes))) {
+	if (s->user_checks.under_way < UNDER_WAY_MAX &&
+	    s->outside.ask(s->outside.ctx, i, OUTSIDE_USER, str_of(cell->user_id, cell->bytes))) {
 		cell->verdict = USER_ASKED;
+		s->user_checks.under_way++;
 	} else {
 		cell->verdict = USER_UNANSWERED;
 		cell->until = s->now.mono;
@@ -97,7 +100,8 @@ void user_check_answered(struct server *s, uint32_t ticket, enum outside_result 
 
 	assert(ticket < u->count);
 	cell = &u->cells[ticket];
-	assert(cell->bytes > 0 && cell->verdict == USER_ASKED);
+	assert(cell->bytes > 0 && cell->verdict == USER_ASKED && u->under_way > 0);
+	u->under_way--;
 	cell->verdict = USER_UNANSWERED;
 	if (result == OUTSIDE_ANSWERED && status / 100 == 2)
 		cell->verdict = USER_KNOWN;

@@ -33,6 +33,7 @@ struct user_check {
 struct user_checks {
 	struct user_check *cells;
 	uint32_t count, next; /* reused in a circle */
+	uint32_t under_way;   /* questions that are not answered yet */
 	struct map by_id;
 	uint64_t answers[USER_CHECK_VERDICTS];
 };

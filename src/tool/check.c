@@ -7,6 +7,7 @@
 
 #include "net/certificates.h"
 #include "net/machine.h"
+#include "net/tls.h"
 #include "option.h"
 #include "option_value.h"
 #include "server/server.h"
@@ -134,6 +135,8 @@ int check_run(const struct options *o)
 	print_size("frames", b.frames);
 	print_size("intake", b.intake);
 	print_size("other", b.other);
-	print_size("total", b.total);
+	if (tls_measure(&o->config) > 0)
+		print_size("TLS", tls_measure(&o->config));
+	print_size("total", b.total + tls_measure(&o->config));
 	return 0;
 }

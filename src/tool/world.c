@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "net/machine.h"
+#include "net/tls.h"
 #include "server/server.h"
 
 #define GROUPS "/sys/fs/cgroup"
@@ -156,7 +157,7 @@ static uint64_t memory_of(void *ctx, const struct server_config *config)
 
 	(void)ctx;
 	if (scratch != NULL) {
-		bytes = server_measure(config, scratch).total;
+		bytes = server_measure(config, scratch).total + tls_measure(config);
 		machine_memory_free(scratch, server_scratch_bytes());
 	}
 	return bytes;

@@ -156,8 +156,10 @@ static void put_error_body(struct cursor *c, const struct http_error_response *r
 static void put_error_headers(struct cursor *c, const struct http_error_response *r)
 {
 	assert((r->status == 405) == !str_absent(r->allow));
+	assert(!r->bad_token || r->status == 401);
 	if (r->status == 401)
-		put_header(c, STR("WWW-Authenticate"), STR("Bearer"));
+		put_header(c, STR("WWW-Authenticate"),
+		           r->bad_token ? STR("Bearer error=\"invalid_token\"") : STR("Bearer"));
 	if (r->status == 405)
 		put_header(c, STR("Allow"), r->allow);
 	if (r->status == 426) {

@@ -36,6 +36,7 @@ struct http_error_response {
 	struct str message;      /* for people; absent: the reason phrase. Escaped; beyond ASCII as `?` */
 	struct str allow;        /* 405 only, and there a must: "GET, HEAD" */
 	unsigned retry_after_s;  /* 0: no Retry-After */
+	bool bad_token;          /* 401 only: a credential was presented, and is none (RFC 6750 3.1) */
 	bool head_only;          /* the request was HEAD: the head that GET had got, no body */
 	bool keep_alive;
 	const struct http_header *extra;
@@ -48,7 +49,7 @@ size_t http_write_head(char *buf, size_t cap, const struct http_response *r);
 
 /*
  * Head and body of an error answer: {"error":{"code":N,"message":TEXT}}. 401 carries WWW-Authenticate:
- * Bearer, 426 carries Upgrade: websocket and Sec-WebSocket-Version: 13, 405 its Allow.
+ * Bearer, with error="invalid_token" when there was a token; 426 carries Upgrade: websocket and Sec-WebSocket-Version: 13, 405 its Allow.
  */
 size_t http_write_error(char *buf, size_t cap, const struct http_error_response *r);
 

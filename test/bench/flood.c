@@ -12,13 +12,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool flood_init(struct flood *f, struct fleet *fleet, uint32_t per_second)
+/* TLS 1.2; ECDHE with ECDSA or RSA and AES-128-GCM; X25519, P-256; SHA-256. The random says nothing. */
+static const unsigned char hello[] = {
+	0x16, 3, 1, 0, 74, 1, 0, 0, 70, 3, 3, 'a', 'n', 'y', 't', 'h', 'i', 'n', 'g', ' ', 'i', 's', ' ', 'r', 'a', 'n', 'd', 'o',
+	'm', ' ', 'o', 'n', 'c', 'e', ',', ' ', 'e', 'v', 'e', 'n', ' ', 't', 'h', 0, 0, 4, 0xc0, 0x2b, 0xc0, 0x2f, 1, 0,
+	0, 25, 0, 10, 0, 6, 0, 4, 0, 29, 0, 23, 0, 13, 0, 6, 0, 4, 4, 3, 4, 1, 0xff, 1, 0, 1, 0,
+};
+
+bool flood_init(struct flood *f, struct fleet *fleet, uint32_t per_second, uint16_t hello_port)
 {
 	uint32_t i;
 
 	assert(per_second > 0);
 	memset(f, 0, sizeof(*f));
 	f->fleet = fleet;
+	f->to = fleet->server;
+	f->hello = hello_port != 0;
+	if (f->hello)
+		f->to.sin_port = htons(hello_port);
 	f->step_ns = 1000000000U / per_second;
 	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	for (i = 0; i < FLOOD_AT_A_TIME; i++)
@@ -75,7 +86,7 @@ static void begin(struct flood *f)
 	(void)setsockopt(a->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 	ev.data.u32 = (uint32_t)(a - f->askers);
 	if (bind(a->fd, (struct sockaddr *)&from, sizeof(from)) != 0 ||
-	    (connect(a->fd, (struct sockaddr *)&f->fleet->server, sizeof(f->fleet->server)) != 0 && errno != EINPROGRESS) ||
+	    (connect(a->fd, (struct sockaddr *)&f->to, sizeof(f->to)) != 0 && errno != EINPROGRESS) ||
 	    epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, a->fd, &ev) != 0)
 		fleet_fault(f->fleet, "flood: connect: %s", strerror(errno));
 }
@@ -86,6 +97,10 @@ static void ask(struct flood *f, struct flood_asker *a)
 	size_t n = script_request(f->fleet->script, (uint32_t)(f->begun % 8192), f->fleet->host, request, sizeof(request));
 
 	a->asked = true;
+	if (f->hello) {
+		memcpy(request, hello, sizeof(hello));
+		n = sizeof(hello);
+	}
 	if (send(a->fd, request, n, MSG_NOSIGNAL) != (ssize_t)n)
 		fleet_fault(f->fleet, "flood: send: %s", strerror(errno));
 }
@@ -96,6 +111,10 @@ static void take_answer(struct flood *f, struct flood_asker *a)
 	ssize_t n;
 
 	while ((n = recv(a->fd, text, sizeof(text), 0)) > 0) {
+		if (f->hello && text[0] == 0x16) {
+			a->refused = true;
+			break;
+		}
 		if (a->refused)
 			continue;
 		if (n < 12 || (memcmp(text, "HTTP/1.1 503", 12) != 0 && memcmp(text, "HTTP/1.1 429", 12) != 0)) {

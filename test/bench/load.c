@@ -31,7 +31,7 @@ static const char usage[] =
 	"  --pid N             the server's process, for CPU and memory\n"
 	"  --dialect D         rooms, dotted, snake, echo, floor (rooms)\n"
 	"  --clients N         (1000)      --window K   (1, at most 64)   --rate R (50)\n"
-	"  --handshakes R      (flood; 10000)\n"
+	"  --handshakes R      (flood; 10000)   --hello-port P  (flood: hellos of TLS, to there)\n"
 	"  --seconds S         how long to measure, e.g. 0.5 (3)\n"
 	"  --event-bytes N     wished payload of an event (160)\n"
 	"  --users N           distinct user ids (one per client)   --rooms N (idle; 100)\n"
@@ -49,7 +49,7 @@ static const struct scene scenes[] = {
 };
 
 enum key { KEY_PORT, KEY_PID, KEY_CLIENTS, KEY_WINDOW, KEY_RATE, KEY_BYTES, KEY_USERS, KEY_ROOMS, KEY_SOURCES, KEY_FLIGHT,
-           KEY_RUNS, KEY_HANDSHAKES, KEY_NUMBERS, KEY_HOST, KEY_DIALECT, KEY_SECONDS, KEY_CORE, KEY_HELP };
+           KEY_RUNS, KEY_HANDSHAKES, KEY_HELLO, KEY_NUMBERS, KEY_HOST, KEY_DIALECT, KEY_SECONDS, KEY_CORE, KEY_HELP };
 
 static const struct option longs[] = {
 	{ "port", 1, NULL, KEY_PORT }, { "pid", 1, NULL, KEY_PID }, { "clients", 1, NULL, KEY_CLIENTS },
@@ -57,7 +57,8 @@ static const struct option longs[] = {
 	{ "users", 1, NULL, KEY_USERS }, { "rooms", 1, NULL, KEY_ROOMS }, { "sources", 1, NULL, KEY_SOURCES },
 	{ "flight", 1, NULL, KEY_FLIGHT }, { "runs", 1, NULL, KEY_RUNS }, { "host", 1, NULL, KEY_HOST },
 	{ "dialect", 1, NULL, KEY_DIALECT }, { "seconds", 1, NULL, KEY_SECONDS }, { "core", 1, NULL, KEY_CORE },
-	{ "handshakes", 1, NULL, KEY_HANDSHAKES }, { "help", 0, NULL, KEY_HELP }, { NULL, 0, NULL, 0 },
+	{ "handshakes", 1, NULL, KEY_HANDSHAKES }, { "hello-port", 1, NULL, KEY_HELLO },
+	 { "help", 0, NULL, KEY_HELP }, { NULL, 0, NULL, 0 },
 };
 
 struct number {
@@ -119,6 +120,7 @@ static void take_numbers(struct scene_options *o, const struct number *n)
 	o->flight = n[KEY_FLIGHT].value;
 	o->runs = n[KEY_RUNS].value;
 	o->handshakes = n[KEY_HANDSHAKES].value;
+	o->hello_port = (uint16_t)n[KEY_HELLO].value;
 }
 
 /* 0: go on; else the exit code plus one. */
@@ -130,6 +132,7 @@ static int parse(struct scene_options *o, int *core, int argc, char **argv)
 		[KEY_RATE] = { 1, 1000000, 50 }, [KEY_BYTES] = { 0, 1000, 160 }, [KEY_USERS] = { 1, 9999999, 9999999 },
 		[KEY_ROOMS] = { 1, 1000000, 100 }, [KEY_SOURCES] = { 1, 200, 64 }, [KEY_FLIGHT] = { 1, 4096, 256 },
 		[KEY_RUNS] = { 1, 1000, 20 }, [KEY_HANDSHAKES] = { 1, 1000000, 10000 },
+		[KEY_HELLO] = { 0, 65535, 0 },
 	};
 	int which = 0;
 	int key;

@@ -26,6 +26,7 @@ struct scene_options {
 	uint32_t window;       /* outstanding events, or requests per connection */
 	uint32_t rate;         /* events per second */
 	uint32_t handshakes;   /* of flood, per second */
+	uint16_t hello_port;   /* of flood: hellos of TLS to there instead; 0 */
 	uint32_t seconds_ms;   /* how long to measure */
 	uint32_t event_bytes;  /* wished payload of an event */
 	uint32_t users, rooms;

@@ -189,7 +189,7 @@ static void measure_flood(struct fanout *x, const struct scene_options *o)
 	struct scene_cost quiet, flooded;
 	struct flood flood;
 
-	if (!flood_init(&flood, &x->fleet, o->handshakes)) {
+	if (!flood_init(&flood, &x->fleet, o->handshakes, o->hello_port)) {
 		fleet_fault(&x->fleet, "no epoll set for the flood");
 		return;
 	}

@@ -1,6 +1,7 @@
 /*
  * Invariants: `knows` is what a client was told last of each user's status; it is dropped when the client comes anew or something may
- * have been kept from it on purpose (a pool was shrunk, or only room mates are told).
+ * have been kept from it on purpose (a pool was shrunk, or only room mates are told). Tokens are minted at whole MINT_STEP_MS, so that few
+ * are signed anew; a stranger is only ever given tokens of the user whom the client stands for.
  */
 #include "sim/chaos.h"
 
@@ -9,13 +10,14 @@
 #include <string.h>
 
 #include "server/state.h"
+#include "sim/table.h"
 
-enum { WORD_MAX = 16, ROOMS = 3, HEAL_MS = 120000, THROW_MAX = 48 };
+enum { WORD_MAX = 16, ROOMS = 3, HEAL_MS = 120000, THROW_MAX = 48, MINT_STEP_MS = 10000 };
 
 struct chaos {
 	struct crowd crowd;
 	const uint8_t *p, *end;
-	bool trace, limited;
+	bool trace, limited, jwt;
 	uint64_t steps;
 	char user_of[CHAOS_CLIENTS][WORD_MAX];
 	char knows[CHAOS_CLIENTS][CHAOS_USERS][WORD_MAX]; /* "": nothing yet */
@@ -32,6 +34,24 @@ static struct client *client_at(struct chaos *c, unsigned i)
 	int n = snprintf(name, sizeof(name), "c%u", i % CHAOS_CLIENTS);
 
 	return client_named(&c->crowd, name, (size_t)n);
+}
+
+/* --- tokens --- */
+
+/* One for `user`: good, or with some defect, by any key; into out[MINT_TOKEN_MAX]. */
+static struct str token_for(struct chaos *c, const char *user, char *out)
+{
+	static const char *const ttls[] = { "1h", "1d", "70s", "30s", "15s", "1h", "-15s", "-1h" };
+	static const char *const keys[] = { "hs", "hs", "hs", "es1", "hs", "es2", "hs", "hs" };
+	static const char *const more[] = { "", "", ",rooms:[r0,r1]", ",rooms:[r*]", ",rooms:[]", ",scope:presence:write", ",bad:signature", ",by:other" };
+	unsigned a = next(c), b = next(c);
+	wall_t at = { c->crowd.sim.now.wall.ms / MINT_STEP_MS * MINT_STEP_MS };
+	char spec[128];
+	int n = snprintf(spec, sizeof(spec), "sub:%s,ttl:%s,by:%s%s", user, ttls[a % 8], keys[a / 8 % 8], more[b % 8]);
+
+	if (!mint_token(str_of(spec, (size_t)n), at, out))
+		abort();
+	return str_of(out, strlen(out));
 }
 
 /* --- what is said --- */
@@ -109,14 +129,29 @@ static struct str filled(const char *pattern, unsigned draw, char *out, size_t c
 
 /* --- what happens --- */
 
+/* With a token, or to authenticate later, or with neither. */
+static void identify(struct chaos *c, struct client_call *call, char *token)
+{
+	unsigned how = next(c);
+
+	if (!c->jwt)
+		return;
+	if (how % 8 < 5)
+		call->token = token_for(c, call->user.p, token);
+	else if (how % 8 < 7)
+		call->dialect = DIALECT_DOTTED;
+	if (how % 16 < 8 || (call->dialect == DIALECT_DOTTED && how % 8 >= 5))
+		call->user = STR_NONE;
+}
+
 static void connect(struct chaos *c, unsigned i)
 {
 	struct client_call call = {
 		.user = STR_NONE, .device = STR_NONE, .name = STR_NONE, .proto = STR_NONE, .path = STR_NONE, .header = STR_NONE,
-		.peer = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1 }, 4000 },
+		.token = STR_NONE, .bearer = STR_NONE, .peer = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1 }, 4000 },
 	};
 	unsigned draw = next(c), at = i % CHAOS_CLIENTS;
-	char device[8];
+	char device[8], token[MINT_TOKEN_MAX];
 
 	call.dialect = (enum dialect_id)(draw % DIALECT_COUNT);
 	if (call.dialect == DIALECT_ECHO)
@@ -127,24 +162,68 @@ static void connect(struct chaos *c, unsigned i)
 		call.device = str_of(device, (size_t)snprintf(device, sizeof(device), "d%u", draw / 64));
 	call.peer.address[15] = (uint8_t)(1 + draw % 2);
 	memset(c->knows[at], 0, sizeof(c->knows[at]));
+	if (call.dialect != DIALECT_ECHO)
+		identify(c, &call, token);
 	client_call(&c->crowd, client_at(c, i), &call);
 }
+
+static void authenticate(struct chaos *c, unsigned i);
 
 static void say(struct chaos *c, unsigned i)
 {
 	unsigned which = next(c), draw = next(c);
 	char text[512];
-	struct str s = filled(messages[which % (sizeof(messages) / sizeof(messages[0]))], draw, text, sizeof(text));
+	struct str s;
 
+	if (client_at(c, i)->link < 0) {
+		connect(c, i);
+		return;
+	}
+	if (c->jwt && which % 6 == 0) {
+		authenticate(c, i);
+		return;
+	}
+	s = filled(messages[which % (sizeof(messages) / sizeof(messages[0]))], draw, text, sizeof(text));
 	if (client_at(c, i)->websocket)
 		client_frame(&c->crowd, client_at(c, i), WS_TEXT, true, s.p, s.n);
+}
+
+/* In-band: to come in, to renew, or with somebody else's token. */
+static void authenticate(struct chaos *c, unsigned i)
+{
+	struct client *cl = client_at(c, i);
+	bool flat = cl->dialect == DIALECT_ROOMS || cl->dialect == DIALECT_ROSTER, other = next(c) % 8 == 0 && cl->dialect != DIALECT_DOTTED;
+	char token[MINT_TOKEN_MAX], text[MINT_TOKEN_MAX + 128];
+	int n;
+
+	if (!c->jwt || !cl->websocket || c->user_of[i % CHAOS_CLIENTS][0] == '\0')
+		return;
+	token_for(c, other ? "u0" : c->user_of[i % CHAOS_CLIENTS], token);
+	n = snprintf(text, sizeof(text), flat ? "{\"type\":\"authenticate\",\"token\":\"%s\"}" :
+	             "{\"id\":\"a\",\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}", token);
+	client_frame(&c->crowd, cl, WS_TEXT, true, text, (size_t)n);
+}
+
+/* What the services answer from now on. */
+static void script(struct chaos *c)
+{
+	static const char *const keys[] = { "es1", "es1 es2", "es2", "after=1s es1", "after=4s es2", "500", "garbage", "never", "refused" };
+	static const char *const users[] = { "*=200", "u1=404", "u2=503", "u3=never", "after=2s *=200 u1=200", "*=404", "*=refused", "u0=200 u1=200 u2=200" };
+	unsigned draw = next(c);
+	const char *k = keys[draw % 9], *u = users[draw / 32];
+
+	if (!services_set_keys(&c->crowd.sim.services, str_of(k, strlen(k))) || !services_set_users(&c->crowd.sim.services, str_of(u, strlen(u))))
+		abort();
 }
 
 static void ask(struct chaos *c, unsigned i)
 {
 	unsigned which = next(c) % (sizeof(requests) / sizeof(requests[0])), draw = next(c);
-	char path[256], body[256];
+	char path[256], body[256], token[MINT_TOKEN_MAX];
 
+	client_at(c, i)->with[0] = '\0';
+	if (c->jwt && draw % 4 > 0)
+		snprintf(client_at(c, i)->with, CLIENT_WITH_MAX, "Authorization: Bearer %s\r\n", token_for(c, "u1", token).p);
 	if (client_at(c, i)->link < 0 || !client_at(c, i)->websocket)
 		client_request(&c->crowd, client_at(c, i), requests[which][0], filled(requests[which][1], draw, path, sizeof(path)),
 		               filled(requests[which][2], draw, body, sizeof(body)));
@@ -177,9 +256,9 @@ static void shrink(struct chaos *c)
 {
 	struct server *s = c->crowd.sim.server;
 	struct pool *const pools[] = { &s->frames.cells, &s->frames.blocks, &s->nodes, &s->intake.loans, &s->intake.pools[0],
-		                       &s->intake.pools[1], &s->intake.pools[2], &s->address_cells };
+		                       &s->intake.pools[1], &s->intake.pools[2], &s->address_cells, &s->waiting.tokens, &s->grants.pools[0] };
 	unsigned draw = next(c);
-	struct pool *p = pools[draw % 8];
+	struct pool *p = pools[draw % 10];
 
 	pool_limit(p, draw / 8 % 4 == 0 ? POOL_NONE : pool_used(p) + draw / 32);
 	c->limited = true;
@@ -194,6 +273,8 @@ static void lift(struct chaos *c)
 	pool_limit(&s->nodes, POOL_NONE);
 	pool_limit(&s->intake.loans, POOL_NONE);
 	pool_limit(&s->address_cells, POOL_NONE);
+	pool_limit(&s->waiting.tokens, POOL_NONE);
+	pool_limit(&s->grants.pools[0], POOL_NONE);
 	for (int i = 0; i < INTAKE_CLASSES; i++)
 		pool_limit(&s->intake.pools[i], POOL_NONE);
 }
@@ -228,7 +309,17 @@ static void step(struct chaos *c)
 		case 1: lift(c); break;
 		case 2: sim->frozen = !sim->frozen; break;
 		case 3: sim_step_wall(sim, ((int64_t)next(c) - 128) * 86400000); break;
-		case 4: server_drain(sim->server); break;
+		case 4:
+			if (next(c) % 8 == 0)
+				server_drain(sim->server);
+			break;
+		case 5:
+		case 6: script(c); break;
+		case 7:
+		case 8:
+		case 9:
+		case 10:
+		case 11: authenticate(c, next(c)); break;
 		default: cl->silent = !cl->silent; break;
 		}
 	}
@@ -255,6 +346,21 @@ static void learn(struct chaos *c, const struct heard *h)
 	status = cl->dialect == DIALECT_ROOMS ? "%15s %*s %15s" : "%15s %15s";
 	if (sscanf(rest, status, user, word) == 2 && user[1] >= '0' && user[1] < '0' + CHAOS_USERS)
 		memcpy(c->knows[at][user[1] - '0'], word, sizeof(word));
+}
+
+/* Whom the server has forgotten, presence-ttl after they went, it may show as seen at any time again. */
+static void forget_forgotten(struct chaos *c)
+{
+	for (uint32_t i = 0; i < c->crowd.seen_count; i++) {
+		struct seen *seen = &c->crowd.seen[i];
+		struct presence_view v;
+
+		if (seen->user[0] == '\0')
+			continue;
+		engine_view(c->crowd.sim.server->engine, str_of(seen->user, strlen(seen->user)), &v, c->crowd.sim.now);
+		if (wall_absent(v.last_seen))
+			seen->at[0] = '\0'; /* earlier than any */
+	}
 }
 
 static void listen(struct chaos *c)
@@ -300,6 +406,23 @@ static void check_truth(struct chaos *c)
 
 /* --- a life --- */
 
+static void configure_auth(struct chaos *c)
+{
+	struct server_config *cfg = &c->crowd.sim.cfg;
+	unsigned draw = next(c);
+
+	cfg->has_user_check = draw % 4 == 3;
+	cfg->auth_timeout_ms = draw & 32 ? 0 : 10000;
+	c->jwt = draw & 64;
+	if (!c->jwt)
+		return;
+	table_option(cfg, "auth", "jwt");
+	table_option(cfg, "jwt-secret", "hs");
+	if (draw & 128)
+		table_option(cfg, "jwks-url", "on");
+	services_set_keys(&c->crowd.sim.services, STR("after=1s es1"));
+}
+
 static void configure(struct chaos *c)
 {
 	struct server_config *cfg = &c->crowd.sim.cfg;
@@ -325,12 +448,15 @@ static void configure(struct chaos *c)
 	cfg->heartbeat_interval_ms = b & 32 ? 0 : 30000;
 	cfg->pong_wait_ms = cfg->heartbeat_interval_ms * 2;
 	c->crowd.sim.check_turns = b & 64;
+	configure_auth(c);
 }
 
 /* All faults end; then time passes. */
 static void heal(struct chaos *c)
 {
 	lift(c);
+	services_set_keys(&c->crowd.sim.services, STR("es1"));
+	services_set_users(&c->crowd.sim.services, STR("*=200 u0=200 u1=200 u2=200 u3=200 u4=200"));
 	c->crowd.sim.frozen = false;
 	for (unsigned i = 0; i < CHAOS_CLIENTS; i++) {
 		client_at(c, i)->stalled = false;
@@ -353,10 +479,13 @@ struct chaos_result chaos_run(const uint8_t *bytes, size_t n, uint64_t seed, boo
 		snprintf(r.fault, sizeof(r.fault), "the server does not start");
 		return r;
 	}
+	for (unsigned i = 0; i < CHAOS_CLIENTS && next(&c) % 4 > 0; i++)
+		connect(&c, i);
 	while (c.p < c.end && c.crowd.sim.fault[0] == '\0') {
 		c.steps++;
 		step(&c);
 		listen(&c);
+		forget_forgotten(&c);
 	}
 	heal(&c);
 	if (!c.limited && c.crowd.sim.cfg.audience == AUDIENCE_ALL)

@@ -136,6 +136,17 @@ static bool add_secret(struct jwk_set *set, const char *name)
 	return jwk_set_add_secret(set, str_of((const char *)secret, sizeof(secret))) == JWK_OK;
 }
 
+/* That key alone, as from a PEM file: without a name. */
+static bool add_pem(struct jwk_set *set, const char *name)
+{
+	uint32_t before = set->count;
+
+	if (!read_keys(set, name) || set->count != before + 1)
+		return false;
+	set->keys[before].kid_bytes = 0;
+	return true;
+}
+
 /* The options of who may come in. False: none of these, or malformed. */
 static bool auth_option(struct server_config *cfg, const char *name, const char *value)
 {
@@ -153,6 +164,8 @@ static bool auth_option(struct server_config *cfg, const char *name, const char 
 		cfg->api_key = kept(value);
 	else if (strcmp(name, "jwt-secret") == 0)
 		return add_secret(&t->keys, value);
+	else if (strcmp(name, "jwt-key") == 0)
+		return add_pem(&t->keys, value);
 	else if (strcmp(name, "jwks-file") == 0)
 		return read_keys(&t->keys, value);
 	else if (strcmp(name, "jwt-issuer") == 0)

@@ -338,6 +338,8 @@ static bool request(struct runner *r, struct client *cl, struct str verb, struct
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (is(verb, methods[i].verb)) {
+			if (cl->link < 0)
+				client_tcp(&r->crowd, cl, 0, NULL);
 			if (is(verb, "head"))
 				cl->heads |= 1;
 			client_request(&r->crowd, cl, methods[i].method, path, args.n > 0 ? args : STR_NONE);
@@ -378,7 +380,7 @@ static bool act(struct runner *r, struct client *cl, struct str verb, struct str
 	else if (is(verb, "tcp"))
 		client_tcp(c, cl, 0, NULL);
 	else if (is(verb, "with"))
-		snprintf(cl->with, sizeof(cl->with), args.n > 0 ? "%.*s\r\n" : "", (int)args.n, args.p);
+		snprintf(cl->with, sizeof(cl->with), "%.*s%s", (int)args.n, args.p, args.n > 0 ? "\r\n" : "");
 	else
 		return false;
 	return true;

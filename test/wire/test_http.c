@@ -598,6 +598,11 @@ static void test_errors(void)
 		  "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 36\r\n"
 		  "Connection: close\r\nWWW-Authenticate: "
 		  "Bearer\r\n\r\n{\"error\":{\"code\":401,\"message\":\"x\"}}" },
+		{ "6750 3.1 401 says that the token was bad",
+		  { .status = 401, .message = STR("x"), .bad_token = true },
+		  "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: 36\r\n"
+		  "Connection: close\r\nWWW-Authenticate: "
+		  "Bearer error=\"invalid_token\"\r\n\r\n{\"error\":{\"code\":401,\"message\":\"x\"}}" },
 		{ "H22 a message cannot leave its string",
 		  { .status = 400, .message = STR("\"\\\r\n\x01\xff") },
 		  "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: "

@@ -5,7 +5,7 @@ that it says it is. Unset: plain, under trust.
 
 For others than python: `secure.py DIRECTORY` makes what is needed; with PRESENCED_E2E_DIR=DIRECTORY, which saves making it again,
 `secure.py options` prints the server's options, and `secure.py token SUB [NAME]` a token."""
-import functools, hashlib, hmac, json, os, re, subprocess, sys, time, urllib.parse
+import functools, hashlib, hmac, json, os, re, subprocess, sys, threading, time, urllib.parse
 sys.dont_write_bytecode = True
 import pki
 from issuer import Certificates, Key, part
@@ -18,6 +18,7 @@ ISSUER, AUDIENCE, KID = "https://issuer.example/suite", "presence", "suite-1"
 NAMES = "DNS:localhost,DNS:127.0.0.1,IP:127.0.0.1"
 FREE = ("/health", "/live", "/ready", "/metrics")  # asked without a token, as probes do
 NOW = int(time.time())
+_lock = threading.Lock()
 
 
 def make(directory):
@@ -32,13 +33,18 @@ def make(directory):
 
 
 @functools.lru_cache(None)
-def directory():
+def _directory():
     path = os.environ.get("PRESENCED_E2E_DIR")
     if not path:
         path = os.path.join(pki.directory(), "secure")
         os.mkdir(path)
         make(path)
     return path
+
+
+def directory():
+    with _lock:
+        return _directory()
 
 
 def of(name):
