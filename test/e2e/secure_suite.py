@@ -9,8 +9,8 @@ from tap import end, ok
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # The longest first.
-FILES = ["seed003_roster.py", "five_dialects.py", "client_command.py", "every_dialect.py", "wscat.sh", "seed000_snake.py", "rest.py",
-         "seed001_dotted.py", "seed002_rooms.py", "seed004_upper.py", "ws_node.mjs"]
+FILES = ["no_malloc.py", "seed003_roster.py", "five_dialects.py", "hostile.py", "client_command.py", "every_dialect.py", "wscat.sh",
+         "seed000_snake.py", "rest.py", "seed001_dotted.py", "seed002_rooms.py", "seed004_upper.py", "ws_node.mjs"]
 CASE = re.compile(r"^(?=(?:not )?ok )", re.M)
 
 
