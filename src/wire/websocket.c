@@ -1,7 +1,8 @@
 /*
  * Invariants:
  *   - A header with a fault is read a byte at a time, whatever the input's pieces are: the first byte that
- *     cannot be right decides the error, so every split of a stream fails at the same byte for the same cause.
+ *     cannot be right decides the error, so every split of a stream fails at the same byte for the same
+ *     cause.
  *   - Sizes are compared before they are added: message_bytes never passes message_bytes_max by a header's
  *     doing, and in a data frame `remaining` never passes message_bytes. A length is 64 bits unsigned from
  *     header to event, and narrowed only after it was compared with the bytes at hand.
