@@ -235,8 +235,7 @@ static bool read_secret(struct options *o, const struct options_world *world)
 		return true;
 	if (!read_material(o, world, row, o->jwt_secret_path, &secret))
 		return false;
-	secret.n -= secret.n > 0 && secret.p[secret.n - 1] == '\n';
-	secret.n -= secret.n > 0 && secret.p[secret.n - 1] == '\r';
+	secret = jwk_secret_of_file(secret);
 	result = jwk_set_add_secret(&o->config.token.keys, secret);
 	option_value_quote(o->jwt_secret_path, quoted);
 	if (result != JWK_OK)

@@ -35,12 +35,15 @@ static const struct incoming *find_type(const struct protocol *p, struct str typ
 	return NULL;
 }
 
-/* Where the fields are. */
-static bool read_payload(const struct protocol *p, struct field_reader *r, json_ref root)
+/* Where the fields are. {"type":"authenticate","token":...} is one for all dialects. */
+static bool read_payload(const struct protocol *p, struct field_reader *r, json_ref root,
+                         enum command_type command)
 {
 	enum json_type type;
 
 	r->obj = p->enveloped ? json_get(r->msg, root, STR("payload")) : root;
+	if (command == CMD_AUTHENTICATE && r->obj == JSON_ABSENT)
+		r->obj = root;
 	type = json_type(r->msg, r->obj);
 	if (type == JSON_NULL)
 		r->obj = JSON_ABSENT;
@@ -71,7 +74,7 @@ bool protocol_decode(const struct protocol *p, struct json *msg, struct decode_s
 	if (row == NULL)
 		return field_refuse(&r, p->unknown_type);
 	out->type = row->command;
-	if (!read_payload(p, &r, root) || !field_read(&r, row->fields, row->fields_n, out))
+	if (!read_payload(p, &r, root, row->command) || !field_read(&r, row->fields, row->fields_n, out))
 		return false;
 	return row->finish == NULL || row->finish(&r, out);
 }

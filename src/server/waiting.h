@@ -19,7 +19,8 @@ struct server;
 enum { WAIT_TURN = 0x7ffffffe, WAIT_KEYS = 0x7fffffff };
 
 enum {
-	WAITING_MS = 5000,            /* CONTRACT 2: 5 s at most, for one thing, however often it fails to come */
+	WAITING_MS = 5000,            /* CONTRACT 2: 5 s at most, for one thing,
+	                               * however often it fails to come */
 	WAITING_TOKENS_MAX = 256,
 	WAITING_REPLY_BYTES_MAX = 512, /* of a request's raw JSON id */
 };

@@ -39,7 +39,7 @@ struct token {
 	int64_t ttl_ms;
 	uint32_t claim_count;
 	struct claim claims[CLAIMS_MAX];
-	uint8_t secret[JWK_MATERIAL_BYTES_MAX + 1];
+	uint8_t secret[JWK_MATERIAL_BYTES_MAX + 2];
 	size_t secret_bytes;
 	char payload[BASE64_DECODED_BYTES_MAX(JWT_BYTES_MAX)];
 	char text[JWT_BYTES_MAX];
@@ -132,7 +132,7 @@ static bool read_secret(struct token *t)
 		world_read_file(NULL, t->secret_path, (char *)t->secret, sizeof(t->secret), &t->secret_bytes);
 
 	if (reason == NULL) {
-		t->secret_bytes -= t->secret_bytes > 0 && t->secret[t->secret_bytes - 1] == '\n';
+		t->secret_bytes = jwk_secret_of_file(str_of((const char *)t->secret, t->secret_bytes)).n;
 		if (t->secret_bytes == 0)
 			reason = "it is empty";
 		else if (t->secret_bytes > JWK_MATERIAL_BYTES_MAX)

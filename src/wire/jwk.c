@@ -348,6 +348,15 @@ enum jwk_result jwk_set_add_pem(struct jwk_set *set, struct str pem)
 	return result == JWK_OK ? JWK_NOT_PEM : result;
 }
 
+struct str jwk_secret_of_file(struct str file)
+{
+	if (file.n == 0 || file.p[file.n - 1] != '\n')
+		return file;
+	file.n--;
+	file.n -= file.n > 0 && file.p[file.n - 1] == '\r';
+	return file;
+}
+
 enum jwk_result jwk_set_add_secret(struct jwk_set *set, struct str secret)
 {
 	struct jwk key = { .algorithm = JWK_HS256 };

@@ -75,6 +75,9 @@ enum jwk_result jwk_set_read(struct jwk_set *set, struct json *j);
  */
 enum jwk_result jwk_set_add_pem(struct jwk_set *set, struct str pem);
 
+/* The secret that a file holds: all its bytes but one line's end, LF or CR LF, behind them. */
+struct str jwk_secret_of_file(struct str file);
+
 /* Adds a secret: all bytes of `secret` count. After an error *set is as it was. */
 enum jwk_result jwk_set_add_secret(struct jwk_set *set, struct str secret);
 

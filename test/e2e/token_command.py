@@ -41,7 +41,7 @@ def good(secret, *args, notes=""):
     equal((code, err), (0, notes))
     assert re.fullmatch(r"[\w.-]+\n", out), out
     header, payload, signature = out.strip().split(".")
-    key = secret[:-1] if secret.endswith(b"\n") else secret
+    key = re.sub(rb"\r?\n\Z", b"", secret)
     equal(bytes_of(signature), hmac.new(key, (header + "." + payload).encode(), hashlib.sha256).digest(), "signature")
     equal(json.loads(bytes_of(header)), {"alg": "HS256", "typ": "JWT"})
     return json.loads(bytes_of(payload))
@@ -92,6 +92,7 @@ async def ttl(_):
 
 @rows("the secret is all bytes of the file but one newline at its end", [
     ("a newline", LONG + b"\n"), ("two newlines", LONG + b"\n\n"), ("a carriage return", LONG + b"\r"),
+    ("both", LONG + b"\r\n"), ("both, and 512 bytes", LONG * 16 + b"\r\n"),
     ("any bytes", bytes(range(256))), ("longer than a block", LONG * 3), ("512 bytes", LONG * 16),
 ])
 async def secrets(_, secret):

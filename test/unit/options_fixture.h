@@ -19,6 +19,7 @@ static inline struct str fixture_file(const struct fixture *f, struct str path)
 		{ STR("c.conf"), f->config },
 		{ STR("key"), f->key },
 		{ STR("secret"), STR("0123456789abcdef0123456789abcdef\n") },
+		{ STR("cr"), STR("0123456789abcdef0123456789abcdef\r") },
 		{ STR("crlf"), STR("0123456789abcdef0123456789abcdef\r\n") },
 		{ STR("short"), STR("c4n4ry") },
 		{ STR("newline"), STR("\n") },

@@ -21,6 +21,7 @@ static const struct decode_case decode_cases[] = {
 	{ "3 snake", "{\"type\":\"subscribe\",\"payload\":{\"conversation_id\":\"c1\"}}", "subscribe topics=2 rooms=[c1]" },
 	{ "3 snake", "{\"type\":\"unsubscribe\",\"payload\":{\"conversation_id\":\"c1\"}}", "unsubscribe topics=2 rooms=[c1]" },
 	{ "extension", "{\"type\":\"authenticate\",\"payload\":{\"token\":\"a.b.c\"}}", "authenticate token=a.b.c" },
+	{ "extension", "{\"type\":\"authenticate\",\"token\":\"a.b.c\"}", "authenticate token=a.b.c" },
 	/* CONTRACT 2: statuses, custom status, metadata */
 	{ "2 status", "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"online\"}}", "presence status=online" },
 	{ "2 status", "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"busy\"}}", "presence status=busy" },
@@ -95,7 +96,7 @@ static const struct decode_case decode_cases[] = {
 		"400 payload.conversation_id: an id: a string of 1 to 128 bytes without control characters" },
 	{ "3 bad", "{\"type\":\"authenticate\",\"payload\":{}}", "400 payload.token: a string is required" },
 	{ "3 bad", "{\"type\":\"authenticate\",\"payload\":{\"token\":\"\"}}", "400 payload.token: a string is required" },
-	{ "3 bad", "{\"type\":\"authenticate\",\"token\":\"t\"}", "400 payload.token: a string is required" },
+	{ "3 bad", "{\"type\":\"authenticate\",\"token\":1}", "400 payload.token: a string is required" },
 };
 
 static const struct str room[] = { STR("c1") };

@@ -17,6 +17,7 @@ static const struct decode_case decode_cases[] = {
 	{ "3 upper", "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"invisible\"}}", "presence status=invisible" },
 	{ "3 upper", "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"offline\"}}", "presence status=invisible" },
 	{ "extension", "{\"type\":\"authenticate\",\"payload\":{\"token\":\"t\"}}", "authenticate token=t" },
+	{ "extension", "{\"type\":\"authenticate\",\"token\":\"t\"}", "authenticate token=t" },
 	{ "3 extra", "{\"type\":\"HEARTBEAT\",\"userId\":1,\"payload\":{\"a\":2},\"timestamp\":false}", "heartbeat" },
 	/* missing and ill-typed */
 	{ "3 bad", "{}", "400 type: a string is required" },

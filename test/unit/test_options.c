@@ -404,6 +404,20 @@ static void test_defaults(void)
 	tap_ok(str_eq(c->node_id, STR("0000000000abcdef")) && loaded.node_id_drawn, "node-id is drawn");
 }
 
+/* All bytes of the file but one line's end: what ends in a byte that looks like half of one is a key as it is. */
+static void test_secrets(void)
+{
+	static const char *const files[][2] = { { "--jwt-secret-file=secret" }, { "--jwt-secret-file=crlf" }, { "--jwt-secret-file=cr" } };
+	static const uint16_t want[] = { 32, 32, 33 };
+	struct fixture f = { .descriptors_max = 65536 };
+
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		const char *args[WORDS_MAX] = { files[i][0] };
+
+		tap_ok(load(args, none, &f) && loaded.config.token.keys.keys[0].material_bytes == want[i], "%s", files[i][0]);
+	}
+}
+
 /* "so that seed 001's configuration block works as it stands" */
 static void test_seed_001(void)
 {
@@ -691,6 +705,7 @@ int main(void)
 	test_defaults();
 	test_rows("source", sources, sizeof(sources) / sizeof(sources[0]));
 	test_rows("error", errors, sizeof(errors) / sizeof(errors[0]));
+	test_secrets();
 	test_seed_001();
 	test_lists();
 	test_descriptors();
