@@ -22,7 +22,7 @@ enum {
 	OPTIONS_ERROR_BYTES = 512,
 	OPTIONS_WARNING_BYTES = 4096,   /* all warnings; those that do not fit are left out */
 	OPTIONS_DESCRIPTORS_RESERVE = 100, /* listeners, epoll, standard streams, REST and refusals */
-	OPTIONS_DESCRIPTORS_OUTSIDE = 72, /* jwks-url, user-check-url: OUTSIDE_ASKED_MAX, and the resolver's */
+	OPTIONS_DESCRIPTORS_OUTSIDE = 72, /* jwks-url, user-check-url: 64 questions, the resolver */
 };
 
 /* OPTION_DERIVED: not given; another option's value says it. */

@@ -1,7 +1,7 @@
 /*
  * Invariants: an epoll event carries what it is about (net/watch.h). One turn: wait, read both clocks, hand
- * every event to the server, end the turn. Readable sockets are read before timers run, however long the
- * process was stopped.
+ * every event to the server, end the turn, which writes. Readable sockets are read before timers run, however
+ * long the process was stopped.
  */
 #include "net/loop.h"
 
@@ -23,7 +23,7 @@
 
 enum {
 	EVENTS_MAX = 512,
-	LOOKS_PER_TURN_MAX = 8,
+	LOOKS_PER_TURN_MAX = 8,     /* at what has come, before its outcome is written */
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
 	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then (RELIABILITY O1) */
 	FULL_PAUSE_MS = 10,         /* no slot left: soon one is free, and until then
@@ -207,26 +207,20 @@ static bool all_read(struct loop *l, int n)
 }
 
 /*
- * Takes the n events that are there and, as long as writing what they cause will take long, those that have
- * come meanwhile too: one write to each receiver then carries all of it. Returns how many there were.
+ * Takes the n events that are there. When what they cause is written to many, that takes long enough for more
+ * to come: a look at what has, before and not after it, lets one write to each receiver carry all of it.
+ * Newcomers wait.
  */
-static int take_events(struct loop *l, int n, struct now now)
+static void take_events(struct loop *l, int n, struct now now)
 {
-	int taken = 0;
-
 	for (int look = 1; n > 0; look++) {
-		int more;
-
-		for (; taken < n; taken++)
-			take_event(l, &l->events[taken], now);
-		if (look == LOOKS_PER_TURN_MAX || n == EVENTS_MAX || !server_writes_many(l->server))
-			break;
-		more = epoll_wait(l->epoll_fd, l->events + n, EVENTS_MAX - n, 0);
-		if (more <= 0)
-			break;
-		n += more;
+		for (int i = 0; i < n; i++)
+			if (look == 1 || watch_kind(l->events[i].data.u64) != WATCH_LISTENER)
+				take_event(l, &l->events[i], now);
+		n = look < LOOKS_PER_TURN_MAX ? (int)server_spare_events(l->server, EVENTS_MAX) : 0;
+		if (n > 0)
+			n = epoll_wait(l->epoll_fd, l->events, n, 0);
 	}
-	return n;
 }
 
 /* Returns whether there is work left that should not wait. */
@@ -240,7 +234,7 @@ static bool turn(struct loop *l, int timeout)
 	server_begin_turn(l->server, now);
 	if (l->tls != NULL)
 		tls_begin_turn(l->tls, now);
-	n = take_events(l, n, now);
+	take_events(l, n, now);
 	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
 		watch_listeners(l, true);
 	if (l->tls != NULL)

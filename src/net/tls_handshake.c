@@ -9,7 +9,7 @@
 #include "net/tls_state.h"
 
 enum {
-	STEP_READS_MAX = 64, /* more than a handshake has records and headers: who sends on waits for its next turn */
+	STEP_READS_MAX = 64, /* more than a handshake has records: who sends on waits for its next turn */
 };
 
 static bool begin(struct tls *t, struct tls_session *s)

@@ -8,6 +8,8 @@
 
 #include "net/tls_state.h"
 
+enum { RECORD_OVERHEAD_MAX = 5 + 8 + 16 }; /* header, nonce and tag of AES-GCM; ChaCha20 has no nonce there */
+
 /* --- reading --- */
 
 bool tls_stream_is_left(const struct tls *t, const struct tls_session *s)
@@ -160,7 +162,7 @@ static size_t write_record(struct tls *t, struct tls_session *s, const struct io
 	size_t room, taken = 0;
 	unsigned char *at = br_ssl_engine_sendapp_buf(e, &room);
 
-	if (at == NULL || (left > TLS_SMALL_BYTES / 2 && !is_writable(s)))
+	if (at == NULL || (left + RECORD_OVERHEAD_MAX > TLS_SMALL_BYTES && !is_writable(s)))
 		return 0;
 	if (left < room)
 		room = left;

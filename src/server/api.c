@@ -248,8 +248,10 @@ static void read_broadcast(struct body *b, struct broadcast *out)
 		body_refuse(b, STR("to whom? exactly one of users, room, topic, or all: true is required"));
 }
 
-/* What a broadcast's token has to open. Of topics that rooms' subscribers hear, every room: as the empty name,
- * which only `*` covers. */
+/*
+ * What a broadcast's token has to open. Of topics that rooms' subscribers hear, every room: as the empty
+ * name, which only `*` covers.
+ */
 static struct str room_of(const struct broadcast *b)
 {
 	return b->topic & TOPIC_OF_ROOM ? STR("") : b->room;

@@ -39,7 +39,10 @@ struct credential {
 	uint32_t what;        /* VERDICT_WAIT: server/waiting.h */
 };
 
-/* What follows `Bearer` and its blanks (RFC 9110 11.4) in an Authorization; absent: another scheme, or nothing. */
+/*
+ * What follows `Bearer` and its blanks (RFC 9110 11.4) in an Authorization; absent: another scheme, or
+ * nothing.
+ */
 struct str credential_bearer(struct str authorization);
 
 /* Uses the server's JSON and its claim as scratch. */

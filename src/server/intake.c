@@ -26,8 +26,8 @@ uint8_t *intake_bytes(const struct intake *in, const struct conn *c)
 }
 
 /*
- * May the connection have one more buffer of that class? Whoever is not in yet needs none of the largest, and leaves
- * a quarter of the medium ones: what strangers begin and do not end is not for others to miss.
+ * May the connection have one more buffer of that class? Whoever is not in yet needs none of the largest,
+ * and leaves a quarter of the medium ones: what strangers begin and do not end is not for others to miss.
  */
 static bool may_take(const struct intake *in, const struct conn *c, uint8_t class)
 {

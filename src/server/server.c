@@ -17,8 +17,8 @@ enum {
 	                           * go one after the other (CONTRACT 5) */
 	DRAIN_STEP_MS = 20,
 	SHED_MAX = 64,            /* silent connections that make room at once */
-	WRITES_MANY = 64,
 	SHED_SILENCE_MS = 1000,   /* a client in earnest says what it wants by then */
+	WRITES_PER_SPARE_EVENT = 32, /* a look costs an eighth of them, even if it finds handshakes */
 };
 
 /* --- small things --- */
@@ -414,9 +414,13 @@ static void work_off_doomed(struct server *s)
 	s->doomed.n = kept;
 }
 
-bool server_writes_many(const struct server *s)
+uint32_t server_spare_events(const struct server *s, uint32_t max)
 {
-	return s->dirty.n >= WRITES_MANY && s->turn_messages < SLICES_MAX;
+	uint32_t spare = s->dirty.n / WRITES_PER_SPARE_EVENT;
+
+	if (s->turn_messages >= SLICES_MAX)
+		return 0;
+	return spare < max ? spare : max;
 }
 
 bool server_end_turn(struct server *s, bool timers)

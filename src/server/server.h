@@ -61,9 +61,9 @@ void server_hangup(struct server *, uint32_t conn, uint32_t generation);
  * True: there is work left, so do not wait before the next turn. */
 bool server_end_turn(struct server *, bool timers);
 
-/* Whether the end of this turn will write to so many that another look at who has something to say costs
- * nothing beside it, and a write has room for what they say. */
-bool server_writes_many(const struct server *);
+/* How many more events (at most `max`) can be taken in before this turn ends, at a small part of what its
+ * writes will cost, so that these carry more. 0: few are written to, or a write has no room for more. */
+uint32_t server_spare_events(const struct server *, uint32_t max);
 
 /* After the turn: how long it took, for the histogram of latencies. */
 void server_turn_took(struct server *, int64_t us);

@@ -49,7 +49,8 @@ size_t http_write_head(char *buf, size_t cap, const struct http_response *r);
 
 /*
  * Head and body of an error answer: {"error":{"code":N,"message":TEXT}}. 401 carries WWW-Authenticate:
- * Bearer, with error="invalid_token" when there was a token; 426 carries Upgrade: websocket and Sec-WebSocket-Version: 13, 405 its Allow.
+ * Bearer, with error="invalid_token" when there was a token; 426 carries Upgrade: websocket and
+ * Sec-WebSocket-Version: 13, 405 its Allow.
  */
 size_t http_write_error(char *buf, size_t cap, const struct http_error_response *r);
 

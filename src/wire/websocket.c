@@ -1,7 +1,8 @@
 /*
  * Invariants:
- *   - A header is read a byte at a time, whatever the input's pieces are: the first byte that cannot be
- *     right decides the error, so every split of a stream fails at the same byte for the same cause.
+ *   - A header with a fault is read a byte at a time, whatever the input's pieces are: the first byte that
+ *     cannot be right decides the error, so every split of a stream fails at the same byte for the same
+ *     cause.
  *   - Sizes are compared before they are added: message_bytes never passes message_bytes_max by a header's
  *     doing, and in a data frame `remaining` never passes message_bytes. A length is 64 bits unsigned from
  *     header to event, and narrowed only after it was compared with the bytes at hand.
@@ -12,6 +13,7 @@
 #include "wire/websocket.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum { /* order: header states first, then payload states, then the two that end */
 	ST_HEAD = 0,
@@ -36,6 +38,8 @@ enum { /* first two bytes of a frame */
 	LENGTH_16 = 126,
 	LENGTH_64 = 127,
 };
+
+enum { USUAL_HEAD_BYTES_MAX = 8 }; /* with a length of 7 or 16 bits, masked */
 
 enum { /* ws_dec.message: opcode and RSV1 where a frame has them, and: */
 	MESSAGE_SEEN = 0x80, /* a piece of it was handed out */
@@ -188,6 +192,37 @@ static enum ws_err take_head(struct ws_dec *d, const struct ws_limits *lim, uint
 	}
 }
 
+/*
+ * The header of an unfragmented data message, when it has come whole and nothing is wrong with it, in one go:
+ * it leaves the same state as its bytes one after the other. 0: any other; the bytes will tell.
+ */
+static size_t take_usual_head(struct ws_dec *d, const struct ws_limits *lim, const uint8_t *in, size_t n)
+{
+	size_t bytes = 2;
+	unsigned length;
+
+	if (n < USUAL_HEAD_BYTES_MAX || d->message != 0 || lim->peer_is_server)
+		return 0;
+	if (in[0] != (FIN | WS_TEXT) && in[0] != (FIN | WS_BINARY))
+		return 0;
+	length = in[1] ^ MASKED; /* unmasked: above all that follows */
+	if (length == LENGTH_16) {
+		length = (unsigned)in[2] << 8 | in[3];
+		bytes = 4;
+		if (length < LENGTH_16)
+			return 0;
+	} else if (length > LENGTH_16) {
+		return 0;
+	}
+	d->head = in[0];
+	d->remaining = length;
+	if (begin_data(d, lim) != WS_OK)
+		return 0;
+	memcpy(d->key, in + bytes, 4);
+	begin_payload(d);
+	return bytes + 4;
+}
+
 /* Says what the piece at `p` is, and closes the message when it is its last. */
 static void give_data(struct ws_dec *d, uint8_t *p, size_t n, bool last, struct ws_event *ev)
 {
@@ -313,6 +348,8 @@ size_t ws_dec_feed(struct ws_dec *d, const struct ws_limits *lim, uint8_t *contr
 		give_fail(d, (enum ws_err)d->err, ev);
 		return 0;
 	}
+	if (d->state == ST_HEAD)
+		i = take_usual_head(d, lim, in, n);
 	/* an empty payload is complete without a further byte */
 	while (i < n || (d->state >= ST_DATA && d->remaining == 0)) {
 		used = 1;

@@ -84,11 +84,13 @@ bool ws_frame_code_valid(unsigned code)
 void ws_frame_mask(uint8_t *p, size_t n, uint8_t key[4])
 {
 	uint64_t mask, w[4];
+	uint32_t word;
 	uint8_t turned[4];
 	size_t i = 0;
 
-	memcpy(&mask, key, 4);
-	memcpy((uint8_t *)&mask + 4, key, 4);
+	/* Not two copies of 4 bytes read as 8: a processor waits until both have left its store buffer. */
+	memcpy(&word, key, 4);
+	mask = (uint64_t)word << 32 | word;
 	for (; n - i >= sizeof(w); i += sizeof(w)) {
 		memcpy(w, p + i, sizeof(w));
 		w[0] ^= mask;
@@ -104,6 +106,8 @@ void ws_frame_mask(uint8_t *p, size_t n, uint8_t key[4])
 	}
 	for (; i < n; i++)
 		p[i] ^= key[i & 3];
+	if (n % 4 == 0)
+		return;
 	for (i = 0; i < 4; i++)
 		turned[i] = key[(n + i) & 3];
 	memcpy(key, turned, 4);

@@ -94,15 +94,28 @@ static void begin(struct flood *f)
 static void ask(struct flood *f, struct flood_asker *a)
 {
 	char request[SCRIPT_BYTES_MAX];
-	size_t n = script_request(f->fleet->script, (uint32_t)(f->begun % 8192), f->fleet->host, request, sizeof(request));
+	const struct script *script = f->fleet->script;
+	uint32_t others = script->token_count - f->look_from;
+	size_t n;
 
 	a->asked = true;
+	if (f->look_from > 0)
+		n = script_look(script, f->look_from + (uint32_t)(f->begun % others), f->fleet->host, request, sizeof(request));
+	else
+		n = script_request(script, (uint32_t)(f->begun % 8192), f->fleet->host, request, sizeof(request));
 	if (f->hello) {
 		memcpy(request, hello, sizeof(hello));
 		n = sizeof(hello);
 	}
 	if (send(a->fd, request, n, MSG_NOSIGNAL) != (ssize_t)n)
 		fleet_fault(f->fleet, "flood: send: %s", strerror(errno));
+}
+
+static bool is_wanted(const struct flood *f, const char *text)
+{
+	if (f->look_from > 0)
+		return memcmp(text, "HTTP/1.1 200", 12) == 0;
+	return memcmp(text, "HTTP/1.1 503", 12) == 0 || memcmp(text, "HTTP/1.1 429", 12) == 0;
 }
 
 static void take_answer(struct flood *f, struct flood_asker *a)
@@ -117,8 +130,8 @@ static void take_answer(struct flood *f, struct flood_asker *a)
 		}
 		if (a->refused)
 			continue;
-		if (n < 12 || (memcmp(text, "HTTP/1.1 503", 12) != 0 && memcmp(text, "HTTP/1.1 429", 12) != 0)) {
-			fleet_fault(f->fleet, "flood: not refused: %.*s", (int)(n < 60 ? n : 60), text);
+		if (n < 12 || !is_wanted(f, text)) {
+			fleet_fault(f->fleet, "flood: an answer that is not wanted: %.*s", (int)(n < 60 ? n : 60), text);
 			return;
 		}
 		a->refused = true;

@@ -25,6 +25,7 @@ struct flood {
 	int epoll_fd;
 	struct sockaddr_in to;
 	bool hello;    /* say a ClientHello, which costs the server two multiplications and a signature */
+	uint32_t look_from; /* have tokens from this one on looked at; 0: no tokens */
 	uint64_t start_ns, step_ns;
 	uint64_t begun, refused; /* or answered */
 	uint32_t under_way;

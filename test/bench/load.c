@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -32,6 +33,7 @@ static const char usage[] =
 	"  --dialect D         rooms, dotted, snake, echo, floor (rooms)\n"
 	"  --clients N         (1000)      --window K   (1, at most 64)   --rate R (50)\n"
 	"  --handshakes R      (flood; 10000)   --hello-port P  (flood: hellos of TLS, to there)\n"
+	"  --tokens FILE       a token a line: one for each client and one more, the others for the flood to ask with\n"
 	"  --seconds S         how long to measure, e.g. 0.5 (3)\n"
 	"  --event-bytes N     wished payload of an event (160)\n"
 	"  --users N           distinct user ids (one per client)   --rooms N (idle; 100)\n"
@@ -49,7 +51,8 @@ static const struct scene scenes[] = {
 };
 
 enum key { KEY_PORT, KEY_PID, KEY_CLIENTS, KEY_WINDOW, KEY_RATE, KEY_BYTES, KEY_USERS, KEY_ROOMS, KEY_SOURCES, KEY_FLIGHT,
-           KEY_RUNS, KEY_HANDSHAKES, KEY_HELLO, KEY_NUMBERS, KEY_HOST, KEY_DIALECT, KEY_SECONDS, KEY_CORE, KEY_HELP };
+           KEY_RUNS, KEY_HANDSHAKES, KEY_HELLO, KEY_NUMBERS, KEY_HOST, KEY_DIALECT, KEY_SECONDS, KEY_CORE, KEY_TOKENS,
+           KEY_HELP };
 
 static const struct option longs[] = {
 	{ "port", 1, NULL, KEY_PORT }, { "pid", 1, NULL, KEY_PID }, { "clients", 1, NULL, KEY_CLIENTS },
@@ -58,7 +61,7 @@ static const struct option longs[] = {
 	{ "flight", 1, NULL, KEY_FLIGHT }, { "runs", 1, NULL, KEY_RUNS }, { "host", 1, NULL, KEY_HOST },
 	{ "dialect", 1, NULL, KEY_DIALECT }, { "seconds", 1, NULL, KEY_SECONDS }, { "core", 1, NULL, KEY_CORE },
 	{ "handshakes", 1, NULL, KEY_HANDSHAKES }, { "hello-port", 1, NULL, KEY_HELLO },
-	 { "help", 0, NULL, KEY_HELP }, { NULL, 0, NULL, 0 },
+	{ "tokens", 1, NULL, KEY_TOKENS }, { "help", 0, NULL, KEY_HELP }, { NULL, 0, NULL, 0 },
 };
 
 struct number {
@@ -95,12 +98,33 @@ static bool host_of(const char *text, struct in_addr *addr)
 	return inet_pton(AF_INET, text, addr) == 1 && ntohl(addr->s_addr) >> 24 == 127;
 }
 
+/* Lines of a file, for as long as the process lives. */
+static bool tokens_of(const char *path, struct scene_options *o)
+{
+	FILE *f = fopen(path, "r");
+	char line[SCRIPT_BYTES_MAX / 2];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		char **more = realloc(o->tokens, (o->token_count + 1) * sizeof(*more));
+
+		line[strcspn(line, "\n")] = '\0';
+		if (more == NULL)
+			break;
+		o->tokens = more;
+		o->tokens[o->token_count++] = strdup(line);
+	}
+	if (f != NULL)
+		(void)fclose(f);
+	return o->token_count > 0;
+}
+
 static bool option_is(struct scene_options *o, struct number *numbers, int *core, int key, const char *text)
 {
 	switch (key) {
 	case KEY_HOST:    return host_of(text, &o->addr);
 	case KEY_SECONDS: return seconds_of(text, &o->seconds_ms);
 	case KEY_DIALECT: o->dialect = text; return true;
+	case KEY_TOKENS:  return tokens_of(text, o);
 	case KEY_CORE:    *core = strcmp(text, "-1") == 0 ? -1 : (int)strtoul(text, NULL, 10); return true;
 	default:          return key >= 0 && key < KEY_NUMBERS && number_of(&numbers[key], text);
 	}

@@ -12,6 +12,8 @@ bool scene_begin(struct fleet *f, struct script *s, const struct scene_options *
 		(void)fprintf(stderr, "load: no dialect '%s'\n", o->dialect);
 		return false;
 	}
+	s->tokens = o->tokens;
+	s->token_count = o->token_count;
 	if (!fleet_init(f, s, o->addr, o->port, clients, o->sources)) {
 		(void)fprintf(stderr, "load: cannot allocate %u clients\n", clients);
 		return false;

@@ -27,6 +27,8 @@ struct scene_options {
 	uint32_t rate;         /* events per second */
 	uint32_t handshakes;   /* of flood, per second */
 	uint16_t hello_port;   /* of flood: hellos of TLS to there instead; 0 */
+	char **tokens;         /* one for each client, then the flood's, which has others look at them; NULL */
+	uint32_t token_count;
 	uint32_t seconds_ms;   /* how long to measure */
 	uint32_t event_bytes;  /* wished payload of an event */
 	uint32_t users, rooms;

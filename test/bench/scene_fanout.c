@@ -193,6 +193,7 @@ static void measure_flood(struct fanout *x, const struct scene_options *o)
 		fleet_fault(&x->fleet, "no epoll set for the flood");
 		return;
 	}
+	flood.look_from = o->token_count > 0 ? o->clients + 1 : 0;
 	open_loop(x, o->rate, WARM_MS);
 	stretch(x, o, &quiet);
 	if (!fleet_failed(&x->fleet)) {

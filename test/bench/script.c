@@ -119,18 +119,42 @@ bool script_init(struct script *s, const char *dialect, uint32_t event_bytes, ui
 	return true;
 }
 
+static void bearer(const struct script *s, uint32_t identity, char *out, size_t cap)
+{
+	int n = 0;
+
+	*out = '\0';
+	if (s->token_count > 0)
+		n = snprintf(out, cap, "Authorization: Bearer %s\r\n", s->tokens[identity % s->token_count]);
+	assert(n >= 0 && (size_t)n < cap);
+}
+
+size_t script_look(const struct script *s, uint32_t identity, const char *host, char *out, size_t cap)
+{
+	char token[SCRIPT_BYTES_MAX / 2];
+	int n;
+
+	assert(s->token_count > 0);
+	bearer(s, identity, token, sizeof(token));
+	n = snprintf(out, cap, "GET /nobody HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", host, token);
+	assert(n > 0 && (size_t)n < cap);
+	return (size_t)n;
+}
+
 size_t script_request(const struct script *s, uint32_t identity, const char *host, char *out, size_t cap)
 {
 	char path[SCRIPT_BYTES_MAX / 4];
 	char header[SCRIPT_BYTES_MAX / 4];
+	char token[SCRIPT_BYTES_MAX / 2];
 	int n;
 
 	path[expand(s, s->form->path, identity, path, sizeof(path))] = '\0';
 	header[expand(s, s->form->header, identity, header, sizeof(header))] = '\0';
+	bearer(s, identity, token, sizeof(token));
 	n = snprintf(out, cap,
 	             "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-	             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
-	             path, host, header);
+	             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s%s\r\n",
+	             path, host, header, token);
 	assert(n > 0 && (size_t)n < cap);
 	return (size_t)n;
 }

@@ -19,10 +19,15 @@ struct script {
 	char pad[SCRIPT_PAD_BYTES_MAX + 1]; /* makes room ids (or the status text) long: events of the wished size */
 	uint32_t users;                     /* identities wrap here */
 	uint32_t rooms;                     /* identity i is in room i % rooms */
+	char *const *tokens;                /* identity i presents tokens[i]; NULL: nobody presents any. Borrowed */
+	uint32_t token_count;
 };
 
 /* False: no such dialect. `event_bytes` is the wished payload of a delivered event; what a server adds may differ. */
 bool script_init(struct script *s, const char *dialect, uint32_t event_bytes, uint32_t users, uint32_t rooms);
+
+/* A request that costs the server the look at a token and nothing else: the state of nobody. Not without tokens. */
+size_t script_look(const struct script *s, uint32_t identity, const char *host, char *out, size_t cap);
 
 /* Each writes at most `cap` bytes and returns how many; 0: the dialect has no such thing. Frames are masked. */
 size_t script_request(const struct script *s, uint32_t identity, const char *host, char *out, size_t cap);

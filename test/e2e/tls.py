@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """TLS as other programs see it: openssl, curl, sslscan, python. RELIABILITY section G, D9, H17; the sessions' own cases are in
 test/unit/test_tls.c."""
-import json, os, re, shutil, signal, socket, ssl, subprocess, sys, time
+import atexit, json, os, re, shutil, signal, socket, ssl, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import pki
 from server import BINARY, Server, environment, masked, upgrade
@@ -18,6 +18,7 @@ EC = pki.pair("ec", "ec", ("both.example", "ec.example", "*.wild.example", "127.
 P384 = pki.pair("p384", "p384", ("p384.example",))
 server = Server("--tls-cert", RSA[0], "--tls-key", RSA[1], "--tls-cert", EC[0], "--tls-key", EC[1], "--tls-cert", P384[0], "--tls-key",
                 P384[1], listen=("tls", "", "tls,dialect=echo"))
+atexit.register(server.process.kill)  # should a case raise: nothing is left behind
 PORT, PLAIN, ECHO = server.ports
 GET = b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n"
 

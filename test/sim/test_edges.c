@@ -490,6 +490,50 @@ static void drain_with_answers(void)
 	finish(&sim, "drain with answers");
 }
 
+/* Reads what has come from one link, as another look of net/loop.c does before the turn's end. */
+static void look(struct sim *sim, int link)
+{
+	server_input(sim->server, sim->links[link].conn, sim->links[link].generation);
+}
+
+/* Before many are written to there is time for a few events more; not when a write is full, nor for few. */
+static void spare_events(void)
+{
+	struct sim sim = { 0 };
+	int actor, pings = 0;
+	char target[64];
+
+	sim_config(&sim.cfg);
+	sim.cfg.message_rate = sim.cfg.presence_rate = 0;
+	sim.cfg.connections_max = ONLINE;
+	start(&sim);
+	for (int i = 0; i < 100; i++) {
+		snprintf(target, sizeof(target), "/ws?user_id=hears%d&dialect=upper", i);
+		upgrade(&sim, sim_connect(&sim, 0, NULL), target, "");
+	}
+	actor = sim_connect(&sim, 0, NULL);
+	upgrade(&sim, actor, "/ws?user_id=actor&dialect=upper", "");
+	sim_settle(&sim);
+	server_begin_turn(sim.server, sim.now);
+	send_frame(&sim, actor, 1, "{\"type\":\"HEARTBEAT\"}");
+	look(&sim, actor);
+	tap_ok(server_spare_events(sim.server, 9) == 0, "one is written to: no time for another look");
+	send_frame(&sim, actor, 1, "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"online\",\"metadata\":{\"n\":1}}}");
+	look(&sim, actor);
+	tap_ok(server_spare_events(sim.server, 9) == 3 && server_spare_events(sim.server, 2) == 2,
+	       "a hundred are written to: time for three events, or as many as are wanted");
+	while (pings++ < SLICES_MAX)
+		send_frame(&sim, actor, 1, "{\"type\":\"HEARTBEAT\"}");
+	look(&sim, actor);
+	tap_ok(server_spare_events(sim.server, 9) == 0, "a write has no room for more: no other look");
+	server_end_turn(sim.server, true);
+	server_begin_turn(sim.server, sim.now);
+	tap_ok(server_spare_events(sim.server, 9) == 0, "all is written: nothing to wait for");
+	server_end_turn(sim.server, true);
+	sim_settle(&sim);
+	finish(&sim, "spare events");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0); /* a crash keeps what was said before */
@@ -508,5 +552,6 @@ int main(void)
 	drain_with_answers();
 	nodes_run_out();
 	frames_run_out();
+	spare_events();
 	return tap_done();
 }

@@ -84,11 +84,14 @@ class Server:
     def log(self):
         return "\n".join(l for l in self.lines if l is not None)
 
+    def over_tls(self, listener):
+        return listener < len(self.tls) and self.tls[listener]  # a case may name its listeners by itself
+
     def url(self, path="/ws", listener=0):
-        return "%s://127.0.0.1:%d%s" % ("wss" if self.tls[listener] else "ws", self.ports[listener], path)
+        return "%s://127.0.0.1:%d%s" % ("wss" if self.over_tls(listener) else "ws", self.ports[listener], path)
 
     def http(self, path="/", listener=0):
-        return "%s://127.0.0.1:%d%s" % ("https" if self.tls[listener] else "http", self.ports[listener], path)
+        return "%s://127.0.0.1:%d%s" % ("https" if self.over_tls(listener) else "http", self.ports[listener], path)
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
