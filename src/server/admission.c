@@ -1,7 +1,8 @@
 /*
- * Order of the checks: the handshake itself, the path, the Origin, the dialect, the identity, then what costs
- * others something: caps. Nothing is counted or allocated for a connection that is refused. What is said
- * about a request borrows it or the `struct claim`.
+ * Order of the checks: the handshake itself, the path, the Origin, whether there is room (what follows may cost
+ * a signature or a question), the dialect, the identity, then what costs others something: caps. Nothing is
+ * counted or allocated for a connection that is refused. What is said about a request borrows it or the
+ * `struct claim`.
  */
 #include "server/admission.h"
 
@@ -280,13 +281,33 @@ static bool without_token(struct server *s, struct conn *c, const struct http_re
 
 /* --- caps --- */
 
+static bool counts_address(const struct server *s, const struct conn *c)
+{
+	return s->cfg->connections_per_ip_max > 0 && !address_is_none(c->peer.address);
+}
+
+static bool address_is_over(const struct server *s, const struct conn *c)
+{
+	uint8_t key[ADDRESS_KEY_BYTES];
+	const struct address_count *a;
+	uint32_t i;
+
+	if (!counts_address(s, c))
+		return false;
+	address_key(&c->peer, key);
+	i = map_find(&s->addresses, str_of((const char *)key, 16));
+	a = i == MAP_NONE ? NULL : pool_at(&s->address_cells, i);
+	return a != NULL && a->connections >= s->cfg->connections_per_ip_max;
+}
+
+/* False: there is no cell for the address. */
 static bool take_address(struct server *s, struct conn *c)
 {
 	uint8_t key[ADDRESS_KEY_BYTES];
 	uint32_t i;
 	struct address_count *a;
 
-	if (s->cfg->connections_per_ip_max == 0 || address_is_none(c->peer.address))
+	if (!counts_address(s, c))
 		return true;
 	address_key(&c->peer, key);
 	i = map_find(&s->addresses, str_of((const char *)key, 16));
@@ -300,8 +321,7 @@ static bool take_address(struct server *s, struct conn *c)
 		map_insert(&s->addresses, str_of((const char *)a->address, 16), i);
 	}
 	a = pool_at(&s->address_cells, i);
-	if (a->connections >= s->cfg->connections_per_ip_max)
-		return false;
+	assert(a->connections < s->cfg->connections_per_ip_max);
 	a->connections++;
 	c->flags |= CONN_SLOT;
 	return true;
@@ -328,8 +348,8 @@ void admission_forget(struct server *s, struct conn *c)
 	pool_give(&s->address_cells, i);
 }
 
-/* False: refused, and answered. */
-static bool within_caps(struct server *s, struct conn *c)
+/* Takes nothing yet. False: refused, and answered. */
+static bool has_room(struct server *s, struct conn *c)
 {
 	if (s->draining) {
 		refuse(s, c, 503, STR("shutting down"), REFUSED_DRAINING);
@@ -339,6 +359,18 @@ static bool within_caps(struct server *s, struct conn *c)
 		refuse(s, c, 503, STR("too many connections"), REFUSED_SERVER_FULL);
 		return false;
 	}
+	if (address_is_over(s, c)) {
+		refuse(s, c, 429, STR("too many connections from this address"), REFUSED_ADDRESS_CAP);
+		return false;
+	}
+	return true;
+}
+
+/* False: refused, and answered. */
+static bool within_caps(struct server *s, struct conn *c)
+{
+	if (!has_room(s, c)) /* others may have come while it waited */
+		return false;
 	if (!bucket_take(&s->accept_bucket, s->cfg->connection_rate, s->cfg->connection_rate, s->now.mono)) {
 		refuse(s, c, 503, STR("too many new connections"), REFUSED_CONNECTION_RATE);
 		return false;
@@ -462,6 +494,6 @@ void admission_upgrade(struct server *s, struct conn *c, const struct http_reque
 		refuse(s, c, 403, STR("this Origin is not allowed"), REFUSED_ORIGIN);
 		return;
 	}
-	if (admit(s, c, req, &id, &grant) && within_caps(s, c) && keep_grant(s, c, &id, grant))
+	if (has_room(s, c) && admit(s, c, req, &id, &grant) && within_caps(s, c) && keep_grant(s, c, &id, grant))
 		upgrade(s, c, hs, &id);
 }

@@ -434,7 +434,8 @@ bool server_end_turn(struct server *s, bool timers)
 	/* Writing may have found more who are gone; what their going causes is written in the next turn. */
 	work_off_leaving(s);
 	work_off_doomed(s);
-	return s->dirty.n > 0 || s->resume.n > 0 || s->doomed.n > 0 || waiting_for_turn(s);
+	return s->dirty.n > 0 || s->resume.n > 0 || s->doomed.n > 0 || waiting_for_turn(s) ||
+	       user_checks_may_go_on(s);
 }
 
 void server_turn_took(struct server *s, int64_t us)

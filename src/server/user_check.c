@@ -14,7 +14,7 @@ enum {
 	CELLS_TRIED_MAX = UNDER_WAY_MAX + 1,
 };
 
-static_assert((uint32_t)USER_CHECKS_MAX < (uint32_t)WAIT_TURN, "a ticket is nothing else to wait for");
+static_assert((uint32_t)USER_CHECKS_MAX < (uint32_t)WAIT_USERS, "a ticket is nothing else to wait for");
 
 static struct str id_of(const void *ctx, uint32_t i)
 {
@@ -54,8 +54,7 @@ static enum user_check_verdict ask(struct server *s, uint32_t i)
 {
 	struct user_check *cell = &s->user_checks.cells[i];
 
-	if (s->user_checks.under_way < UNDER_WAY_MAX &&
-	    s->outside.ask(s->outside.ctx, i, OUTSIDE_USER, str_of(cell->user_id, cell->bytes))) {
+	if (s->outside.ask(s->outside.ctx, i, OUTSIDE_USER, str_of(cell->user_id, cell->bytes))) {
 		cell->verdict = USER_ASKED;
 		s->user_checks.under_way++;
 	} else {
@@ -63,6 +62,14 @@ static enum user_check_verdict ask(struct server *s, uint32_t i)
 		cell->until = s->now.mono;
 	}
 	return (enum user_check_verdict)cell->verdict;
+}
+
+/* As many are under way as may be. */
+static enum user_check_verdict wait_for_others(struct server *s, uint32_t *ticket)
+{
+	s->user_checks.crowded = true;
+	*ticket = WAIT_USERS;
+	return USER_ASKED;
 }
 
 enum user_check_verdict user_check(struct server *s, struct str user_id, uint32_t *ticket)
@@ -80,8 +87,10 @@ enum user_check_verdict user_check(struct server *s, struct str user_id, uint32_
 		*ticket = i;
 		if (cell->verdict == USER_ASKED || mono_before(s->now.mono, cell->until))
 			return (enum user_check_verdict)cell->verdict;
-		return ask(s, i);
+		return u->under_way < UNDER_WAY_MAX ? ask(s, i) : wait_for_others(s, ticket);
 	}
+	if (u->under_way == UNDER_WAY_MAX)
+		return wait_for_others(s, ticket);
 	i = take_cell(s);
 	if (i == MAP_NONE)
 		return USER_UNANSWERED;
@@ -91,6 +100,19 @@ enum user_check_verdict user_check(struct server *s, struct str user_id, uint32_
 	map_insert(&u->by_id, user_id, i);
 	*ticket = i;
 	return ask(s, i);
+}
+
+bool user_checks_may_go_on(const struct server *s)
+{
+	return s->user_checks.crowded && s->user_checks.under_way < UNDER_WAY_MAX;
+}
+
+void user_checks_go_on(struct server *s)
+{
+	struct user_checks *u = &s->user_checks;
+
+	if (user_checks_may_go_on(s))
+		u->crowded = waiting_some(s, WAIT_USERS, UNDER_WAY_MAX - u->under_way) > 0;
 }
 
 void user_check_answered(struct server *s, uint32_t ticket, enum outside_result result, unsigned status)

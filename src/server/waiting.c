@@ -147,17 +147,26 @@ bool waiting_for_turn(const struct server *s)
 
 /* --- going on --- */
 
-void waiting_answered(struct server *s, uint32_t what)
+uint32_t waiting_some(struct server *s, uint32_t what, uint32_t max)
 {
 	struct waiting *w = &s->waiting;
-	uint32_t kept = 0;
+	uint32_t kept = 0, gone = 0;
 
-	for (uint32_t i = 0; i < w->n; i++)
-		if (w->v[i].what == what)
-			push_turn(w, &w->v[i]);
-		else
+	for (uint32_t i = 0; i < w->n; i++) {
+		if (w->v[i].what != what || gone == max) {
 			w->v[kept++] = w->v[i];
+		} else {
+			push_turn(w, &w->v[i]);
+			gone++;
+		}
+	}
 	w->n = kept;
+	return gone;
+}
+
+void waiting_answered(struct server *s, uint32_t what)
+{
+	waiting_some(s, what, UINT32_MAX);
 }
 
 static void resume(struct server *s, const struct waiter *e)
@@ -186,6 +195,7 @@ void waiting_work_off(struct server *s)
 {
 	struct waiting *w = &s->waiting;
 
+	user_checks_go_on(s);
 	for (uint32_t n = 0; n < RESUMED_PER_TURN_MAX && w->turn_count > 0; n++) {
 		struct waiter e = w->turns[w->turn_first];
 

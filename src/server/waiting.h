@@ -16,7 +16,11 @@
 struct server;
 
 /* What is waited for: the number of a user check, or one of these; also the tickets of server/outside.h. */
-enum { WAIT_TURN = 0x7ffffffe, WAIT_KEYS = 0x7fffffff };
+enum {
+	WAIT_USERS = 0x7ffffffd,      /* that fewer users are asked about */
+	WAIT_TURN = 0x7ffffffe,
+	WAIT_KEYS = 0x7fffffff,
+};
 
 enum {
 	WAITING_MS = 5000,            /* CONTRACT 2: 5 s at most, for one thing,
@@ -64,6 +68,9 @@ bool waiting_for_turn(const struct server *);
 
 /* What was waited for is there, or will not come. */
 void waiting_answered(struct server *, uint32_t what);
+
+/* The same for `max` of those who wait for it, the first; how many there were. */
+uint32_t waiting_some(struct server *, uint32_t what, uint32_t max);
 
 /* Before the turn ends: those whose turn has come are looked at again. */
 void waiting_work_off(struct server *);

@@ -306,11 +306,29 @@ static void many_users(void)
 		come(&sim, &guests[i], &from, query, "");
 	}
 	sim_settle(&sim);
-	tap_is_u64(answered(503, 0, 200), 74, "100 users at once: 63 are asked about, the rest are 503");
-	tap_is_u64(answered(503, 0, 126), 0, "and these are the last");
-	sim_advance(&sim, sim.now.mono.ms + 1000);
-	tap_is_u64(answered(101, 0, 200), 126, "all the others come in, both connections of each user");
-	tap_is_u64(sim.services.users_asked, 63, "and nobody is asked about twice");
+	tap_is_u64(sim.services.users_asked, 63, "100 users at once: 63 are asked about");
+	sim_advance(&sim, sim.now.mono.ms + 1001);
+	tap_is_u64(answered(101, 0, 126), 126, "who come in, both connections of each user");
+	tap_is_u64(answered(101, 126, 200), 0, "before the others");
+	tap_is_u64(sim.services.users_asked, 100, "about whom is asked then");
+	sim_advance(&sim, sim.now.mono.ms + 1001);
+	tap_is_u64(answered(101, 0, 200), 200, "and all come in");
+	tap_is_u64(sim.services.users_asked, 100, "nobody is asked about twice");
+	for (unsigned i = 0; i < 800; i++) {
+		snprintf(query, sizeof(query), "dialect=snake&user_id=v%u", i);
+		come(&sim, &guests[200 + i], &from, query, "");
+	}
+	services_set_users(&sim.services, STR("*=200"));
+	sim_advance(&sim, sim.now.mono.ms + 100);
+	tap_is_u64(answered(101, 200, 1000), 800, "800 users and a service that is quick: nobody is refused");
+	services_set_users(&sim.services, STR("after=2s *=200"));
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(query, sizeof(query), "dialect=snake&user_id=w%u", i);
+		come(&sim, &guests[1000 + i], &from, query, "");
+	}
+	sim_advance(&sim, sim.now.mono.ms + 9000);
+	tap_is_u64(answered(101, 1000, 1300), 189, "300 and one that takes two seconds: three times as many as it takes at once,");
+	tap_is_u64(answered(503, 1000, 1300), 111, "and after five seconds the rest hear 503");
 	finish(&sim, "many users");
 }
 
