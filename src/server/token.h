@@ -29,7 +29,7 @@ struct verifier {
 		uint32_t generation_plus1; /* of keys; 0: empty */
 	} *seen;                      /* [TOKEN_SEEN_SLOTS] */
 	struct bucket *floods;        /* [TOKEN_FLOOD_BUCKETS], by a hash of the peer's address */
-	uint32_t work_left;           /* of this turn */
+	uint32_t work_left;           /* signatures that this turn may still verify */
 	uint64_t results[JWT_RESULTS];
 	uint64_t verifications, cache_hits;
 };
