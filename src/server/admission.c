@@ -1,7 +1,7 @@
 /*
- * Order of the checks: the handshake itself, the path, the Origin, whether there is room (what follows may cost
- * a signature or a question), the dialect, the identity, then what costs others something: caps. Nothing is
- * counted or allocated for a connection that is refused. What is said about a request borrows it or the
+ * Order of the checks: the handshake itself, the path, the Origin, whether there is room (what follows may
+ * cost a signature or a question), the dialect, the identity, then what costs others something: caps. Nothing
+ * is counted or allocated for a connection that is refused. What is said about a request borrows it or the
  * `struct claim`.
  */
 #include "server/admission.h"
@@ -494,6 +494,7 @@ void admission_upgrade(struct server *s, struct conn *c, const struct http_reque
 		refuse(s, c, 403, STR("this Origin is not allowed"), REFUSED_ORIGIN);
 		return;
 	}
-	if (has_room(s, c) && admit(s, c, req, &id, &grant) && within_caps(s, c) && keep_grant(s, c, &id, grant))
+	if (has_room(s, c) && admit(s, c, req, &id, &grant) && within_caps(s, c) &&
+	    keep_grant(s, c, &id, grant))
 		upgrade(s, c, hs, &id);
 }
