@@ -76,8 +76,8 @@ int main(int argc, char **argv, char **env)
 
 	if (say(args))
 		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
-	if (strcmp(command, "healthcheck") == 0 && (args[0] == NULL || args[1] == NULL))
-		return healthcheck_run(args[0], env);
+	if (strcmp(command, "healthcheck") == 0)
+		return healthcheck_run(args, env);
 	if (strcmp(command, "token") == 0 || strcmp(command, "client") == 0) {
 		keep_memory_private();
 		return *command == 't' ? token_run(args) : client_run(args);
@@ -86,12 +86,9 @@ int main(int argc, char **argv, char **env)
 		return load(&options, args, env) ? (int)serve(&options) : EXIT_OPTIONS;
 	if (strcmp(command, "check") == 0)
 		return load(&options, args, env) ? check_run(&options) : EXIT_OPTIONS;
-	if (strcmp(command, "healthcheck") == 0)
-		fputs("presenced: healthcheck takes one URL at most\n", stderr);
-	else
-		fprintf(stderr,
-		        "presenced: \"%.64s\" is no command "
-		        "(serve, check, healthcheck, token, client; see --help)\n",
-		        command);
+	fprintf(stderr,
+	        "presenced: \"%.64s\" is no command "
+	        "(serve, check, healthcheck, token, client; see --help)\n",
+	        command);
 	return EXIT_OPTIONS;
 }

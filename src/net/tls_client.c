@@ -24,11 +24,14 @@ static const uint16_t suites[] = {
 static const unsigned char dns_name[] = { 0, 2 }; /* subjectAltName, [2] (RFC 5280 4.2.1.6) */
 static const char *const protocols[] = { "http/1.1" };
 
+static const br_hash_class *const hashes[] = {
+	&br_sha256_vtable,
+	&br_sha384_vtable,
+	&br_sha512_vtable,
+};
+
 static void set_algorithms(struct tls_client *t)
 {
-	static const br_hash_class *const hashes[] = {
-		&br_sha256_vtable, &br_sha384_vtable, &br_sha512_vtable,
-	};
 	br_ssl_engine_context *eng = &t->cc.eng;
 
 	br_ssl_engine_set_suites(eng, suites, sizeof(suites) / sizeof(suites[0]));
@@ -39,12 +42,8 @@ static void set_algorithms(struct tls_client *t)
 	br_ssl_engine_set_default_chapol(eng);
 	br_ssl_engine_set_prf_sha256(eng, &br_tls12_sha256_prf);
 	br_ssl_engine_set_prf_sha384(eng, &br_tls12_sha384_prf);
-	br_x509_minimal_set_rsa(&t->xc, br_ssl_engine_get_rsavrfy(eng));
-	br_x509_minimal_set_ecdsa(&t->xc, br_ssl_engine_get_ec(eng), br_ssl_engine_get_ecdsa(eng));
-	for (int id = br_sha256_ID; id <= br_sha512_ID; id++) {
+	for (int id = br_sha256_ID; id <= br_sha512_ID; id++)
 		br_ssl_engine_set_hash(eng, id, hashes[id - br_sha256_ID]);
-		br_x509_minimal_set_hash(&t->xc, id, hashes[id - br_sha256_ID]);
-	}
 }
 
 static void set_time(br_x509_minimal_context *xc, wall_t now)
@@ -55,29 +54,48 @@ static void set_time(br_x509_minimal_context *xc, wall_t now)
 	                         (uint32_t)(ms % MS_PER_DAY / 1000));
 }
 
-bool tls_client_init(struct tls_client *t, const struct anchors *a, struct str host, wall_t now,
-                     const unsigned char seed[TLS_CLIENT_SEED_BYTES])
+/* All but whom to believe. */
+static void set_engine(struct tls_client *t, const unsigned char seed[TLS_CLIENT_SEED_BYTES])
 {
 	br_ssl_engine_context *eng = &t->cc.eng;
-	char name[TLS_CLIENT_HOST_BYTES_MAX + 1];
 
-	host.n -= host.n > 0 && host.p[host.n - 1] == '.';
 	br_ssl_client_zero(&t->cc);
 	br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
-	br_x509_minimal_init(&t->xc, &br_sha256_vtable, a->v, a->n);
 	set_algorithms(t);
-	br_x509_minimal_set_minrsa(&t->xc, RSA_BYTES_MIN);
-	set_time(&t->xc, now);
-	t->name = (br_name_element){ .oid = dns_name, .buf = t->name_text, .len = sizeof(t->name_text) };
-	br_x509_minimal_set_name_elements(&t->xc, &t->name, 1);
-	br_ssl_engine_set_x509(eng, &t->xc.vtable);
 	br_ssl_engine_set_protocol_names(eng, (const char **)protocols, 1);
 	br_ssl_engine_add_flags(eng, BR_OPT_NO_RENEGOTIATION);
 	br_ssl_engine_set_buffers_bidi(eng, t->in, sizeof(t->in), t->out, sizeof(t->out));
 	br_ssl_engine_inject_entropy(eng, seed, TLS_CLIENT_SEED_BYTES);
 	/* The seed is enough: without this BearSSL would open /dev/urandom where there is no RDRAND. */
 	eng->rng_os_rand_done = 1;
-	t->open = t->nameless = t->cut = false;
+	t->open = t->nameless = t->cut = t->unverified = false;
+}
+
+/* The chain is verified, and the first of its dNSNames kept. */
+static void set_trust(struct tls_client *t, const struct anchors *a, wall_t now)
+{
+	br_ssl_engine_context *eng = &t->cc.eng;
+
+	br_x509_minimal_init(&t->xc, &br_sha256_vtable, a->v, a->n);
+	br_x509_minimal_set_rsa(&t->xc, br_ssl_engine_get_rsavrfy(eng));
+	br_x509_minimal_set_ecdsa(&t->xc, br_ssl_engine_get_ec(eng), br_ssl_engine_get_ecdsa(eng));
+	for (int id = br_sha256_ID; id <= br_sha512_ID; id++)
+		br_x509_minimal_set_hash(&t->xc, id, hashes[id - br_sha256_ID]);
+	br_x509_minimal_set_minrsa(&t->xc, RSA_BYTES_MIN);
+	set_time(&t->xc, now);
+	t->name = (br_name_element){ .oid = dns_name, .buf = t->name_text, .len = sizeof(t->name_text) };
+	br_x509_minimal_set_name_elements(&t->xc, &t->name, 1);
+	br_ssl_engine_set_x509(eng, &t->xc.vtable);
+}
+
+bool tls_client_init(struct tls_client *t, const struct anchors *a, struct str host, wall_t now,
+                     const unsigned char seed[TLS_CLIENT_SEED_BYTES])
+{
+	char name[TLS_CLIENT_HOST_BYTES_MAX + 1];
+
+	host.n -= host.n > 0 && host.p[host.n - 1] == '.';
+	set_engine(t, seed);
+	set_trust(t, a, now);
 	if (host.n == 0 || host.n > TLS_CLIENT_HOST_BYTES_MAX) {
 		t->nameless = true;
 		return false;
@@ -85,6 +103,15 @@ bool tls_client_init(struct tls_client *t, const struct anchors *a, struct str h
 	memcpy(name, host.p, host.n);
 	name[host.n] = '\0';
 	return br_ssl_client_reset(&t->cc, name, 0) == 1;
+}
+
+void tls_client_init_unverified(struct tls_client *t, const unsigned char seed[TLS_CLIENT_SEED_BYTES])
+{
+	set_engine(t, seed);
+	t->unverified = true;
+	leaf_init(&t->leaf);
+	br_ssl_engine_set_x509(&t->cc.eng, &t->leaf.vtable);
+	br_ssl_client_reset(&t->cc, NULL, 0);
 }
 
 /* 0, a number of BearSSL's, or one of ours. */
@@ -110,7 +137,7 @@ static void settle(struct tls_client *t)
 	if (t->open || !(br_ssl_engine_current_state(&t->cc.eng) & BR_SSL_SENDAPP))
 		return;
 	t->open = true;
-	t->nameless = t->name.status == 0;
+	t->nameless = !t->unverified && t->name.status == 0;
 }
 
 size_t tls_client_output(const struct tls_client *t, unsigned char **p)

@@ -29,6 +29,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "net/anchors.h"
+#include "net/leaf.h"
 
 enum tls_client_state {
 	TLS_CLIENT_HANDSHAKE,
@@ -41,10 +42,14 @@ enum { TLS_CLIENT_HOST_BYTES_MAX = 253, TLS_CLIENT_SEED_BYTES = 32 };
 
 struct tls_client {
 	br_ssl_client_context cc;
-	br_x509_minimal_context xc;
+	union {
+		br_x509_minimal_context xc;
+		struct leaf leaf;   /* instead, when nobody is verified */
+	};
 	br_name_element name;       /* the first dNSName of the server's certificate */
 	char name_text[TLS_CLIENT_HOST_BYTES_MAX + 3];
 	bool open;                  /* was, once */
+	bool unverified;            /* names count for nothing */
 	bool nameless;              /* no dNSName */
 	bool cut;                   /* the stream ended without close_notify */
 	unsigned char in[BR_SSL_BUFSIZE_INPUT];
@@ -57,6 +62,12 @@ struct tls_client {
  */
 bool tls_client_init(struct tls_client *t, const struct anchors *a, struct str host, wall_t now,
                      const unsigned char seed[TLS_CLIENT_SEED_BYTES]);
+
+/*
+ * The same with whoever is there: no name is sent, and every certificate will do. It keeps out nobody: not
+ * for what is secret, nor for what is believed. For `presenced healthcheck`, which asks its own machine.
+ */
+void tls_client_init_unverified(struct tls_client *t, const unsigned char seed[TLS_CLIENT_SEED_BYTES]);
 
 enum tls_client_state tls_client_state(const struct tls_client *t);
 

@@ -1,8 +1,8 @@
 /*
  * Order of the checks: the handshake itself, the path, the Origin, whether there is room (what follows may
- * cost a signature or a question), the dialect, the identity, then what costs others something: caps. Nothing
- * is counted or allocated for a connection that is refused. What is said about a request borrows it or the
- * `struct claim`.
+ * cost a signature or a question), the dialect, the identity, then what costs others something: caps.
+ * Nothing is counted or allocated for a connection that is refused. What is said about a request borrows it
+ * or the `struct claim`.
  */
 #include "server/admission.h"
 

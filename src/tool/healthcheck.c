@@ -2,9 +2,8 @@
  * waits. */
 #include "tool/healthcheck.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,14 +12,28 @@
 #include <unistd.h>
 
 #include "listener.h"
+#include "net/anchors.h"
+#include "net/machine.h"
+#include "net/tls_client.h"
+#include "tool/args.h"
+#include "wire/url.h"
 
-enum { LIMIT_S = 5, HTTP_PORT = 80, REQUEST_BYTES = 1024, PATH_BYTES_MAX = 512 };
+enum { LIMIT_S = 5, REQUEST_BYTES = 2 * URL_BYTES_MAX, SERVICE_BYTES = 8, SAID = -2 };
 
 struct target {
-	struct listener_config place;
-	struct str path;
-	char shown[LISTENER_TEXT_BYTES_MAX];
+	bool is_unix, tls;
+	bool verified;        /* against `anchors` */
+	uint16_t port;
+	struct str host;      /* or a path */
+	struct str path;      /* of the URL */
+	struct str authority; /* the Host header */
+	char shown[URL_BYTES_MAX + 1];
+	char port_text[LISTENER_TEXT_BYTES_MAX]; /* the listener of SERVICE_PORT */
+	struct anchors anchors;
 };
+
+static struct target target;
+static struct tls_client tls;
 
 static void too_late(int signal_number)
 {
@@ -32,43 +45,60 @@ static void too_late(int signal_number)
 	_exit(1);
 }
 
-static int complain(const char *what, const char *why)
+static int complain(const char *what, struct str why)
 {
-	fprintf(stderr, "presenced: healthcheck: %s: %s\n", what, why);
+	fprintf(stderr, "presenced: healthcheck: %s: %.*s\n", what, (int)why.n, why.p);
 	return 1;
+}
+
+static struct str error_text(void)
+{
+	const char *text = errno != 0 ? strerror(errno) : "that is no HTTP server";
+
+	return str_of(text, strlen(text));
 }
 
 /* --- where to ask --- */
 
-/* http://ADDRESS[:PORT][/PATH], the port appended when there is none. */
-static bool target_parse(const char *url, char text[LISTENER_TEXT_BYTES_MAX], struct target *t,
-		      char why[LISTENER_WHY_BYTES])
+/* A wildcard is reached over loopback. */
+static void take_listener(struct target *t, const struct listener_config *l)
 {
-	struct str place, s = str_of(url, strlen(url));
-	const char *slash, *colon;
+	struct listener_config place = { .address = l->address, .port = l->port, .is_unix = l->is_unix };
 
-	if (str_has_prefix(s, STR("unix:")))
-		return listener_parse(s, &t->place, why);
-	snprintf(why, LISTENER_WHY_BYTES, "is not http://ADDRESS[:PORT][/PATH] or unix:PATH");
-	if (s.n < 8 || !str_eq_nocase(str_of(s.p, 7), STR("http://")))
-		return false;
-	place = str_of(s.p + 7, s.n - 7);
-	slash = memchr(place.p, '/', place.n);
-	if (slash != NULL) {
-		place.n = (size_t)(slash - place.p);
-		t->path = str_of(slash, strlen(slash));
-	}
-	if (place.n == 0 || place.p[0] == ':' || place.n > LISTENER_TEXT_BYTES_MAX - 8 ||
-	    memchr(place.p, ',', place.n) != NULL || t->path.n > PATH_BYTES_MAX)
-		return false;
-	for (size_t i = 0; i < t->path.n; i++)
-		if (t->path.p[i] <= ' ' || t->path.p[i] > '~')
+	if (str_eq(place.address, STR("0.0.0.0")))
+		place.address = STR("127.0.0.1");
+	if (str_eq(place.address, STR("::")))
+		place.address = STR("::1");
+	t->is_unix = place.is_unix;
+	t->tls = l->tls;
+	t->port = place.port;
+	t->host = place.address;
+	t->authority = str_of(t->shown, listener_put(&place, t->shown));
+	if (t->is_unix)
+		t->authority = STR("localhost");
+}
+
+static bool take_url(struct target *t, struct str s, char why[LISTENER_WHY_BYTES])
+{
+	struct listener_config place;
+	struct url url;
+
+	if (str_has_prefix(s, STR("unix:"))) {
+		if (!listener_parse(s, &place, why))
 			return false;
-	colon = memrchr(place.p, ':', place.n);
-	if (colon != NULL && memchr(colon, ']', place.n - (size_t)(colon - place.p)) != NULL)
-		colon = NULL;
-	snprintf(text, LISTENER_TEXT_BYTES_MAX, colon != NULL ? "%.*s" : "%.*s:80", (int)place.n, place.p);
-	return listener_parse(str_of(text, strlen(text)), &t->place, why);
+		take_listener(t, &place);
+		return true;
+	}
+	snprintf(why, LISTENER_WHY_BYTES, "is not http://HOST[:PORT][/PATH], https://... or unix:PATH");
+	if (!url_parse(s, &url) || url.websocket || (url.path.n > 0 && url.path.p[0] != '/'))
+		return false;
+	t->tls = url.tls;
+	t->port = url.port;
+	t->host = url.host;
+	t->path = url.path;
+	t->authority = url.authority;
+	snprintf(t->shown, sizeof(t->shown), "%.*s", (int)url.authority.n, url.authority.p);
+	return true;
 }
 
 static struct str variable(char *const *env, struct str name)
@@ -77,105 +107,194 @@ static struct str variable(char *const *env, struct str name)
 		struct str entry = str_of(*env, strlen(*env));
 
 		if (str_has_prefix(entry, name) && entry.n > name.n)
-			return str_of(entry.p + name.n, strcspn(entry.p + name.n, " \t"));
+			return str_of(entry.p + name.n, entry.n - name.n);
 	}
 	return STR_NONE;
 }
 
-/* What the server of the same environment listens on first; a wildcard is reached over loopback. */
-static bool from_environment(char *const *env, char text[LISTENER_TEXT_BYTES_MAX], struct target *t,
-			     char why[LISTENER_WHY_BYTES])
+/* What the server of the same environment listens on: the first without TLS, else the first. */
+static bool take_environment(struct target *t, char *const *env, char why[LISTENER_WHY_BYTES])
 {
-	struct str listen = variable(env, STR("PRESENCED_LISTEN=")),
-		   port = variable(env, STR("SERVICE_PORT="));
+	struct str rest = variable(env, STR("PRESENCED_LISTEN=")), port = variable(env, STR("SERVICE_PORT="));
+	struct listener_config l = { .tls = true }, first = { .port = 0 };
+	bool any = false;
 
-	if (str_absent(listen)) {
+	if (str_absent(rest)) {
 		if (str_absent(port))
 			port = STR("8080");
-		snprintf(text, LISTENER_TEXT_BYTES_MAX, "127.0.0.1:%.*s", port.n < 16 ? (int)port.n : 16,
+		snprintf(t->port_text, sizeof(t->port_text), "127.0.0.1:%.*s", port.n < 16 ? (int)port.n : 16,
 			 port.p);
-		listen = str_of(text, strlen(text));
+		rest = str_of(t->port_text, strlen(t->port_text));
 	}
-	if (!listener_parse(listen, &t->place, why))
-		return false;
-	if (str_eq(t->place.address, STR("0.0.0.0")))
-		t->place.address = STR("127.0.0.1");
-	if (str_eq(t->place.address, STR("::")))
-		t->place.address = STR("::1");
-	return true;
+	while (rest.n > 0 && l.tls) {
+		size_t n = 0;
+
+		while (n < rest.n && rest.p[n] != ' ' && rest.p[n] != '\t')
+			n++;
+		if (n > 0) {
+			if (!listener_parse(str_of(rest.p, n), &l, why))
+				return false;
+			first = any ? first : l;
+			any = true;
+		}
+		n += n < rest.n;
+		rest = str_of(rest.p + n, rest.n - n);
+	}
+	snprintf(why, LISTENER_WHY_BYTES, "is none");
+	if (any)
+		take_listener(t, l.tls ? &first : &l);
+	return any;
 }
 
 /* --- asking --- */
 
-static int connect_to(const struct listener_config *place)
+static int connect_to_path(struct str path)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-		struct sockaddr_un un;
-	} a = { .un = { .sun_family = AF_UNIX } };
-	socklen_t bytes = sizeof(a.un);
-	char text[LISTENER_PATH_BYTES_MAX + 1];
-	int fd;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	memcpy(text, place->address.p, place->address.n);
-	text[place->address.n] = '\0';
-	if (place->is_unix) {
-		memcpy(a.un.sun_path, text, place->address.n + 1);
-	} else if (inet_pton(AF_INET, text, &a.v4.sin_addr) == 1) {
-		a.v4.sin_family = AF_INET;
-		a.v4.sin_port = htons(place->port);
-		bytes = sizeof(a.v4);
-	} else {
-		a.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(place->port) };
-		if (inet_pton(AF_INET6, text, &a.v6.sin6_addr) != 1)
-			return -1;
-		bytes = sizeof(a.v6);
-	}
-	fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, &a.any, bytes) != 0) {
-		int error = errno;
+	memcpy(a.sun_path, path.p, path.n);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
 
-		close(fd);
+static int connect_to_any(const struct addrinfo *list)
+{
+	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0)
+			return fd;
+		error = errno;
+		if (fd >= 0)
+			close(fd);
 		errno = error;
-		return -1;
 	}
+	return -1;
+}
+
+/* A socket, or -1 with errno, or SAID: the name is none. */
+static int connect_to(const struct target *t)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV }, *list;
+	char host[URL_HOST_BYTES_MAX + 1], service[SERVICE_BYTES];
+	/* an empty root has no /etc/hosts that would know it */
+	struct str name = str_eq_nocase(t->host, STR("localhost")) ? STR("127.0.0.1") : t->host;
+	int fd, error;
+
+	if (t->is_unix)
+		return connect_to_path(t->host);
+	snprintf(host, sizeof(host), "%.*s", (int)name.n, name.p);
+	snprintf(service, sizeof(service), "%u", t->port);
+	error = getaddrinfo(host, service, &hints, &list);
+	if (error != 0) {
+		complain(t->shown, str_of(gai_strerror(error), strlen(gai_strerror(error))));
+		return SAID;
+	}
+	fd = connect_to_any(list);
+	error = errno;
+	freeaddrinfo(list);
+	errno = error;
 	return fd;
 }
 
-static bool send_request(int fd, const struct target *t)
+static bool send_all(int fd, const void *bytes, size_t n)
 {
-	struct listener_config host = { .address = t->place.address, .port = t->place.port };
-	char place[LISTENER_TEXT_BYTES_MAX], request[REQUEST_BYTES];
-	size_t sent = 0, n;
+	const char *p = bytes;
 
-	if (t->place.is_unix)
-		host.address = STR("localhost");
-	listener_put(&host, place);
-	n = (size_t)snprintf(request, sizeof(request),
-			     "GET %.*s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", (int)t->path.n,
-			     t->path.p, place);
-	while (sent < n) {
-		ssize_t wrote = send(fd, request + sent, n - sent, MSG_NOSIGNAL);
+	while (n > 0) {
+		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
 
-		if (wrote < 0)
+		if (sent < 0)
 			return false;
-		sent += (size_t)wrote;
+		p += sent;
+		n -= (size_t)sent;
 	}
 	return true;
 }
 
+/* Sends what TLS has to say, else waits for what the server says. False: no more of either. */
+static bool move_records(int fd)
+{
+	unsigned char *p;
+	size_t n = tls_client_output(&tls, &p);
+	ssize_t got;
+
+	if (n > 0) {
+		if (!send_all(fd, p, n))
+			return false;
+		tls_client_sent(&tls, n);
+		return true;
+	}
+	n = tls_client_room(&tls, &p);
+	got = n > 0 ? read(fd, p, n) : 0;
+	if (got > 0)
+		tls_client_received(&tls, (size_t)got);
+	else if (got == 0)
+		tls_client_end(&tls);
+	return got > 0;
+}
+
+/* The handshake, and the request behind it. */
+static bool send_over_tls(const struct target *t, int fd, const char *request, size_t n)
+{
+	unsigned char seed[TLS_CLIENT_SEED_BYTES], *p;
+
+	if (!machine_random(seed, sizeof(seed)))
+		return false;
+	if (!t->verified)
+		tls_client_init_unverified(&tls, seed);
+	else if (!tls_client_init(&tls, &t->anchors, t->host, machine_now().wall, seed))
+		return false;
+	while (tls_client_state(&tls) == TLS_CLIENT_HANDSHAKE)
+		if (!move_records(fd))
+			return false;
+	if (tls_client_space(&tls, &p) < n)
+		return false;
+	memcpy(p, request, n);
+	tls_client_written(&tls, n);
+	tls_client_flush(&tls);
+	return true;
+}
+
+static bool send_request(const struct target *t, int fd)
+{
+	char request[REQUEST_BYTES + 64];
+	int n = snprintf(request, sizeof(request),
+			 "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n", (int)t->path.n,
+			 t->path.p, (int)t->authority.n, t->authority.p);
+
+	return t->tls ? send_over_tls(t, fd, request, (size_t)n) : send_all(fd, request, (size_t)n);
+}
+
+/* As read(2). */
+static ssize_t read_some(const struct target *t, int fd, char *out, size_t cap)
+{
+	unsigned char *p;
+	size_t n;
+
+	if (!t->tls)
+		return read(fd, out, cap);
+	while ((n = tls_client_plain(&tls, &p)) == 0)
+		if (!move_records(fd))
+			return -1;
+	n = n < cap ? n : cap;
+	memcpy(out, p, n);
+	tls_client_taken(&tls, n);
+	return (ssize_t)n;
+}
+
 /* The status of the answer, "HTTP/1.1 200"; 0 when it is none, with errno when reading failed. */
-static int read_status(int fd)
+static int read_status(const struct target *t, int fd)
 {
 	char head[12];
 	size_t n = 0;
 	int status = 0;
 
-	errno = 0;
 	while (n < sizeof(head)) {
-		ssize_t got = read(fd, head + n, sizeof(head) - n);
+		ssize_t got = read_some(t, fd, head + n, sizeof(head) - n);
 
 		if (got <= 0)
 			return 0;
@@ -193,37 +312,57 @@ static int read_status(int fd)
 
 static int ask(const struct target *t)
 {
-	int fd = connect_to(&t->place), status;
+	int fd = connect_to(t), status;
 	char text[32];
 
 	if (fd < 0)
-		return complain(t->shown, strerror(errno));
-	status = send_request(fd, t) ? read_status(fd) : 0;
+		return fd == SAID ? 1 : complain(t->shown, error_text());
+	errno = 0;
+	status = send_request(t, fd) ? read_status(t, fd) : 0;
+	if (status == 200)
+		return 0;
+	if (status == 0 && errno == 0 && t->tls && tls_client_state(&tls) == TLS_CLIENT_FAILED)
+		return complain(t->shown, tls_client_why(&tls));
 	if (status == 0)
-		complain(t->shown, errno != 0 ? strerror(errno) : "that is no HTTP server");
-	close(fd);
-	if (status == 0 || status == 200)
-		return status == 0;
+		return complain(t->shown, error_text());
 	snprintf(text, sizeof(text), "answered %d", status);
-	return complain(t->shown, text);
+	return complain(t->shown, str_of(text, strlen(text)));
 }
 
-int healthcheck_run(const char *url, char *const *env)
+/* --- what was asked for --- */
+
+/* False: one line said why. */
+static bool take_arguments(struct target *t, char *const *arguments, char *const *env)
 {
-	char text[LISTENER_TEXT_BYTES_MAX], why[LISTENER_WHY_BYTES];
-	struct target t = { .path = STR_NONE };
+	static const char *const flags[] = { "ca-file", NULL };
+	struct args a = { arguments, "healthcheck", flags };
+	char why[LISTENER_WHY_BYTES], *value, *url = NULL, *ca = NULL;
+	int found;
+
+	while ((found = args_next(&a, &value)) != ARGS_END) {
+		if (found == ARGS_BAD)
+			return false;
+		if (found == ARGS_WORD && url != NULL)
+			return args_say(&a, "\"%.64s\" is one word too many", value);
+		*(found == ARGS_WORD ? &url : &ca) = value;
+	}
+	if (url != NULL ? !take_url(t, str_of(url, strlen(url)), why) : !take_environment(t, env, why))
+		return args_say(&a, "%.200s %s", url != NULL ? url : "the listener of the environment", why);
+	if (ca != NULL && (url == NULL || !t->tls))
+		return args_say(&a, "--ca-file is for an https URL");
+	t->verified = ca != NULL;
+	return ca == NULL || anchors_load(&t->anchors, str_of(ca, strlen(ca)));
+}
+
+int healthcheck_run(char *const *arguments, char *const *env)
+{
 	struct sigaction act = { .sa_handler = too_late };
 
-	if (url != NULL ? !target_parse(url, text, &t, why) : !from_environment(env, text, &t, why)) {
-		fprintf(stderr, "presenced: healthcheck: %.200s %s\n",
-			url != NULL ? url : "the listener of the environment", why);
+	if (!take_arguments(&target, arguments, env))
 		return 2;
-	}
-	if (t.path.n <= 1)
-		t.path = STR("/ready");
-	t.place.admin = t.place.has_dialect = false;
-	listener_put(&t.place, t.shown);
+	if (target.path.n <= 1)
+		target.path = STR("/ready");
 	sigaction(SIGALRM, &act, NULL);
 	alarm(LIMIT_S);
-	return ask(&t);
+	return ask(&target);
 }

@@ -3,10 +3,13 @@
 #define TOOL_HEALTHCHECK_H
 
 /*
- * Blocks for 5 seconds at most. `url`: http://ADDRESS[:PORT][/PATH] or unix:PATH; NULL: the first listener
- * that PRESENCED_LISTEN or SERVICE_PORT in `env` names, else http://127.0.0.1:8080. The exit code: 0 when it
- * answers 200; 1 after one line on standard error when it does not; 2 after one line when `url` is none.
+ * Blocks for 5 seconds at most. `arguments`, up to NULL: [URL] [--ca-file FILE]. The URL is
+ * http://HOST[:PORT][/PATH], the same with https://, or unix:PATH; without one it is a listener that
+ * PRESENCED_LISTEN in `env` names, the first without TLS if there is one, else the port of SERVICE_PORT or
+ * 8080 on 127.0.0.1. Over TLS the certificate is looked at only with --ca-file: a listener on this machine
+ * bears the name that its clients know, not localhost, and is told no secret. The exit code: 0 when the
+ * answer is 200; 1 after one line on standard error when it is not; 2 after one line about the arguments.
  */
-int healthcheck_run(const char *url, char *const *env);
+int healthcheck_run(char *const *arguments, char *const *env);
 
 #endif

@@ -4,17 +4,20 @@ sees it."""
 import asyncio, base64, hashlib, json, os, re, signal, socket, struct, subprocess, sys, tempfile, threading, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Rooms, Snake
+import secure
 from issuer import Certificates
 from server import BINARY, Server, environment
 from tap import case, equal, has, rows, run, same
 from terminal import Terminal
 from web import jwt
 
+OWN = "nothing in it depends on the mode"
 UP, DOWN, LEFT = "\x1b[A", "\x1b[B", "\x1b[D"
 
 
 async def client(url, stdin="", *args, seconds=25, **env):
     """Exit code, lines of standard output, standard error."""
+    args += secure.client(url, args)
     # A client that leaves at once reads no command, and asyncio would print the broken pipe.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     process = await asyncio.create_subprocess_exec(
@@ -163,8 +166,9 @@ async def quit_(server):
 
 @case("standard input that stays open: messages come as they come; SIGINT leaves with Close 1000")
 async def stays(server):
+    url = server.url("/ws?dialect=rooms&user_id=stays")
     process = await asyncio.create_subprocess_exec(
-        BINARY, "client", server.url("/ws?dialect=rooms&user_id=stays"), stdin=subprocess.PIPE,
+        BINARY, "client", url, *secure.client(url), stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     async with await Rooms.open(server, "stays-friend"):
         while b"stays-friend" not in await asyncio.wait_for(process.stdout.readline(), 5):
@@ -236,7 +240,7 @@ async def script_refused(server):
     ("a token twice", ("ws://h/", "--token", "a", "--header", "authorization: x"), "are one too many"),
     ("no token file", ("ws://h/", "--token-file", "/no"), "--token-file: /no: No such file or directory"),
     ("no CA file", ("wss://h/", "--ca-file", "/no/such"), "/no/such: No such file or directory"),
-])
+], plain=OWN)
 async def arguments(_, args, words):
     done = subprocess.run([BINARY, "client", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, env=environment(), timeout=20)
@@ -246,7 +250,7 @@ async def arguments(_, args, words):
 
 
 @rows("a refused upgrade prints status and message, exit code 1", [
-    ("nobody", "/ws", "refused with status 401: who are you?"),
+    ("nobody", "/ws", "refused with status 401: " + ("a token is required" if secure.SECURE else "who are you?")),
     ("no such place", "/nope?user_id=a", "refused with status 404: WebSockets are at /ws and /"),
     ("two ids", "/ws?user_id=a&userId=b", "refused with status 400: "),
 ])
@@ -256,7 +260,7 @@ async def refused(server, path, words):
     assert err.startswith("presenced: client: " + words) and err.count("\n") == 1, err
 
 
-@case("nobody listens there, or the name is none")
+@case("nobody listens there, or the name is none", plain=OWN)
 async def nobody(_):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -327,7 +331,7 @@ GREETING = text(b'{"type":"connected","payload":{"user_id":"ann"}}')
     ("words of an escape", b"HTTP/1.1 500 x\r\nContent-Length: 8\r\n\r\na\x1b[1m\xc2\x9bb",
      "refused with status 500: a\\u001b[1m\\u009bb"),
     ("a body without end", b"HTTP/1.1 503 x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbusy\r\n", "refused with status 503: busy"),
-])
+], plain=OWN)
 async def handshake(_, response, words):
     code, out, err = await client(Fake(response=response).url, "ping\n")
     equal((code, out), (1, []))
@@ -346,7 +350,7 @@ async def handshake(_, response, words):
     ("a reserved bit", b"\xc1\x00", "the server broke the protocol: reserved_bit"),
     ("text that is not UTF-8", b"\x81\x01\xff", "the server broke the protocol: text_not_utf8"),
     ("17 MiB", b"\x82\x7f" + struct.pack(">Q", 17 << 20), "the server broke the protocol: message_too_big"),
-])
+], plain=OWN)
 async def ended(_, data, words):
     fake = Fake(lambda c: c.sendall(GREETING + data))
     process = await asyncio.create_subprocess_exec(BINARY, "client", fake.url, stdin=subprocess.PIPE,
@@ -357,7 +361,7 @@ async def ended(_, data, words):
     assert words in err and "\x1b" not in err, err
 
 
-@case("pings are answered, frames are masked with keys of their own, the Close is answered")
+@case("pings are answered, frames are masked with keys of their own, the Close is answered", plain=OWN)
 async def answers(_):
     seen = []
 
@@ -380,7 +384,7 @@ async def answers(_):
     assert b"Host: " + fake.url[5:].split("/")[0].encode() + b"\r\n" in fake.request, fake.request
 
 
-@case("what a server sends cannot drive a terminal")
+@case("what a server sends cannot drive a terminal", plain=OWN)
 async def harmless(_):
     bad = 'a\x1b[2J\x07\x9b31m\u202ex\u2028y\x7f\r\nz'.encode()
     fake = Fake(lambda c: (c.sendall(text(bad) + b"\x82\x03\x1b[m"), fake.frame(), c.sendall(b"\x88\x02\x03\xe8")))
@@ -395,7 +399,7 @@ def silent(c):
         pass
 
 
-@case("no answer: told after 2 s when standard input has ended, exit code 1")
+@case("no answer: told after 2 s when standard input has ended, exit code 1", plain=OWN)
 async def no_answer(_):
     began = time.monotonic()
     code, out, err = await client(Fake(silent).url, "ping\nsub a\n")
@@ -403,7 +407,7 @@ async def no_answer(_):
     assert "no answer to 2 requests" in err and 1.5 < time.monotonic() - began < 6, (err, time.monotonic() - began)
 
 
-@case("--script auto against a server that does not answer an unsubscription: that step fails after 5 s, exit code 1")
+@case("--script auto against a server that does not answer an unsubscription: that step fails after 5 s, exit code 1", plain=OWN)
 async def script_silent(_):
     names = {"ping": "pong", "subscribe": "subscribed", "typing.start": "typing.start"}
 
@@ -421,7 +425,7 @@ async def script_silent(_):
     equal(out[at + 2], "   failed: not answered within 5 seconds")
 
 
-@case("--script auto and the connection goes: the rest has failed, exit code 1")
+@case("--script auto and the connection goes: the rest has failed, exit code 1", plain=OWN)
 async def script_cut(_):
     code, out, _ = await client(Fake(lambda c: (c.sendall(GREETING), fake_wait(c))).url, "", "--script", "auto")
     equal((code, out[-1]), (1, "1 of 7 steps passed, 6 failed, 0 skipped"))
@@ -441,7 +445,7 @@ def wss(server, path, name="localhost"):
     return "wss://%s:%d%s" % (name, server.port, path)
 
 
-@case("wss://: the commands, the script, a large message, tokens; a certificate that is not to be trusted is refused")
+@case("wss://: the commands, the script, a large message, tokens; a certificate that is not to be trusted is refused", plain=OWN)
 async def tls(_):
     authority = Certificates(DIRECTORY.name)
     others = tempfile.mkdtemp(dir=DIRECTORY.name)
@@ -486,17 +490,17 @@ async def tls(_):
 def terminal(server, path="/ws?dialect=snake&user_id=tess", *args, columns=80, listener=0, **env):
     env.setdefault("TERM", "xterm")
     url = server if isinstance(server, str) else server.url(path, listener)
-    return Terminal([BINARY, "client", url, *args], env=environment(**env), columns=columns)
+    return Terminal([BINARY, "client", url, *args, *secure.client(url, args)], env=environment(**env), columns=columns)
 
 
 async def aside(function, *args):
     return await asyncio.get_running_loop().run_in_executor(None, function, *args)
 
 
-def on_terminal(name):
+def on_terminal(name, plain=None):
     """A case that runs in a thread of its own, beside the loop."""
     def keep(function):
-        case("a terminal: " + name)(lambda server: aside(function, server))
+        case("a terminal: " + name, plain)(lambda server: aside(function, server))
         return function
     return keep
 
@@ -608,7 +612,7 @@ def dumb(server):
         assert "pong" in "\n".join(t.text())
 
 
-@on_terminal("Ctrl-C and Ctrl-D leave with Close 1000, exit code 0")
+@on_terminal("Ctrl-C and Ctrl-D leave with Close 1000, exit code 0", plain=OWN)
 def leaves(_):
     for keys in ("\x03", "\x04", "half\x03"):
         closed = []
@@ -640,7 +644,7 @@ def signals(server):
             assert t.is_restored(), number
 
 
-@on_terminal("a server that does not answer the Close is waited for 2 s; Ctrl-C twice does not wait")
+@on_terminal("a server that does not answer the Close is waited for 2 s; Ctrl-C twice does not wait", plain=OWN)
 def impatient(_):
     for keys, least, most in (("\x03", 1.5, 4), ("\x03\x03", 0, 1)):
         with terminal(Fake(silent).url) as t:
@@ -663,7 +667,7 @@ def stops(server):
         t.wait(t.is_raw, "a raw terminal")
 
 
-@on_terminal("the server goes: the reason is said, the terminal is as it was, exit code 1")
+@on_terminal("the server goes: the reason is said, the terminal is as it was, exit code 1", plain=OWN)
 def gone(_):
     with terminal(Fake(lambda c: (c.sendall(GREETING), time.sleep(0.3), c.sendall(b"\x88\x05\x03\xe9bye"))).url) as t:
         t.wait_row("dotted> $")

@@ -175,7 +175,7 @@ async def resets(server):
         await watch.want(has(type="presence", user_id="reset-0", status="offline"), 10)
 
 
-@case("F17 an urgent byte is ignored")
+@case("F17 an urgent byte is ignored", plain="bytes out of band are none of TLS's")
 @threaded
 def urgent(server):
     with websocket(server, "/ws?dialect=rooms&user_id=oob") as raw:

@@ -6,6 +6,7 @@ import json, os, socket, subprocess, sys, tempfile, time
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 os.environ["PRESENCED_BINARY"] = os.path.join(ROOT, "build/presenced.counting")
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from secure import service
 from server import Raw, Server, masked, upgrade, websocket
 from tap import end, ok
 
@@ -65,6 +66,7 @@ BROKEN = [  # after an upgrade
 def request(method, path, body):
     text = b"" if body is None else json.dumps(body).encode()
     kind = "" if body is None else "Content-Type: application/json\r\nContent-Length: %d\r\n" % len(text)
+    kind += "".join("%s: %s\r\n" % pair for pair in service(path))
     return ("%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s\r\n" % (method, path, kind)).encode() + text
 
 

@@ -225,7 +225,7 @@ is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the listener of PRESENCED_LISTEN"
 run SERVICE_PORT="$(cat ready)" -- healthcheck
 is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the port of SERVICE_PORT"
 run -- healthcheck "http://localhost:$(cat unready)/"
-is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: 127.0.0.1:$(cat unready): answered 503" "healthcheck: 503"
+is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: localhost:$(cat unready): answered 503" "healthcheck: 503"
 run -- healthcheck "http://localhost:$(cat unready)/nothing"
 is "$CODE|$OUT|$ERR" "0||" "healthcheck: another path"
 port=$(free_port)
@@ -235,7 +235,19 @@ run -- healthcheck "http://127.0.0.1:$(cat mute)"
 is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: no answer within 5 seconds" "healthcheck: no answer"
 run -- healthcheck unix:none
 is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: unix:none: No such file or directory" "healthcheck: a unix socket"
-wrong 'healthcheck: ftp://x is not http://ADDRESS[:PORT][/PATH] or unix:PATH' -- healthcheck ftp://x
-wrong 'healthcheck takes one URL at most' -- healthcheck http://127.0.0.1 http://127.0.0.1
+run -- healthcheck "http://no-such-name.invalid"
+is "$CODE|$(echo "$ERR" | grep -c '^presenced: healthcheck: no-such-name.invalid: ')" "1|1" "healthcheck: a name that is none"
+run SERVICE_PORT="$port" PRESENCED_LISTEN="127.0.0.1:$port,tls  127.0.0.1:$(cat ready),admin 127.0.0.1:$port" -- healthcheck
+is "$CODE|$OUT|$ERR" "0||" "healthcheck prefers a listener without TLS"
+for url in ftp://x ws://127.0.0.1 http://127.0.0.1:0 http://a@b 127.0.0.1:80 http:// 'http://h/a b'; do
+	wrong "healthcheck: $url is not http://HOST[:PORT][/PATH], https://... or unix:PATH" -- healthcheck "$url"
+done
+wrong 'healthcheck: "http://x" is one word too many' -- healthcheck http://127.0.0.1 http://x
+wrong 'healthcheck: there is no option "--insecure" (see --help)' -- healthcheck --insecure
+wrong 'healthcheck: --ca-file wants a value' -- healthcheck https://h --ca-file
+wrong 'healthcheck: --ca-file is for an https URL' -- healthcheck http://h --ca-file f
+wrong 'healthcheck: --ca-file is for an https URL' -- healthcheck --ca-file=f
+wrong 'ca-file /none: No such file or directory' -- healthcheck https://h --ca-file /none
+wrong 'healthcheck: the listener of the environment has no port (ADDR:PORT)' PRESENCED_LISTEN="1.2.3.4" -- healthcheck
 echo "1..$n"
 exit $bad

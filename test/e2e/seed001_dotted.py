@@ -3,6 +3,7 @@
 import asyncio, json, os, sys, tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Client, Dotted, Snake, refused
+from secure import SECURE
 from server import Server
 from tap import ANY, NOTHING, TEXT, TIME, case, equal, has, rows, run, same
 from web import curl, jwt
@@ -83,8 +84,8 @@ async def health(server):
 
 @rows("answer", [
     ("ping without an id", {"type": "ping"}, frame("pong", NOTHING)),
-    ("authenticate under trust", ask("authenticate", {"token": jwt("row")}),
-     frame("auth.success", {"user_id": "row", "expires_at": None}, "q")),
+    ("authenticate, of a connection that is somebody's", ask("authenticate", {"token": jwt("row")}),
+     frame("auth.success", {"user_id": "row", "expires_at": TIME if SECURE else None}, "q")),
     ("subscribe to presence of some", ask("subscribe", {"topics": ["presence"], "filters": {"user_ids": ["row"]}}),
      frame("presence.update", {"users": [shown("row", "online")]})),
     ("subscribe to conversation, one id", ask("subscribe", {"topics": ["conversation"], "filters": {"conversation_id": "c"}}),
@@ -253,10 +254,18 @@ async def broadcast(server):
         await bob.quiet(has(type="message.new"))
 
 
-@case("no identity: 401 under trust, the dialect chosen or not")
+@case("no identity, the dialect chosen or not: 401 under trust, else authenticate makes one")
 async def nobody(server):
     for listener in (0, 1):
-        await refused(server.url("/ws?dialect=dotted", listener), 401)
+        url = server.url("/ws?dialect=dotted", listener)
+        if not SECURE:
+            await refused(url, 401)
+            continue
+        async with await Dotted.connect(url) as me:
+            await me.want(has(type="connected", payload__user_id=None))
+            await me.ask(ask("authenticate", {"token": jwt("late")}), frame("auth.success", {"user_id": "late", "expires_at": TIME}, "q"))
+            await me.ask(ask("presence.query", {"user_ids": ["late"]}),
+                         frame("presence.update", {"users": [shown("late", "online")]}, "q"))
 
 
 @case("one change, both dialects: a snake client's status in dotted words")

@@ -3,6 +3,7 @@
 import asyncio, os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Client, Snake, Upper, refused
+from secure import SECURE
 from server import Raw, Server, masked, upgrade
 from tap import ANY, NOTHING, NUMBER, TEXT, TIME, case, equal, has, rows, run
 from web import curl
@@ -97,9 +98,12 @@ async def errors(server, message):
         await me.ask(HEARTBEAT, HEARTBEAT_ACK)
 
 
-@case("missing userId: accepted and closed 1002 on /, 401 on /ws")
+@case("missing userId: accepted and closed 1002 on /, 401 on /ws; where tokens are wanted, 401 on both")
 async def missing(server):
     for url in (server.url(""), server.url("/?x=1")):
+        if SECURE:
+            await refused(url, 401)
+            continue
         me = await Client.connect(url)
         await me.closed(1002)
     await refused(server.url("/ws"), 401)
@@ -119,7 +123,7 @@ async def invalid(server, user):
 async def empty(server):
     with Raw(server.port, upgrade("/?userId=")) as raw:
         status, head = raw.head()
-        assert status == 400 or status == 101 and raw.frames_until_close()[1] == 1002, head
+        assert status == (401 if SECURE else 400) or status == 101 and not SECURE and raw.frames_until_close()[1] == 1002, head
 
 
 @case("missing heartbeat: terminated after the time-out, twice the interval; a pong is a sign of life")

@@ -2,7 +2,7 @@
 // npm's `ws`: large messages, fragments, pings, close codes, a slow reader, and the Origins that browsers send.
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
-import { connect, end, serve, test, type, within } from './lib/serve.mjs';
+import { connect, end, post, serve, test, type, within } from './lib/serve.mjs';
 
 const server = await serve(['--offline-debounce', '100ms', '--presence-rate', '0']);
 const url = (dialect, user = 'node') => server.url(`/ws?dialect=${dialect}&user_id=${user}`);
@@ -94,9 +94,8 @@ await test('a reader that pauses and resumes gets everything, in order', async (
   for (const ws of [slow, fast]) { ws.send('{"type":"subscribe","channel_id":"c"}'); await ws.want(type('subscribed')); }
   slow.pause();
   for (let i = 0; i < 100; i++) {
-    const answer = await fetch(server.http('/api/v1/broadcast'), {
-      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ room: 'c', data: { i, pad: 'x'.repeat(5000) } }) });
-    assert.deepEqual(await answer.json(), { delivered: 2 });
+    const answer = await post(server.http('/api/v1/broadcast'), { room: 'c', data: { i, pad: 'x'.repeat(5000) } });
+    assert.deepEqual(answer, { delivered: 2 });
   }
   await fast.want(m => m.json.type === 'message' && m.json.data.i === 99);
   slow.resume();
@@ -108,7 +107,7 @@ await test('a reader that pauses and resumes gets everything, in order', async (
 const listed = await serve(['--allowed-origins', 'https://app.example,http://localhost:3000']);
 const any = await serve(['--allowed-origins', '*']);
 const origins = [
-  ['the server\'s own', server, () => `http://127.0.0.1:${server.ports[0]}`, true], ['localhost, another port', server, () => 'http://localhost:5173', true],
+  ['the server\'s own', server, () => server.http(''), true], ['localhost, another port', server, () => 'http://localhost:5173', true],
   ['[::1]', server, () => 'http://[::1]:3000', true], ['none', server, () => undefined, true],
   ['foreign', server, () => 'https://evil.example', false], ['null, a sandboxed page or a file', server, () => 'null', false],
   ['looks like loopback', server, () => 'http://127.0.0.1.evil.example', false], ['localhost with user info', server, () => 'http://localhost@evil.example', false],

@@ -36,9 +36,29 @@ for port in (int(sys.argv[1]), 0):
         pass' "$1"
 }
 
+# The suite's other mode: TLS and tokens, localhost by its name (lib/secure.py).
+tls=
+if [ -n "${PRESENCED_E2E-}" ]; then
+	tls=s
+	if [ -z "${PRESENCED_E2E_DIR-}" ]; then
+		export PRESENCED_E2E_DIR="$dir/secure"
+		mkdir "$PRESENCED_E2E_DIR" && test/e2e/lib/secure.py "$PRESENCED_E2E_DIR"
+	fi
+fi
+token() { # SUB [NAME]
+	/usr/bin/python3 -c 'import sys; sys.path.insert(0, "test/e2e/lib"); sys.dont_write_bytecode = True; import web; print(web.jwt(*sys.argv[1:]))' "$@"
+}
+
 start() { # PORT
-	port=$(port_or_free "$1")
-	env -i PATH="$PATH" SERVICE_PORT="$port" build/presenced 2>"$dir/log" &
+	if [ -n "$tls" ]; then
+		port=$(port_or_free 0)
+		options=$(test/e2e/lib/secure.py options)
+		# shellcheck disable=SC2086 # words without spaces, all of them
+		env -i PATH="$PATH" build/presenced --listen "127.0.0.1:$port,tls" $options 2>"$dir/log" &
+	else
+		port=$(port_or_free "$1")
+		env -i PATH="$PATH" SERVICE_PORT="$port" build/presenced 2>"$dir/log" &
+	fi
 	server=$!
 	for _ in $(seq 200); do
 		! grep -q msg=Listening "$dir/log" || return 0
@@ -58,12 +78,17 @@ stop() {
 }
 
 run() { # wscat's options; commands are typed by -x, its output is kept
-	timeout 20 "$wscat" --no-color "$@" <&3 >"$dir/out" 2>&1
+	timeout 20 "$wscat" --no-color ${tls:+--ca "$PRESENCED_E2E_DIR/ca.pem"} "$@" <&3 >"$dir/out" 2>&1
+}
+
+get() { # PATH
+	curl -sS ${tls:+--cacert "$PRESENCED_E2E_DIR/ca.pem" -H "Authorization: Bearer $(token user-uuid)"} \
+		"http$tls://localhost:$port$1" >"$dir/out"
 }
 
 # Seed 000: wscat -c ws://localhost:8085/ws -H "X-User-ID: user-uuid" -H "X-Device-ID: device-123"
 start 8085
-run -c "ws://localhost:$port/ws" -H "X-User-ID: user-uuid" -H "X-Device-ID: device-123" -w 1 -x '{
+run -c "ws$tls://localhost:$port/ws" -H "X-User-ID: user-uuid" -H "X-Device-ID: device-123" ${tls:+-H "Authorization: Bearer $(token user-uuid)"} -w 1 -x '{
   "type": "presence_update",
   "payload": {
     "online_status": "away",
@@ -73,21 +98,20 @@ run -c "ws://localhost:$port/ws" -H "X-User-ID: user-uuid" -H "X-Device-ID: devi
 has '"type":"connection_ack".*"user_id":"user-uuid","device_id":"device-123"' "seed 000: connection_ack"
 has '"type":"presence_update_ack".*"online_status":"away","custom_status":"In a meeting"' "seed 000: presence_update_ack"
 has '"type":"presence_update",.*"user_id":"user-uuid","online_status":"away","custom_status":"In a meeting"' "seed 000: presence_update"
-curl -sS "http://localhost:$port/user-uuid" >"$dir/out"
+get "/user-uuid"
 has '"user_id":"user-uuid","online_status":"away","custom_status":"In a meeting".*"is_online":true' "seed 000: curl http://localhost:8085/{user_id}"
-run -c "ws://localhost:$port/ws" -w 1 -x '{"type":"ping"}'
+run -c "ws$tls://localhost:$port/ws" -w 1 -x '{"type":"ping"}'
 has 'Unexpected server response: 401' "no identity: 401"
 stop
 
 # Seed 002: wscat -c "ws://localhost:8006/ws?token=<JWT>", and what is typed there
 start 8006
-token=$(/usr/bin/python3 -c 'import sys; sys.path.insert(0, "test/e2e/lib"); sys.dont_write_bytecode = True; import web; print(web.jwt("user-123", "alice"))')
-run -c "ws://localhost:$port/ws?token=$token" -w 1 -x '{"type": "subscribe", "channel_id": "channel_general"}' \
+run -c "ws$tls://localhost:$port/ws?token=$(token user-123 alice)" -w 1 -x '{"type": "subscribe", "channel_id": "channel_general"}' \
 	-x '{"type": "typing", "channel_id": "channel_general"}' -x '{"type": "ping"}'
 has '^< ?\{"type":"presence","user_id":"user-123","username":"alice","status":"online","timestamp":"[^"]*Z"\}|^\{"type":"presence","user_id":"user-123"' "seed 002: presence"
 has '\{"type":"subscribed","channel_id":"channel_general","dm_id":null\}' "seed 002: subscribed"
 has '\{"type":"pong","timestamp":"[^"]*Z"\}' "seed 002: pong"
-curl -sS "http://localhost:$port/health" >"$dir/out"
+get /health
 has '"status":"healthy","service":"presence","active_connections":[0-9]+' "seed 002: curl http://localhost:8006/health"
 stop
 

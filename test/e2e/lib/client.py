@@ -1,12 +1,19 @@
 """python3-websockets 10.4 as five dialects speak through it; every wait has a limit."""
 import asyncio, json
 import websockets
-import pki
+import secure
 from tap import Any, equal, has, same
 
 
 def compact(message):
     return message if isinstance(message, (str, bytes)) else json.dumps(message)
+
+
+def credentials(url, headers):
+    """How to connect in the suite's mode."""
+    pairs = list((headers or {}).items())
+    trust = {"ssl": secure.context()} if url.startswith("wss:") else {}
+    return {"extra_headers": pairs + secure.authorization(url, pairs), **trust}
 
 
 class Client:
@@ -18,12 +25,10 @@ class Client:
 
     @classmethod
     async def connect(cls, url, headers=None, **options):
-        if url.startswith("wss:"):
-            options.setdefault("ssl", pki.context())
         options.setdefault("ping_interval", None)
         options.setdefault("close_timeout", 2)
         options.setdefault("compression", None)
-        return cls(await asyncio.wait_for(websockets.connect(url, extra_headers=headers or {}, **options), 10))
+        return cls(await asyncio.wait_for(websockets.connect(url, **credentials(url, headers), **options), 10))
 
     async def send(self, message):
         await self.socket.send(compact(message))
@@ -161,10 +166,8 @@ class Upper(Client):
 
 async def refused(url, status, headers=None, **options):
     """The upgrade is answered with this status; returns the answer's headers."""
-    if url.startswith("wss:"):
-        options.setdefault("ssl", pki.context())
     try:
-        socket = await asyncio.wait_for(websockets.connect(url, extra_headers=headers or {}, **options), 10)
+        socket = await asyncio.wait_for(websockets.connect(url, **credentials(url, headers), **options), 10)
     except websockets.InvalidStatusCode as e:
         equal(e.status_code, status, "status of the refused upgrade")
         return e.headers

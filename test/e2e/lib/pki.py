@@ -1,7 +1,5 @@
 """Certificates and keys for tests, made by openssl in a directory that goes when the test ends."""
-import atexit, functools, os, shutil, ssl, subprocess, tempfile, threading
-
-_lock = threading.RLock()
+import atexit, functools, os, shutil, ssl, subprocess, tempfile
 
 
 @functools.lru_cache(None)
@@ -32,23 +30,13 @@ def pair(name, kind="ec", names=("localhost", "127.0.0.1"), days=10):
     return cert, key
 
 
-@functools.lru_cache(None)
-def _usual():
-    return pair("usual", "ec"), pair("usual-rsa", "rsa")
-
-
-def usual():
-    with _lock:
-        return _usual()
-
-
 def options(*pairs):
-    return [word for cert, key in pairs or usual() for word in ("--tls-cert", cert, "--tls-key", key)]
+    return [word for cert, key in pairs for word in ("--tls-cert", cert, "--tls-key", key)]
 
 
 def context(*certs):
     """A client's, which trusts these certificates and no others."""
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for cert in certs or [cert for cert, _ in usual()]:
+    for cert in certs:
         trust.load_verify_locations(cert)
     return trust

@@ -1,14 +1,59 @@
 // The server under test for node's clients, and TAP. Every wait has a limit.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { createHmac, createSign } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { request as requestOverTls } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 
 const binary = process.env.PRESENCED_BINARY ?? fileURLToPath(new URL('../../../build/presenced', import.meta.url));
 
-// E2E_TLS=1, with E2E_TLS_CERT, E2E_TLS_KEY and node told to trust the former: the same over TLS.
-const tls = process.env.E2E_TLS === '1' && { cert: process.env.E2E_TLS_CERT, key: process.env.E2E_TLS_KEY };
+// PRESENCED_E2E: over TLS, with tokens (secure.py). The keys are that program's, the signatures are node's.
+const mode = process.env.PRESENCED_E2E;
+const secure = mode && prepare();
+
+function prepare() {
+  const program = fileURLToPath(new URL('secure.py', import.meta.url));
+  let directory = process.env.PRESENCED_E2E_DIR;
+  if (!directory) {
+    directory = mkdtempSync(join(tmpdir(), 'presenced-e2e-'));
+    process.on('exit', () => rmSync(directory, { recursive: true }));
+    execFileSync(program, [directory]);
+  }
+  const of = name => readFileSync(join(directory, name));
+  const options = execFileSync(program, ['options'], { env: { ...process.env, PRESENCED_E2E_DIR: directory } });
+  return { options: String(options).trim().split('\n'), ca: of('ca.pem'), key: mode === 'rs256' ? of('suite-1.pem') : String(of('secret')).trim() };
+}
+
+export function token(sub, claims = {}) {
+  const part = what => Buffer.from(JSON.stringify(what)).toString('base64url'), now = Math.floor(Date.now() / 1000);
+  const text = part(mode === 'rs256' ? { alg: 'RS256', kid: 'suite-1' } : { alg: 'HS256' }) + '.' +
+    part({ iss: 'https://issuer.example/suite', aud: ['presence', 'account'], exp: now + 600, sub, ...claims });
+  return text + '.' + (mode === 'rs256' ? createSign('sha256').update(text).sign(secure.key, 'base64url')
+    : createHmac('sha256', secure.key).update(text).digest('base64url'));
+}
+
+// What a client of this mode adds: the CA, and a token for whom it says it is.
+function credentials(url, headers = {}) {
+  if (!secure) return {};
+  const query = new URL(url).searchParams;
+  const user = query.get('user_id') ?? query.get('userId') ?? headers['X-User-ID'];
+  const claims = query.has('username') ? { preferred_username: query.get('username') } : {};
+  return { ca: secure.ca, headers: { ...headers, ...(user && !query.has('token') && { Authorization: `Bearer ${token(user, claims)}` }) } };
+}
+
+// POSTs JSON as a program that may write would; the answer's body, parsed.
+export async function post(url, body) {
+  const headers = { 'Content-Type': 'application/json', ...(secure && { Authorization: `Bearer ${token('service', { scope: 'presence:write' })}` }) };
+  const asked = (secure ? requestOverTls : request)(url, { method: 'POST', headers, ...(secure && { ca: secure.ca }) });
+  asked.end(JSON.stringify(body));
+  const [answer] = await once(asked, 'response');
+  return JSON.parse(Buffer.concat(await answer.toArray()));
+}
 
 export function within(seconds, promise, what) {
   let timer;
@@ -17,8 +62,8 @@ export function within(seconds, promise, what) {
 }
 
 export async function serve(options = [], listen = ['']) {
-  const addresses = listen.flatMap(l => ['--listen', `127.0.0.1:0${l && ','}${l}${tls ? ',tls' : ''}`]);
-  if (tls) addresses.push('--tls-cert', tls.cert, '--tls-key', tls.key);
+  const addresses = listen.flatMap(l => ['--listen', `127.0.0.1:0${l && ','}${l}${secure ? ',tls' : ''}`]);
+  if (secure) addresses.push(...secure.options);
   const child = spawn(binary, [...options, ...addresses], { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH }, cwd: '/' });
   const server = { child, log: '', ports: [] };
   const ended = once(child, 'exit');
@@ -31,7 +76,7 @@ export async function serve(options = [], listen = ['']) {
     child.on('exit', code => no(new Error(`the server ended with ${code}: ${server.log}`)));
   });
   await within(10, listening, 'listening');
-  server.url = (path, listener = 0) => `${tls ? 'wss' : 'ws'}://127.0.0.1:${server.ports[listener]}${path}`;
+  server.url = (path, listener = 0) => `${secure ? 'wss' : 'ws'}://127.0.0.1:${server.ports[listener]}${path}`;
   server.http = (path, listener = 0) => server.url(path, listener).replace(/^ws/, 'http');
   server.stop = async () => {
     child.kill('SIGTERM');
@@ -44,7 +89,7 @@ export async function serve(options = [], listen = ['']) {
 
 // A connection whose messages are kept until somebody asks for them: want(test) is the first that passes.
 export async function connect(url, options = {}, protocols = []) {
-  const ws = new WebSocket(url, protocols, { perMessageDeflate: false, ...(tls && { ca: readFileSync(tls.cert) }), ...options });
+  const ws = new WebSocket(url, protocols, { perMessageDeflate: false, ...options, ...credentials(url, options.headers) });
   const kept = [], waiting = [];
   ws.on('message', (data, isBinary) => {
     const message = { data, isBinary, get json() { return JSON.parse(data); } };

@@ -1,12 +1,10 @@
 """The server under test: started on free ports, its log read as it comes, stopped with SIGTERM."""
 import os, re, select, signal, socket, subprocess, threading, time
-import pki
+import secure
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 BINARY = os.environ.get("PRESENCED_BINARY", os.path.join(ROOT, "build/presenced"))
 LISTENING = re.compile(r'msg=Listening .*?address=(?:"?)(?:[^ "]*:)?(\d+)|"msg":"Listening".*?:(\d+)"')
-# The same tests over TLS: every listener, every client.
-TLS = os.environ.get("E2E_TLS", "") not in ("", "0")
 WRONG = re.compile(r'^level=ERROR|"level":"ERROR"|runtime error:|Sanitizer|Assertion', re.M)
 
 
@@ -22,9 +20,8 @@ class Server:
     `prefix`: a command that runs the server, such as prlimit."""
 
     def __init__(self, *options, listen=("",), env=None, prefix=(), stderr=None, listeners=None):
-        argv = list(prefix) + [BINARY] + [str(o) for o in options]
-        if TLS:
-            argv += pki.options()
+        argv = list(prefix) + [BINARY] + [str(o) for o in options] + secure.options()
+        if secure.SECURE:
             listen = [",".join([suffix, "tls"]).strip(",") for suffix in listen]
         self.tls = ["tls" in suffix.split(",") for suffix in listen]
         for suffix in listen:
@@ -134,8 +131,8 @@ class Raw:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.socket.settimeout(seconds)
         self.socket.connect(("127.0.0.1", port))
-        if TLS:
-            self.socket = pki.context().wrap_socket(self.socket, server_hostname="127.0.0.1")
+        if secure.SECURE:
+            self.socket = secure.context().wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.got = b""
         if first:
             self.send(first)
@@ -145,7 +142,7 @@ class Raw:
 
     def more(self, seconds):
         """Reads once; False at the end of the stream or a reset; raises if nothing comes."""
-        ready = TLS and self.socket.pending() or select.select([self.socket], [], [], seconds)[0]
+        ready = secure.SECURE and self.socket.pending() or select.select([self.socket], [], [], seconds)[0]
         assert ready, "nothing came within %.1f s; so far %r" % (seconds, self.got[-300:])
         try:
             data = self.socket.recv(65536)
@@ -219,10 +216,11 @@ class Raw:
 
 
 def upgrade(path="/ws?user_id=ann", *headers, key=True, version=True, host="127.0.0.1"):
-    """An upgrade request as bytes."""
+    """An upgrade request as bytes, with a token where the suite's mode wants one."""
     lines = ["GET %s HTTP/1.1" % path, "Host: %s" % host, "Upgrade: websocket", "Connection: Upgrade"]
     lines += ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="] if key else []
     lines += ["Sec-WebSocket-Version: 13"] if version else []
+    lines += [": ".join(pair) for pair in secure.authorization(path, [h.split(":", 1) for h in headers if ":" in h])]
     return ("\r\n".join(lines + list(headers)) + "\r\n\r\n").encode("latin-1")
 
 

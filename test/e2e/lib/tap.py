@@ -4,6 +4,7 @@ A file declares its cases with @case("name") and ends with run(server options). 
 server; it fails by raising. Cases are numbered in the order of the file and end with a plan.
 """
 import asyncio, re, sys, traceback
+import secure
 
 CASES = []
 _count = [0, 0]
@@ -77,17 +78,25 @@ def end():
     sys.exit(1 if _count[1] else 0)
 
 
-def case(name):
+def left_out(name, why):
+    if why and secure.SECURE:
+        print("# left out, %s: %s" % (why, name))
+    return why and secure.SECURE
+
+
+def case(name, plain=None):
+    """`plain`: why it is left out of the suite's other mode (lib/secure.py)."""
     def keep(function):
-        CASES.append((name, function))
+        if not left_out(name, plain):
+            CASES.append((name, function))
         return function
     return keep
 
 
-def rows(name, table):
+def rows(name, table, plain=None):
     """One case for each row of a table; the row's first item is its name."""
     def keep(function):
-        for row in table:
+        for row in [] if left_out(name, plain) else table:
             CASES.append((name + ": " + row[0], lambda server, row=row: function(server, *row[1:])))
         return function
     return keep

@@ -1,6 +1,6 @@
 """curl, the real one, as a function; and JWTs as an identity provider would sign them."""
-import base64, hashlib, hmac, json, subprocess
-import pki
+import json, subprocess
+import secure
 
 
 class Answer:
@@ -13,10 +13,11 @@ class Answer:
         return "%d %r %r" % (self.status, self.headers, self.body[:300])
 
 
-def curl(url, *options, data=None, method=None):
-    """One request. `data`: sent as application/json (text as it stands)."""
-    trust = ["--cacert", pki.usual()[0][0]] if url.startswith("https:") else []
-    argv = ["curl", "-sS", "-i", "--max-time", "20", "--path-as-is", *trust, *options]
+def curl(url, *options, data=None, method=None, bare=False):
+    """One request. `data`: sent as application/json (text as it stands). `bare`: without a token, even where the suite's mode has one."""
+    argv = ["curl", "-sS", "-i", "--max-time", "20", "--path-as-is", *options]
+    if secure.SECURE and url.startswith("https:"):
+        argv += ["--cacert", secure.ca()] + [word for pair in secure.service(url, options) if not bare for word in ("-H", ": ".join(pair))]
     stdin = None
     if data is not None:
         stdin = (data if isinstance(data, (str, bytes)) else json.dumps(data))
@@ -44,11 +45,8 @@ def curl(url, *options, data=None, method=None):
     return Answer(status, headers, body)
 
 
-def _part(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
-
-
-def jwt(sub, username=None, secret=b"a development secret", **claims):
-    claims = {"sub": sub, **({"preferred_username": username} if username else {}), **claims}
-    text = _part(b'{"alg":"HS256","typ":"JWT"}') + b"." + _part(json.dumps(claims).encode())
-    return (text + b"." + _part(hmac.new(secret, text, hashlib.sha256).digest())).decode()
+def jwt(sub, username=None, **claims):
+    """A token that the server of the suite's mode believes; under trust none is verified."""
+    if secure.SECURE:
+        return secure.token(sub, username, **claims)
+    return secure.signed({"sub": sub, **({"preferred_username": username} if username else {}), **claims}, b"a development secret")
