@@ -25,18 +25,23 @@ uint8_t *intake_bytes(const struct intake *in, const struct conn *c)
 	return c->intake == POOL_NONE ? NULL : pool_at(&in->pools[c->intake_class], c->intake);
 }
 
+/* Would one more leave a quarter of the cells? */
+static bool leaves_a_quarter(const struct pool *p)
+{
+	uint32_t count = pool_count(p);
+
+	return pool_used(p) < count - count / 4;
+}
+
 /*
  * May the connection have one more buffer of that class? Whoever is not in yet needs none of the largest,
  * and leaves a quarter of the medium ones: what strangers begin and do not end is not for others to miss.
  */
 static bool may_take(const struct intake *in, const struct conn *c, uint8_t class)
 {
-	const struct pool *p = &in->pools[class];
-	uint32_t count = pool_count(p);
-
 	if (class == 0 || (c->state == CONN_LIVE && !(c->flags & CONN_STRANGER)))
 		return true;
-	return class == 1 && pool_used(p) < count - count / 4;
+	return class == 1 && leaves_a_quarter(&in->pools[class]);
 }
 
 /* Moves what is held into a buffer for `need` bytes, the smallest there is. */
@@ -97,7 +102,7 @@ void intake_consume(struct intake *in, struct conn *c, uint32_t n)
 
 void *intake_loan(struct intake *in, struct conn *c)
 {
-	if (c->loan == POOL_NONE)
+	if (c->loan == POOL_NONE && (!(c->flags & CONN_STRANGER) || leaves_a_quarter(&in->loans)))
 		c->loan = pool_take(&in->loans);
 	return c->loan == POOL_NONE ? NULL : pool_at(&in->loans, c->loan);
 }

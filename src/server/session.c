@@ -235,6 +235,7 @@ void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 			control = intake_loan(&s->intake, c);
 			if (control == NULL) {
 				session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_POOL);
+				c->flags |= CONN_PEER_CLOSED; /* what follows is lost in this frame */
 				return;
 			}
 			continue;
