@@ -213,13 +213,18 @@ static bool all_read(struct loop *l, int n)
  */
 static void take_events(struct loop *l, int n, struct now now)
 {
+	int later = 0; /* events of other looks than the first */
+
 	for (int look = 1; n > 0; look++) {
 		for (int i = 0; i < n; i++)
 			if (look == 1 || watch_kind(l->events[i].data.u64) != WATCH_LISTENER)
 				take_event(l, &l->events[i], now);
-		n = look < LOOKS_PER_TURN_MAX ? (int)server_spare_events(l->server, EVENTS_MAX) : 0;
+		if (look == LOOKS_PER_TURN_MAX)
+			return;
+		n = (int)server_spare_events(l->server, EVENTS_MAX) - later;
 		if (n > 0)
 			n = epoll_wait(l->epoll_fd, l->events, n, 0);
+		later += n;
 	}
 }
 

@@ -18,7 +18,7 @@ enum {
 	DRAIN_STEP_MS = 20,
 	SHED_MAX = 64,            /* silent connections that make room at once */
 	SHED_SILENCE_MS = 1000,   /* a client in earnest says what it wants by then */
-	WRITES_PER_SPARE_EVENT = 32, /* a look costs an eighth of them, even if it finds handshakes */
+	WRITES_PER_SPARE_EVENT = 32, /* they cost an eighth of the writes, even if all are handshakes */
 };
 
 /* --- small things --- */

@@ -61,8 +61,9 @@ void server_hangup(struct server *, uint32_t conn, uint32_t generation);
  * True: there is work left, so do not wait before the next turn. */
 bool server_end_turn(struct server *, bool timers);
 
-/* How many more events (at most `max`) can be taken in before this turn ends, at a small part of what its
- * writes will cost, so that these carry more. 0: few are written to, or a write has no room for more. */
+/* How many events (at most `max`), beside those that were there at first, can be taken in before this turn
+ * ends, at a small part of what its writes will cost, so that these carry more. 0: few are written to, or a
+ * write has no room for more. */
 uint32_t server_spare_events(const struct server *, uint32_t max);
 
 /* After the turn: how long it took, for the histogram of latencies. */
