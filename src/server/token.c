@@ -11,7 +11,7 @@
 #include "wire/digest.h"
 
 enum {
-	/* 200 (RS256) to 600 (ES256) microseconds, which everybody else waits: the next turn has the next one. */
+	/* 200 (RS256) to 600 (ES256) microseconds, which everybody else waits: the next in the next turn. */
 	SIGNATURES_PER_TURN = 1,
 	/* Bad signatures of one address; no honest client makes any. */
 	FLOOD_PER_S = 10,
