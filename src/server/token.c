@@ -42,11 +42,15 @@ static bool is_flooding(const struct server *s, const struct peer *from)
 	return bucket_wait_ms(flood_of(s, from), FLOOD_PER_S, FLOOD_BURST, s->now.mono) > 0;
 }
 
-/* May this turn verify one more? Who waits already comes first. A secret's costs next to nothing. */
-static bool take_work(struct server *s, enum jwk_algorithm algorithm, bool waited)
+/* A signature of a secret's costs three microseconds: nothing is held back for it. */
+static bool is_costly(const struct jwk *key)
 {
-	if (algorithm == JWK_HS256)
-		return true;
+	return key->algorithm != JWK_HS256;
+}
+
+/* May this turn verify one more? Who waits already comes first. */
+static bool take_work(struct server *s, bool waited)
+{
 	if (s->verifier.work_left == 0 || (!waited && waiting_for_turn(s)))
 		return false;
 	s->verifier.work_left--;
@@ -84,15 +88,16 @@ static enum token_verdict verify(struct server *s, const struct peer *from, stru
 		s->verifier.cache_hits++;
 		return TOKEN_VALID;
 	}
-	if (is_flooding(s, from))
+	if (is_costly(key) && is_flooding(s, from))
 		return TOKEN_FLOOD;
-	if (!take_work(s, key->algorithm, waited))
+	if (is_costly(key) && !take_work(s, waited))
 		return TOKEN_WAIT_TURN;
 	s->verifier.verifications++;
 	if (!jwt_signature_is_valid(t, key)) {
 		if (!had_keys && may_be_anothers(t, key) && keys_may_come(s))
 			return TOKEN_WAIT_KEYS;
-		bucket_take(flood_of(s, from), FLOOD_PER_S, FLOOD_BURST, s->now.mono);
+		if (is_costly(key))
+			bucket_take(flood_of(s, from), FLOOD_PER_S, FLOOD_BURST, s->now.mono);
 		*why = JWT_SIGNATURE;
 		return TOKEN_BAD;
 	}
