@@ -28,15 +28,6 @@ static struct str str_from(const char *s)
 	return str_of(s, strlen(s));
 }
 
-static struct str trimmed(struct str s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = str_of(s.p + 1, s.n - 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* --- where a value comes from --- */
 
 /* PRESENCED_TYPING_TTL */
@@ -80,7 +71,7 @@ static bool set(struct options *o, uint32_t row, const struct option_state *from
 	char why[OPTION_WHY_BYTES];
 
 	o->state[row] = *from;
-	if (option_value_set(o, row, trimmed(value), anew, why))
+	if (option_value_set(o, row, str_trim(value), anew, why))
 		return true;
 	return fault_at(o, row, "%s", why);
 }
@@ -201,7 +192,7 @@ static bool read_aliases(struct options *o, char *const *env)
 
 		if (row->env != NULL) {
 			from.key = str_from(row->env);
-			value = trimmed(env_get(env, from.key));
+			value = str_trim(env_get(env, from.key));
 		}
 		if (value.n == 0)
 			continue;
@@ -227,7 +218,7 @@ static bool read_env(struct options *o, char *const *env)
 		if (!str_has_prefix(entry, prefix) || equals == NULL)
 			continue;
 		name = str_of(entry.p, (size_t)(equals - entry.p));
-		value = trimmed(str_of(equals + 1, entry.n - name.n - 1));
+		value = str_trim(str_of(equals + 1, entry.n - name.n - 1));
 		row = option_by_env(str_of(name.p + prefix.n, name.n - prefix.n));
 		if (row == OPTION_NONE)
 			fault_warn(o, "%s in the environment is no option; ignored",
@@ -252,7 +243,7 @@ static void warn_of_unserved(struct options *o, char *const *env)
 /* Where the file is: the last --config, else PRESENCED_CONFIG. False: the flags cannot be read. */
 static bool find_config(struct options *o, char *const *args, char *const *env)
 {
-	struct str value = STR_NONE, path = trimmed(env_get(env, STR(PREFIX "CONFIG")));
+	struct str value = STR_NONE, path = str_trim(env_get(env, STR(PREFIX "CONFIG")));
 	struct option_state from = { .source = OPTION_ENV };
 	uint32_t config = option_by_flag(STR("config"));
 

@@ -69,4 +69,14 @@ static inline bool str_eq_nocase(struct str a, struct str b)
 	return true;
 }
 
+/* Without the spaces and tabs around it (RFC 9110 5.6.3: OWS). */
+static inline struct str str_trim(struct str s)
+{
+	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = str_of(s.p + 1, s.n - 1);
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
 #endif

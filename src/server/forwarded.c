@@ -79,11 +79,7 @@ static struct str take_last(struct str *list)
 		from--;
 	entry = str_of(list->p + from, list->n - from);
 	*list = from == 0 ? STR_NONE : str_of(list->p, from - 1);
-	while (entry.n > 0 && (entry.p[0] == ' ' || entry.p[0] == '\t'))
-		entry = str_of(entry.p + 1, entry.n - 1);
-	while (entry.n > 0 && (entry.p[entry.n - 1] == ' ' || entry.p[entry.n - 1] == '\t'))
-		entry.n--;
-	return entry;
+	return str_trim(entry);
 }
 
 void forwarded_apply(const struct server_config *cfg, const struct http_request *req, struct peer *peer)

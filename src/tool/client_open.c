@@ -91,11 +91,7 @@ bool client_open_header(struct client_target *t, struct str line, char why[CLIEN
 		return WHY(why, "--header: %.*s is the client's own", (int)name.n, name.p);
 	if (t->header_count == CLIENT_HEADERS_MAX)
 		return WHY(why, "--header: %d at most", CLIENT_HEADERS_MAX);
-	value = str_of(colon + 1, line.n - name.n - 1);
-	while (value.n > 0 && (*value.p == ' ' || *value.p == '\t'))
-		value = str_of(value.p + 1, value.n - 1);
-	while (value.n > 0 && (value.p[value.n - 1] == ' ' || value.p[value.n - 1] == '\t'))
-		value.n--;
+	value = str_trim(str_of(colon + 1, line.n - name.n - 1));
 	for (size_t i = 0; i < value.n; i++)
 		if (((unsigned char)value.p[i] < ' ' && value.p[i] != '\t') || value.p[i] == 0x7f)
 			return WHY(why, "--header %.*s: the value holds a control character", (int)name.n,

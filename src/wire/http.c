@@ -77,20 +77,6 @@ static bool is(char c, unsigned class)
 	return (class_of[(unsigned char)c] & class) != 0;
 }
 
-static bool is_ows(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct str trim(struct str s)
-{
-	while (s.n > 0 && is_ows(s.p[0]))
-		s = str_of(s.p + 1, s.n - 1);
-	while (s.n > 0 && is_ows(s.p[s.n - 1]))
-		s.n--;
-	return s;
-}
-
 bool http_is_token(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -106,7 +92,7 @@ bool http_list_next(struct str *rest, struct str *element)
 		size_t n = comma == NULL ? rest->n : (size_t)(comma - rest->p);
 		size_t step = comma == NULL ? n : n + 1;
 
-		*element = trim(str_of(rest->p, n));
+		*element = str_trim(str_of(rest->p, n));
 		*rest = str_of(rest->p + step, rest->n - step);
 		if (element->n > 0)
 			return true;
@@ -401,7 +387,7 @@ static enum http_error step_field(struct http_parser *p, const char *buf, char c
 		p->state = S_FIELD;
 		assert(p->line < p->mark && p->mark < p->scanned);
 		return end_header(p, str_of(buf + p->line, (size_t)(p->mark - p->line)),
-		                  trim(str_of(buf + p->mark + 1, (size_t)(p->scanned - p->mark - 2))));
+		                  str_trim(str_of(buf + p->mark + 1, (size_t)(p->scanned - p->mark - 2))));
 	default:
 		break;
 	}
@@ -464,7 +450,7 @@ static void slice_headers(const struct http_parser *p, const char *buf, struct h
 
 		assert(colon != NULL && cr != NULL);
 		req->headers[i].name = str_of(line, (size_t)(colon - line));
-		req->headers[i].value = trim(str_of(colon + 1, (size_t)(cr - colon - 1)));
+		req->headers[i].value = str_trim(str_of(colon + 1, (size_t)(cr - colon - 1)));
 		line = cr + 2;
 	}
 	assert(line + 2 == buf + p->scanned);

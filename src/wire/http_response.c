@@ -53,11 +53,6 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static bool is_ows(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static bool is_token(char c)
 {
 	return http_is_token(str_of(&c, 1));
@@ -69,15 +64,6 @@ static bool is_text(char c)
 	unsigned char u = (unsigned char)c;
 
 	return u == '\t' || (u >= 0x20 && u != 0x7f);
-}
-
-static struct str trim(struct str s)
-{
-	while (s.n > 0 && is_ows(s.p[0]))
-		s = str_of(s.p + 1, s.n - 1);
-	while (s.n > 0 && is_ows(s.p[s.n - 1]))
-		s.n--;
-	return s;
 }
 
 void http_response_init(struct http_response *r, char *head, uint8_t *body, size_t body_cap)
@@ -153,7 +139,7 @@ static enum state end_length(struct http_response *r, struct str value)
 static enum state end_header(struct http_response *r)
 {
 	struct str name = str_of(r->head + r->line, (size_t)(r->mark - r->line));
-	struct str value = trim(str_of(r->head + r->mark + 1, r->head_bytes - r->mark - 3u));
+	struct str value = str_trim(str_of(r->head + r->mark + 1, r->head_bytes - r->mark - 3u));
 
 	assert(name.n > 0 && r->line < r->mark && r->mark + 3u <= r->head_bytes);
 	if (++r->headers > HTTP_HEADERS_MAX)
@@ -416,7 +402,7 @@ struct str http_response_header(const struct http_response *r, struct str name)
 		if (is_it && !str_absent(found))
 			return STR_NONE;
 		if (is_it)
-			found = trim(str_of(line.p + name.n + 1, line.n - name.n - 1));
+			found = str_trim(str_of(line.p + name.n + 1, line.n - name.n - 1));
 		if (rest.n < line.n + 2)
 			break;
 		rest = str_of(rest.p + line.n + 2, rest.n - line.n - 2);
