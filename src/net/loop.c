@@ -36,7 +36,7 @@ struct loop {
 	struct transport transport; /* of both kinds, if there is TLS */
 	struct tls *tls;            /* NULL: no listener wants it */
 	struct fetch *fetch;        /* NULL: no service to ask is configured */
-	mono_t fetch_told;          /* when a line last said that one did not answer */
+	struct log_limit unanswered; /* lines that say that one did not answer */
 	int epoll_fd, signal_fd;
 	int listen_fds[LISTENERS_MAX];
 	bool accept_paused;
@@ -358,14 +358,14 @@ static enum loop_result open_tls(struct loop *l)
 /* Why a question failed, for the operator; the server counts. */
 static void say_unanswered(struct loop *l, const struct fetch_answer *a)
 {
-	mono_t now = machine_now().mono;
+	struct now now = machine_now();
+	uint64_t suppressed;
 
-	if (l->fetch_told.ms > 0 && mono_since_ms(now, l->fetch_told) < LOG_LIMIT_MS)
+	if (!log_limit_pass(&l->unanswered, now.mono, &suppressed))
 		return;
-	l->fetch_told = now;
-	LOG(server_log(l->server), machine_now().wall, LOG_WARN, "A service did not answer",
+	LOG(server_log(l->server), now.wall, LOG_WARN, "A service did not answer",
 	    LOG_STR("asked", a->service == OUTSIDE_KEYS ? STR("jwks-url") : STR("user-check-url")),
-	    LOG_STR("reason", a->why));
+	    LOG_STR("reason", a->why), LOG_U64("suppressed", suppressed));
 }
 
 static void host_answered(void *ctx, const struct fetch_answer *a)
