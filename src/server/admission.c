@@ -18,18 +18,11 @@
 #include "wire/origin.h"
 #include "wire/uri.h"
 
-enum {
-	RETRY_AFTER_S = 5,
-	RETRY_JITTER_S = 10,      /* those who were refused together do not come back together */
-};
-
 static void refuse(struct server *s, struct conn *c, unsigned status, struct str message, enum refusal why)
 {
 	respond_error(s, c, &(struct respond_error){
 		.status = status, .message = message, .last = true, .why = why,
 		.allow = status == 405 ? STR("GET") : STR_NONE,
-		.retry_after_s = status != 503 && status != 429 ? 0 :
-			RETRY_AFTER_S + (unsigned)(server_random(s) % RETRY_JITTER_S),
 	});
 }
 
@@ -366,11 +359,9 @@ static bool has_room(struct server *s, struct conn *c)
 	return true;
 }
 
-/* False: refused, and answered. */
+/* Behind has_room(), in the same look at the request. False: refused, and answered. */
 static bool within_caps(struct server *s, struct conn *c)
 {
-	if (!has_room(s, c)) /* others may have come while it waited */
-		return false;
 	if (!bucket_take(&s->accept_bucket, s->cfg->connection_rate, s->cfg->connection_rate, s->now.mono)) {
 		refuse(s, c, 503, STR("too many new connections"), REFUSED_CONNECTION_RATE);
 		return false;

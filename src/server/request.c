@@ -35,7 +35,7 @@ static void keep(struct server *s, struct conn *c, const uint8_t *bytes, size_t 
 		return;
 	c->flags &= ~(uint32_t)CONN_WAITING; /* this is its answer */
 	respond_error(s, c, &(struct respond_error){
-		.status = 503, .message = STR("no room for the request"), .retry_after_s = 1,
+		.status = 503, .message = STR("no room for the request"),
 		.last = true, .why = REFUSED_POOL,
 	});
 }
@@ -257,7 +257,7 @@ void request_drain(struct server *s, struct conn *c)
 	if (c->flags & CONN_WAITING) {
 		c->flags &= ~(uint32_t)CONN_WAITING;
 		respond_error(s, c, &(struct respond_error){
-			.status = 503, .message = STR("shutting down"), .retry_after_s = 1, .last = true,
+			.status = 503, .message = STR("shutting down"), .last = true,
 			.why = REFUSED_DRAINING,
 		});
 		intake_release(&s->intake, c);

@@ -13,6 +13,8 @@ enum {
 	HEAD_BYTES_MAX = 1024,
 	STREAM_PIECE_BYTES = 16384, /* users are added to a piece until it has this size */
 	CHUNK_LINE_BYTES_MAX = 16,
+	RETRY_AFTER_S = 5,
+	RETRY_JITTER_S = 10,
 };
 
 static const struct http_request *request(const struct server *s)
@@ -79,7 +81,7 @@ void respond_close(struct server *s, struct conn *c, struct response *r, unsigne
 
 	if (f == FRAME_NONE) {
 		respond_error(s, c, &(struct respond_error){
-			.status = 503, .message = STR("no room for the answer"), .retry_after_s = 1,
+			.status = 503, .message = STR("no room for the answer"),
 			.last = true, .why = REFUSED_POOL,
 		});
 		return;
@@ -97,13 +99,21 @@ void respond_empty(struct server *s, struct conn *c, unsigned status)
 	queue_head(s, c, status, STR_NONE, status == 204 ? HTTP_BODY_NONE : 0);
 }
 
+/* Of what passes; 0: nothing is said. */
+static unsigned retry_after_s(struct server *s, unsigned status)
+{
+	if (status != 503 && status != 429)
+		return 0;
+	return RETRY_AFTER_S + (unsigned)(server_random(s) % RETRY_JITTER_S);
+}
+
 void respond_error(struct server *s, struct conn *c, const struct respond_error *e)
 {
 	char bytes[HTTP_ERROR_BYTES_MAX];
 	struct http_header cors[2];
 	struct http_error_response r = {
 		.status = e->status, .message = e->message, .allow = e->allow,
-		.retry_after_s = e->retry_after_s, .bad_token = e->bad_token,
+		.retry_after_s = retry_after_s(s, e->status), .bad_token = e->bad_token,
 		.head_only = (c->flags & CONN_HEAD_ONLY) != 0, .extra = cors,
 	};
 	size_t n;
@@ -139,7 +149,7 @@ void respond_stream_presence(struct server *s, struct conn *c)
 
 	if (cur == NULL) {
 		respond_error(s, c, &(struct respond_error){
-			.status = 503, .message = STR("too many long answers under way"), .retry_after_s = 1,
+			.status = 503, .message = STR("too many long answers under way"),
 			.why = REFUSED_POOL,
 		});
 		return;

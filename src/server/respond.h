@@ -35,12 +35,12 @@ void respond_close(struct server *, struct conn *, struct response *, unsigned s
 /* An answer without a body: 204, 202 and the like. */
 void respond_empty(struct server *, struct conn *, unsigned status);
 
-/* The JSON error answer. `allow` only with 405; the connection goes on unless `last`. */
+/* The JSON error answer. `allow` only with 405; the connection goes on unless `last`. 503 and 429 say when to
+ * come back: those who were refused together not together. */
 struct respond_error {
 	unsigned status;
 	struct str message;
 	struct str allow;
-	unsigned retry_after_s;
 	bool bad_token;          /* 401: something was presented */
 	bool last;
 	enum refusal why;

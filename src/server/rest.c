@@ -21,7 +21,6 @@ enum {
 	PREFLIGHT_HEAD_BYTES = 1024,
 	ORIGIN_BYTES_MAX = 272,     /* scheme, a DNS name, port: longer ones are nobody's,
 	                             * and would not fit an answer's head */
-	FULL_RETRY_AFTER_S = 5,
 };
 
 enum method_set {
@@ -76,7 +75,6 @@ void rest_refuse(struct server *s, struct conn *c, unsigned status, struct str m
 	assert(status >= 400 && status != 405);
 	respond_error(s, c, &(struct respond_error){
 		.status = status, .message = message, .why = why,
-		.retry_after_s = status == 503 || status == 429 ? FULL_RETRY_AFTER_S : 0,
 	});
 }
 

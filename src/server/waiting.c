@@ -12,7 +12,6 @@
 
 enum {
 	RESUMED_PER_TURN_MAX = 64,
-	RETRY_AFTER_S = 5,
 };
 
 void waiting_init(struct waiting *w, struct region *r, uint32_t slots)
@@ -225,7 +224,7 @@ static void give_up(struct server *s, const struct waiter *e)
 		return;
 	}
 	respond_error(s, c, &(struct respond_error){
-		.status = 503, .retry_after_s = RETRY_AFTER_S, .last = true, .why = REFUSED_OUTSIDE,
+		.status = 503, .last = true, .why = REFUSED_OUTSIDE,
 		.message = keys ? STR("the keys for tokens cannot be had now")
 		                : STR("whether the user exists cannot be asked now"),
 	});
