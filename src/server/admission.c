@@ -205,7 +205,7 @@ static void wait_for(struct server *s, struct conn *c, uint32_t what)
 /* True: the token is good. False: refused and answered, or put off. */
 static bool check_token(struct server *s, struct conn *c, const struct claim *cl, struct token *t)
 {
-	bool waited = (c->flags & CONN_AGAIN) != 0;
+	bool waited = waiting_is_again(s, c);
 	enum jwt_result why;
 
 	switch (token_check(s, &c->peer, cl->token, waited, t, &why)) {

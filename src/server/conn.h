@@ -58,9 +58,8 @@ enum conn_flag {
 	CONN_SERVED = 1 << 16,     /* HTTP: at least one request was answered */
 	CONN_WAITING = 1 << 17,    /* HTTP: its request cannot be answered yet;
 	                            * LIVE: a token of its cannot (server/waiting.h) */
-	CONN_AGAIN = 1 << 18,      /* the request is looked at again after it waited */
-	CONN_STRANGER = 1 << 19,   /* LIVE: has not authenticated yet */
-	CONN_EXPIRY_TOLD = 1 << 20, /* LIVE: was told that its token ends soon */
+	CONN_STRANGER = 1 << 18,   /* LIVE: has not authenticated yet */
+	CONN_EXPIRY_TOLD = 1 << 19, /* LIVE: was told that its token ends soon */
 };
 
 /* Where a connection comes from. IPv4 as ::ffff:a.b.c.d; all zero for a unix socket. */

@@ -50,7 +50,7 @@ static enum presented token(struct server *s, const struct conn *c, const struct
 	if (s->cfg->auth == AUTH_TRUST)
 		return has_token_form(s, text) ? PRESENTED_TOKEN : PRESENTED_BAD;
 	forwarded_apply(s->cfg, req, &from);
-	switch (token_check(s, &from, text, (c->flags & CONN_AGAIN) != 0, &t, &why)) {
+	switch (token_check(s, &from, text, waiting_is_again(s, c), &t, &why)) {
 	case TOKEN_VALID:
 		out->grant = t.grant;
 		return t.may_write ? PRESENTED_WRITER : PRESENTED_READER;

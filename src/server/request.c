@@ -50,7 +50,7 @@ static void serve(struct server *s, struct conn *c, uint8_t *body, size_t body_b
 {
 	struct handshake hs;
 
-	if (!(c->flags & CONN_AGAIN))
+	if (!waiting_is_again(s, c))
 		s->metrics.http_requests_total++;
 	c->flags &= ~(uint32_t)(CONN_HEAD_ONLY | CONN_CONTINUED);
 	if (s->request.method == HTTP_HEAD)
@@ -105,7 +105,7 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 		return STEP_MORE;
 	}
 	serve(s, c, bytes + s->request.head_bytes, s->request.content_length);
-	c->flags &= ~(uint32_t)CONN_AGAIN;
+	waiting_was_again(s); /* what is pipelined behind it did not wait */
 	if (c->flags & CONN_WAITING) { /* CONN_HEAD_ONLY too counts for the answer */
 		http_parser_init(&c->http); /* to be read again, from its first byte */
 		return STEP_WAIT;

@@ -146,6 +146,16 @@ bool waiting_for_turn(const struct server *s)
 
 /* --- going on --- */
 
+bool waiting_is_again(const struct server *s, const struct conn *c)
+{
+	return s->waiting.again.conn == conn_index(s, c);
+}
+
+void waiting_was_again(struct server *s)
+{
+	s->waiting.again.conn = CONN_NONE;
+}
+
 uint32_t waiting_some(struct server *s, uint32_t what, uint32_t max)
 {
 	struct waiting *w = &s->waiting;
@@ -178,7 +188,6 @@ static void resume(struct server *s, const struct waiter *e)
 	c->flags &= ~(uint32_t)CONN_WAITING;
 	if (e->cell == POOL_NONE) {
 		c->flags &= ~(uint32_t)CONN_PAUSED;
-		c->flags |= CONN_AGAIN;
 		conn_want(s, c);
 		request_input(s, c, NULL, 0);
 	} else {
@@ -187,7 +196,7 @@ static void resume(struct server *s, const struct waiter *e)
 		                   t->has_reply ? str_of(t->reply_to, t->reply_bytes) : STR_NONE);
 		forget(s, &w->again);
 	}
-	w->again.conn = CONN_NONE;
+	waiting_was_again(s);
 }
 
 void waiting_work_off(struct server *s)

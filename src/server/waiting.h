@@ -66,6 +66,10 @@ bool waiting_add_token(struct server *, struct conn *c, uint32_t what, struct st
 /* Does anybody wait for their turn? */
 bool waiting_for_turn(const struct server *);
 
+/* Did the request, or the token, of `c` that is being looked at wait before? Until waiting_was_again(). */
+bool waiting_is_again(const struct server *, const struct conn *c);
+void waiting_was_again(struct server *);
+
 /* What was waited for is there, or will not come. */
 void waiting_answered(struct server *, uint32_t what);
 
