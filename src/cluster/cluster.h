@@ -54,4 +54,7 @@ mono_t cluster_deadline(const struct cluster *);
 
 struct str cluster_node_id(const struct cluster *);
 
+/* Every invariant; O(users_max). For tests. */
+bool cluster_valid(const struct cluster *);
+
 #endif
