@@ -9,22 +9,23 @@
  *	state {..., "f":FIRST, "u":[USER,...], "c":NEXT}  one node: the answer; NEXT null: that was all
  *	say   {..., "m":MESSAGE}          struct peer_message
  *
- * NODE: 1 to 64 of A-Z a-z 0-9 . _ -. EPOCH, KEY, VERSION: a string of 16 lowercase hex digits. SEQ, TIME (ms since 1970) and SPAN (ms): integers to 2^53. Ids: CONTRACT 2. What is absent, none or
- * false is left out; * marks what may not be.
+ * NODE: 1 to 64 of A-Z a-z 0-9 . _ -. EPOCH, KEY, VERSION: a string of 16 lowercase hex digits. SEQ, TIME
+ * (ms since 1970), SPAN (ms): integers to 2^53. Ids: CONTRACT 2. What is absent, none or false is left out; *
+ * marks what may not be.
  *
  *	USER     i* user_id  n username  s TIME last_seen  r [id,...] rooms  l [LINK,...]  p PROFILE
- *	LINK     [device_id, dialect, away] without a connection, [device_id, dialect, away, KEY, TIME] with one
- *	PROFILE  v* VERSION, not 0  o "busy", "dnd" or "invisible"  b override_by  c custom  e TIME of its end
- *	         m TEXT metadata; of who is invisible also what is shown: sc, se, sm as c, e, m, ss TIME last_seen,
- *	         h SPAN hidden_for
- *	MESSAGE  t* and, * where the type needs it: u user_id  to target  d device_id  k KEY  r room  dm true
- *	         on true: is_typing, is_read, is_away  us [id,...] users  ms [id,...] messages  c call_id
- *	         b TEXT body  w text  q count
- *	           typing u*, us or r, dm, on        receipt u* r* ms* dm on to     away u* on
- *	           close u* k*                       kick u*                        offer u* to* c* d* b
- *	           rang u* to* c* q                  answer u* to* c* k* b          answered u* to* c* k*
- *	           ice u* to* c* b                   ended u* to* c* w*
- *	           broadcast, one of: all true, us, r, tp topics; x [id,...] exclude  ty type  b* TEXT data
+ *	LINK     [device_id, dialect, away], and of a connection [device_id, dialect, away, KEY, TIME]
+ *	PROFILE  v* VERSION, not 0  o "busy", "dnd", "invisible"  b override_by  c custom  e TIME of its end
+ *	         m TEXT metadata; of who is invisible also what is shown: sc, se, sm as c, e, m; ss TIME
+ *	         last_seen  h SPAN hidden_for
+ *	MESSAGE  t* type; u user_id  to target  d device_id  k KEY  r room  dm true  on true: is_typing,
+ *	         is_read, is_away  us [id,...] users  ms [id,...] messages  c call_id  b TEXT body  w text
+ *	         q count; of these:
+ *	           typing u*, us or r, dm, on    receipt u* r* ms* dm on to    away u* on
+ *	           close u* k*                   kick u*                       offer u* to* c* d* b
+ *	           rang u* to* c* q              answer u* to* c* k* b         answered u* to* c* k*
+ *	           ice u* to* c* b               ended u* to* c* w*
+ *	           broadcast: one of all true, us, r, tp topics; x [id,...] exclude  ty type  b* TEXT data
  *
  * TEXT is JSON in a string, which was somebody else's: so its depth does not add to ours. It is parsed too
  * before it is given out.
