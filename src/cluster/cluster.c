@@ -28,6 +28,7 @@ static void name(struct cluster *c)
 {
 	struct str id = c->cfg.node_id;
 
+	static_assert((int)NODE_ID_BYTES_MAX >= (int)HEX_U64_BYTES, "there is room for one that is made");
 	assert(id.n <= sizeof(c->id));
 	if (id.n > 0) {
 		memcpy(c->id, id.p, id.n);
@@ -36,6 +37,7 @@ static void name(struct cluster *c)
 		hex_put_u64(c->id, c->cfg.random[0]);
 		c->id_bytes = HEX_U64_BYTES;
 	}
+	assert(letter_is_node(cluster_node_id(c)));
 }
 
 struct cluster *cluster_new(const struct cluster_config *cfg, struct region *r, const struct bus *bus,
@@ -151,10 +153,6 @@ static bool read(struct cluster *c, struct str channel, char *payload, size_t by
 		return false;
 	case LETTER_OK:
 		break;
-	}
-	if (l->node.n == 0 || l->node.n > NODE_ID_BYTES_MAX) {
-		misread(c, FIGURES_LETTER, "its node has no possible id");
-		return false;
 	}
 	if (!belongs(c, channel, l->type)) {
 		misread(c, FIGURES_CHANNEL, "it came on a channel where it has no place");

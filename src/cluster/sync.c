@@ -64,8 +64,11 @@ void sync_told(struct cluster *c, struct node *n, const struct letter *l)
 
 void sync_asked(struct cluster *c, struct node *n, const struct letter *l)
 {
-	(void)c;
 	assert(l->type == LETTER_SYNC && n->state == NODE_HERE);
+	if (l->cursor == UINT32_MAX) {
+		c->figures.refused[FIGURES_CURSOR]++;
+		return;
+	}
 	n->asks = true;
 	n->asks_from = l->cursor;
 }
