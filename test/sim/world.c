@@ -165,6 +165,7 @@ void world_init(struct world *w, uint64_t seed)
 		n->memory = NULL;
 		n->quitting = false;
 		snprintf(n->id, sizeof(n->id), "n%u", i + 1);
+		n->crowd.sim = (struct sim){ .drink = NULL };
 		sim_config(&n->crowd.sim.cfg);
 	}
 }
