@@ -1,5 +1,6 @@
 """Several presenced on one Redis, each of which may be killed, stopped, drained and started again under its name."""
-import concurrent.futures, os, signal, time
+import asyncio, concurrent.futures, itertools, os, signal, time
+from client import Rooms
 from redisd import Redis
 from server import Server
 from web import curl
@@ -98,6 +99,10 @@ class Node:
         return why and "%s: %s" % (self.name, why)
 
 
+# All nodes are one process without a Redis: what a case wants of a cluster must then hold too. For whoever writes cases.
+ALONE = os.environ.get("PRESENCED_E2E_ALONE")
+
+
 class Cluster:
     """`count` nodes named a, b, c, ... on a Redis of their own, or on the one given; a listener of each is an admin's (0)."""
 
@@ -106,9 +111,11 @@ class Cluster:
         self.redis = Redis() if self.own else redis
         self.redis_options = redis_options if redis_options is not None else ["--redis-url", self.redis.url]
         self.nodes = [Node(self, "abcdefghijklmnop"[i], list(options) + list(each(i) if each else [])) for i in range(count)]
+        if ALONE:
+            self.redis_options, self.nodes = [], self.nodes[:1] * count
         try:
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
-                list(pool.map(Node.start, self.nodes))
+                list(pool.map(Node.start, self.nodes[:1] if ALONE else self.nodes))
             if wait:
                 self.wait_ready()
         except BaseException:
@@ -129,7 +136,7 @@ class Cluster:
         start = time.monotonic()
         for node in self.nodes:
             node.wait_ready(wanted, max(0.1, start + seconds - time.monotonic()))
-        if wanted:
+        if wanted and not ALONE:
             for node in self.nodes:
                 node.wait_nodes(len(self.nodes), seconds)
         return time.monotonic() - start
@@ -137,10 +144,12 @@ class Cluster:
     def close(self):
         """None, or what was wrong with how the nodes ended."""
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            why = [w for w in pool.map(Node.end, self.nodes) if w]
+            why = [w for w in pool.map(Node.end, self.nodes[:1] if ALONE else self.nodes) if w]
         if self.own:
             self.redis.close()
         return "\n".join(why) or None
+
+    stop = close  # of lib/tap.py's run()
 
     def __enter__(self):
         return self
@@ -148,3 +157,52 @@ class Cluster:
     def __exit__(self, kind, *_):
         why = self.close()
         assert kind or why is None, why
+
+
+class Spread:
+    """A cluster as one server: whoever asks for an address gets the next node's."""
+
+    def __init__(self, cluster):
+        self.turn = itertools.cycle(cluster.nodes)
+
+    def url(self, path="/ws", listener=0):
+        return next(self.turn).url(path, listener)
+
+    def http(self, path="/", listener=0):
+        return next(self.turn).http(path, listener)
+
+
+class Pulse:
+    """A client of a node that pings all the time: does it answer, and how soon? .times: seconds, each round trip."""
+
+    def __init__(self, node, name, every=0.02):
+        self.node, self.name, self.every, self.times, self.task, self.why = node, name, every, [], None, None
+
+    async def __aenter__(self):
+        self.client = await Rooms.open(self.node, self.name)
+        self.task = asyncio.create_task(self._beat())
+        return self
+
+    async def _beat(self):
+        try:
+            while True:
+                start = time.monotonic()
+                await self.client.sync()
+                self.times.append(time.monotonic() - start)
+                self.client.skipped.clear()
+                await asyncio.sleep(self.every)
+        except AssertionError as e:
+            self.why = str(e)
+
+    def report(self, worst=1.0):
+        """Fails if the node closed the client or stalled grossly; prints the rest."""
+        assert self.why is None, "%s: the client at %s: %s" % (self.name, self.node.name, self.why)
+        assert self.times, "no ping was answered"
+        times = sorted(self.times)
+        print("# %s at %s: %d pings, p50 %.2f ms, p99 %.2f ms, worst %.2f ms" % (
+            self.name, self.node.name, len(times), times[len(times) // 2] * 1e3, times[int(len(times) * 0.99)] * 1e3, times[-1] * 1e3))
+        assert times[-1] < worst, "%s stalled for %.2f s" % (self.node.name, times[-1])
+
+    async def __aexit__(self, *_):
+        self.task.cancel()
+        await self.client.close()
