@@ -187,7 +187,8 @@ class _Replay:
             if not self.truth.may_be_offline(user, event.at, self.debounce, self.lag):
                 return "a false offline", user
             return None
-        if not offline(before) and all(before.get(name) == state.get(name, before.get(name)) for name in FIELDS):
+        two_in_one = self.stream.kind == "upper" and state.get("status") == "busy"  # busy, then dnd
+        if not two_in_one and not offline(before) and all(before.get(name) == state.get(name, before.get(name)) for name in FIELDS):
             return "the same twice: %r" % state, user
         bad = self._believable(user, state, event.at)
         return (bad, user) if bad else None
