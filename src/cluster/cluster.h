@@ -2,14 +2,14 @@
  * cluster/cluster.h: one node among others: who is there, what they say, and that nothing of it is missed.
  * Sans I/O: Redis is a struct bus, time comes as an argument, memory is given once.
  *
- * Each node says every BEAT_MS on the channel `presenced:nodes` that it lives, its epoch (of this boot) and how
- * many messages it has published; it hears itself, which proves that it hears. What changes about users goes to
- * `presenced:users` with (epoch, sequence); whoever misses one, or meets a node for the first time, asks that
- * node for all it has, which comes in pieces through `presenced:node:ID`. Pub/sub keeps the order of one
- * publisher, so pieces and changes fit together whatever happens meanwhile. A node that was silent for
- * LEASE_MS while this one did hear is gone; while this one hears nothing it takes nobody away.
+ * Each node says every BEAT_MS on the channel `presenced:nodes` that it lives, its epoch (of this boot) and
+ * how many messages it has published; it hears itself, which proves that it hears. What changes about users
+ * goes to `presenced:users` with (epoch, sequence); whoever misses one, or meets a node for the first time,
+ * asks that node for all it has, which comes in pieces through `presenced:node:ID`. Pub/sub keeps the order
+ * of one publisher, so pieces and changes fit together whatever happens meanwhile. A node that was silent
+ * for LEASE_MS while this one did hear is gone; while this one hears nothing it takes nobody away.
  *
- *	DOWN --cluster_up()--> JOINING --every node found has told all--> READY --cluster_down(), deaf--> DOWN
+ * DOWN --cluster_up()--> JOINING --every node found has told all--> READY --cluster_down(), deaf--> DOWN
  */
 #ifndef CLUSTER_CLUSTER_H
 #define CLUSTER_CLUSTER_H
