@@ -21,7 +21,7 @@
  *	MESSAGE  t* type; u user_id  to target  d device_id  k KEY  r room  dm true  on true: is_typing,
  *	         is_read, is_away  us [id,...] users  ms [id,...] messages  c call_id  b TEXT body  w text
  *	         q count; of these:
- *	           typing u*, us or r, dm, on    receipt u* r* ms* dm on to    away u* on
+ *	           typing u*, us or r, dm, on    receipt u* r* ms* us dm on to   away u* on
  *	           close u* k*                   kick u*                       offer u* to* c* d* b
  *	           rang u* to* c* q              answer u* to* c* k* b         answered u* to* c* k*
  *	           ice u* to* c* b               ended u* to* c* w*

@@ -94,6 +94,7 @@ static const struct form_row receipt_rows[] = {
 	SAY_DM,
 	SAY("on", FLAG, false, is_read),
 	SAY("ms", IDS, true, messages),
+	SAY("us", IDS, false, users),
 	SAY("to", ID, false, target),
 };
 static const struct form_row away_rows[] = { SAY_USER, SAY("on", FLAG, false, is_away) };
