@@ -465,48 +465,6 @@ static void test_limits(void)
 
 /* --- structs --- */
 
-static bool str_same(struct str a, struct str b)
-{
-	return str_absent(a) == str_absent(b) && str_eq(a, b);
-}
-
-static bool strs_same(struct strs a, struct strs b)
-{
-	for (uint32_t i = 0; i < a.n && a.n == b.n; i++)
-		if (!str_same(a.v[i], b.v[i]))
-			return false;
-	return a.n == b.n;
-}
-
-static bool link_same(const struct peer_link *a, const struct peer_link *b)
-{
-	return str_same(a->device_id, b->device_id) && a->key == b->key && a->connected_at.ms == b->connected_at.ms &&
-	       a->dialect == b->dialect && a->away == b->away;
-}
-
-static bool profile_same(const struct peer_profile *a, const struct peer_profile *b)
-{
-	if (a->version != b->version || a->version == 0)
-		return a->version == b->version;
-	if (a->override != b->override || a->override_by != b->override_by || !str_same(a->custom, b->custom) ||
-	    a->custom_expires.ms != b->custom_expires.ms || !str_same(a->metadata, b->metadata))
-		return false;
-	return a->override != STATUS_INVISIBLE ||
-	       (str_same(a->shown_custom, b->shown_custom) && str_same(a->shown_metadata, b->shown_metadata) &&
-	        a->shown_expires.ms == b->shown_expires.ms && a->shown_last_seen.ms == b->shown_last_seen.ms &&
-	        a->hidden_for_ms == b->hidden_for_ms);
-}
-
-static bool user_same(const struct peer_user *a, const struct peer_user *b)
-{
-	for (uint32_t i = 0; i < a->link_count && a->link_count == b->link_count; i++)
-		if (!link_same(&a->links[i], &b->links[i]))
-			return false;
-	return a->link_count == b->link_count && str_same(a->user_id, b->user_id) &&
-	       str_same(a->username, b->username) && a->last_seen.ms == b->last_seen.ms &&
-	       strs_same(a->rooms, b->rooms) && profile_same(&a->profile, &b->profile);
-}
-
 /* A user with what the bits of `rng` say, of sizes up to the limits. */
 struct made {
 	struct peer_user u;
@@ -607,7 +565,7 @@ static void test_users(struct rng *r)
 		wrong += read_guarded(s.p, s.n, &got) != LETTER_OK || got.type != LETTER_STATE || got.epoch != 5 ||
 			got.seq != 7 || got.cursor != 17 || !got.first || !str_eq(got.node, STR("node"));
 		for (uint32_t i = 0; i < n; i++)
-			wrong += !letter_next_user(reader, &u) || !user_same(&u, &made[i].u);
+			wrong += !letter_next_user(reader, &u) || !rig_user_same(&u, &made[i].u);
 		wrong += letter_next_user(reader, &u);
 	}
 	tap_is_u64(wrong, 0, "random users are read as they were written");
@@ -657,7 +615,7 @@ static void test_largest(void)
 	       "a second does not, and leaves the letter as it was");
 	tap_ok(letter_full(&lw) && letter_close(&lw, UINT32_MAX), "the letter is full, and closes");
 	s = jsonw_text(&w);
-	tap_ok(read_guarded(s.p, s.n, &got) == LETTER_OK && letter_next_user(reader, &u) && user_same(&u, &m.u) &&
+	tap_ok(read_guarded(s.p, s.n, &got) == LETTER_OK && letter_next_user(reader, &u) && rig_user_same(&u, &m.u) &&
 	       !letter_next_user(reader, &u), "and is read (%zu bytes)", s.n);
 }
 
@@ -744,14 +702,14 @@ static void test_messages(void)
 
 	for (int i = 0; i < BULK_USERS_MAX; i++)
 		ids[i] = STR("a-user-of-26-bytes-or-so..");
-	tap_ok(message_fits(&m, &got) && strs_same(got.message.broadcast->users, b.users) &&
-	       strs_same(got.message.broadcast->exclude, b.exclude) && got.message.broadcast->users_given,
+	tap_ok(message_fits(&m, &got) && rig_strs_same(got.message.broadcast->users, b.users) &&
+	       rig_strs_same(got.message.broadcast->exclude, b.exclude) && got.message.broadcast->users_given,
 	       "a broadcast to 1000 users but 1000 others");
 	memset(blanks, 'x', sizeof(blanks));
 	blanks[0] = blanks[MESSAGE_BYTES_MAX_DEFAULT - 1] = '"';
 	m = (struct peer_message){ .type = PEER_CALL_OFFER, .user_id = STR("u"), .target = STR("v"), .call_id = STR("c"),
 		.device_id = STR("d"), .body = str_of(blanks, MESSAGE_BYTES_MAX_DEFAULT) };
-	tap_ok(message_fits(&m, &got) && str_same(got.message.body, m.body), "a call's body of 64 KiB");
+	tap_ok(message_fits(&m, &got) && rig_str_same(got.message.body, m.body), "a call's body of 64 KiB");
 	blanks[MESSAGE_BYTES_MAX_DEFAULT - 1] = 'x';
 	blanks[LETTER_BYTES_MAX - 1] = '"';
 	m.body = str_of(blanks, LETTER_BYTES_MAX);
