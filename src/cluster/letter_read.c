@@ -198,7 +198,8 @@ static bool read_topics(struct letter_reader *lr, json_ref v, const struct form_
 	return true;
 }
 
-static bool (*const readers[FORM_KINDS])(struct letter_reader *, json_ref, const struct form_row *, void *) = {
+static bool (*const readers[FORM_KINDS])(struct letter_reader *, json_ref, const struct form_row *,
+					 void *) = {
 	[FORM_ID] = read_id,
 	[FORM_NODE] = read_node,
 	[FORM_IDS] = read_ids,
@@ -259,8 +260,8 @@ static bool read_link(struct letter_reader *lr, json_ref v, struct peer_link *ou
 	    !read_integer(lr, dialect, 0, DIALECT_COUNT - 1, &number) || !json_bool(&lr->json, away, &out->away))
 		return false;
 	out->dialect = (uint8_t)number;
-	return key == JSON_ABSENT ||
-	       (read_hex(lr, key, NULL, &out->key) && out->key != 0 && read_time(lr, at, NULL, &out->connected_at));
+	return key == JSON_ABSENT || (read_hex(lr, key, NULL, &out->key) && out->key != 0 &&
+				      read_time(lr, at, NULL, &out->connected_at));
 }
 
 static bool read_links(struct letter_reader *lr, json_ref v, struct peer_user *out)
