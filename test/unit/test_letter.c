@@ -112,8 +112,8 @@ static const struct taken { const char *name, *text, *want; } taken[] = {
 	{ "typing: all", SAY("\"t\":\"typing\",\"u\":\"bob\",\"r\":\"x\",\"dm\":true,\"on\":true,\"us\":[\"a\",\"b\"]"), NULL },
 	{ "typing no more, to some, no room", SAY("\"t\":\"typing\",\"u\":\"bob\",\"us\":[\"a\"]"), NULL },
 	{ "receipt: delivered", SAY("\"t\":\"receipt\",\"u\":\"bob\",\"r\":\"x\",\"ms\":[\"m\"]"), NULL },
-	{ "receipt: all", SAY("\"t\":\"receipt\",\"u\":\"bob\",\"r\":\"x\",\"dm\":true,\"on\":true,\"ms\":[\"m\",\"n\"],\"to\":\"eve\""),
-	  NULL },
+	{ "receipt: all", SAY("\"t\":\"receipt\",\"u\":\"bob\",\"r\":\"x\",\"dm\":true,\"on\":true,\"ms\":[\"m\",\"n\"],"
+	  "\"us\":[\"al\"],\"to\":\"eve\""), NULL },
 	{ "broadcast to all", SAY("\"t\":\"broadcast\",\"all\":true,\"b\":\"null\""), NULL },
 	{ "broadcast to users", SAY("\"t\":\"broadcast\",\"us\":[\"a\",\"b\"],\"x\":[\"b\"],\"ty\":\"deploy\",\"b\":\"{\\\"a\\\":1}\""), NULL },
 	{ "broadcast to nobody", SAY("\"t\":\"broadcast\",\"b\":\"1\",\"us\":[]"), NULL },
@@ -686,7 +686,7 @@ static void test_small_buffers(struct rng *r)
 		free(mem);
 	}
 	tap_is_u64(wrong, 0, "buffers of 0 to 2499 bytes");
-	tap_ok(added > 1000, "%u users in them", added);
+	tap_ok(added > 100, "%u users in them", added);
 }
 
 static size_t last_bytes; /* of the last letter that message_fits() made */
