@@ -313,7 +313,7 @@ static bool read_broadcast(struct letter_reader *lr, json_ref v, struct broadcas
 	if (!read_form(lr, v, &letter_form_broadcast, out))
 		return false;
 	out->users_given = json_get(&lr->json, v, STR("us")) != JSON_ABSENT;
-	return (int)out->all + (int)out->users_given + (int)!str_absent(out->room) + (int)(out->topic != 0) == 1 &&
+	return (int)out->all + (int)out->users_given + (int)!str_absent(out->room) + (int)(out->topic != 0) >= 1 &&
 	       (str_absent(out->type) || is_type(out->type));
 }
 

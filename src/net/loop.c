@@ -170,6 +170,8 @@ static void take_event(struct loop *l, const struct epoll_event *ev, struct now 
 	case WATCH_RESOLVER:
 		fetch_resolved(l->fetch);
 		return;
+	case WATCH_COMPANION: /* there is none yet */
+		return;
 	}
 	assert(!"an event of a kind that nobody watches");
 }
