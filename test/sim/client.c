@@ -57,7 +57,7 @@ static char *copy_of(const char *text, size_t n)
 	return copy;
 }
 
-static void hear_json(struct crowd *c, const struct client *cl, const char *text, const char *json, size_t n)
+void client_heard(struct crowd *c, const struct client *cl, const char *text, const char *json, size_t n)
 {
 	if (c->heard_count == c->heard_cap) {
 		c->heard_cap = 2 * c->heard_cap + 64;
@@ -73,7 +73,7 @@ static void hear_json(struct crowd *c, const struct client *cl, const char *text
 
 static void hear(struct crowd *c, const struct client *cl, const char *text)
 {
-	hear_json(c, cl, text, NULL, 0);
+	client_heard(c, cl, text, NULL, 0);
 }
 
 struct client *client_named(struct crowd *c, const char *name, size_t n)
@@ -330,7 +330,7 @@ static void hear_answer(struct crowd *c, struct client *cl, struct str head, uns
 		if (!client_reduce(c, cl, text + at, sizeof(text) - at, body, n))
 			sim_fault(&c->sim, "a body that is no JSON");
 	}
-	hear_json(c, cl, text, n > 0 ? body : NULL, n);
+	client_heard(c, cl, text, n > 0 ? body : NULL, n);
 }
 
 static void hear_upgraded(struct crowd *c, struct client *cl, struct str head)
@@ -411,7 +411,7 @@ static void hear_message(struct crowd *c, struct client *cl, const struct ws_eve
 	} else if (ev->opcode != WS_TEXT || n == 0 || !client_reduce(c, cl, text, sizeof(text), p, n)) {
 		hear(c, cl, "not JSON");
 	} else {
-		hear_json(c, cl, text, p, n);
+		client_heard(c, cl, text, p, n);
 	}
 	sim_bytes_take(&cl->in, n);
 }

@@ -93,6 +93,9 @@ void client_drop(struct crowd *, struct client *);
 /* A client that does not read takes up to n bytes now. */
 void client_take(struct crowd *, struct client *, size_t n);
 
+/* Puts down that the client hears this: `text` as a table says it, and the JSON that it comes from, or NULL. Both are copied. */
+void client_heard(struct crowd *, const struct client *, const char *text, const char *json, size_t n);
+
 /* One JSON text, heard by a client, as a short line into out[0, cap); false when it is no JSON. */
 bool client_reduce(struct crowd *, const struct client *, char *out, size_t cap, const char *json, size_t n);
 

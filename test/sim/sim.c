@@ -14,7 +14,6 @@
 
 enum {
 	TURNS_WITHOUT_REST_MAX = 400000, /* of one instant: beyond, the server spins */
-	FORGET_MS = 3600000,             /* all that a client leaves behind is gone by then */
 };
 
 static const int64_t wall_start_ms = INT64_C(1768392000000); /* 2026-01-14T12:00:00Z */
@@ -296,7 +295,7 @@ static void unmap_memory(struct sim *sim)
 	munmap(sim->mem, sim->mapped_bytes);
 }
 
-bool sim_start(struct sim *sim, uint64_t seed)
+bool sim_boot(struct sim *sim, uint64_t seed)
 {
 	const struct transport transport = {
 		.ctx = sim, .read = transport_read, .writev = transport_writev, .want = transport_want, .shutdown = transport_shutdown,
@@ -306,24 +305,55 @@ bool sim_start(struct sim *sim, uint64_t seed)
 	struct server_seed random = { { 0 } };
 	struct region r;
 
+	assert(sim->server == NULL);
 	sim->random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	for (int i = 0; i < 4; i++)
 		random.random[i] = sim_random(sim);
+	sim->mem_bytes = measure(sim);
+	if (sim->mem_bytes == 0 || !map_memory(sim))
+		return false;
+	if (sim->company.join != NULL && !sim->company.join(sim->company.ctx, sim->now))
+		return false;
+	region_init(&r, sim->mem, sim->mem_bytes);
+	sim->server = server_new(&sim->cfg, &r, &transport, &outside, NULL, log_sink, sim, &random, sim->now);
+	if (sim->server == NULL)
+		return false;
+	if (region_used(&r) != sim->mem_bytes)
+		sim_fault(sim, "server_measure() and server_new() disagree");
+	if (sim->company.serve != NULL)
+		sim->company.serve(sim->company.ctx, sim->server);
+	return true;
+}
+
+bool sim_start(struct sim *sim, uint64_t seed)
+{
 	sim->hash = UINT64_C(0xcbf29ce484222325);
 	sim->now = (struct now){ { 0 }, { wall_start_ms } };
 	if (sim->pipe_bytes == 0)
 		sim->pipe_bytes = sim->cut == SIM_TINY ? SIM_TINY_BYTES : SIM_PIPE_BYTES;
 	sim->links = calloc(SIM_LINKS_MAX, sizeof(*sim->links));
-	sim->mem_bytes = measure(sim);
-	if (sim->links == NULL || sim->mem_bytes == 0 || !map_memory(sim))
-		return false;
-	region_init(&r, sim->mem, sim->mem_bytes);
-	sim->server = server_new(&sim->cfg, &r, &transport, &outside, log_sink, sim, &random, sim->now);
-	if (sim->server == NULL)
-		return false;
-	if (region_used(&r) != sim->mem_bytes)
-		sim_fault(sim, "server_measure() and server_new() disagree");
-	return true;
+	return sim->links != NULL && sim_boot(sim, seed);
+}
+
+void sim_kill(struct sim *sim)
+{
+	assert(sim->server != NULL);
+	for (uint32_t i = 0; i < sim->links_high; i++) {
+		struct sim_link *l = &sim->links[i];
+
+		if (!l->used || l->server_closed)
+			continue;
+		sim_bytes_take(&l->stops, l->stops.n);
+		sim_bytes_take(&l->up, l->up.n);
+		sim_bytes_take(&l->down, l->down.n);
+		l->accepted = l->server_closed = true;
+		l->wants_input = l->wants_output = false;
+	}
+	unmap_memory(sim);
+	sim->mem = NULL;
+	sim->server = NULL;
+	sim->services.asked_count = 0;
+	sim->frozen = false;
 }
 
 void sim_stop(struct sim *sim)
@@ -352,7 +382,7 @@ int sim_connect(struct sim *sim, uint32_t listener, const struct peer *peer)
 	if (i == sim->links_high)
 		sim->links_high++;
 	sim->links[i] = (struct sim_link){
-		.used = true, .wants_input = true, .listener = listener, .peer = peer == NULL ? loopback : *peer,
+		.used = true, .accepted = sim->server == NULL, .server_closed = sim->server == NULL, .wants_input = true, .listener = listener, .peer = peer == NULL ? loopback : *peer,
 		.up = sim->links[i].up, .down = sim->links[i].down, .stops = sim->links[i].stops,
 	};
 	return (int)i;
@@ -462,9 +492,9 @@ static bool serve(struct sim *sim, struct sim_link *l)
 	return true;
 }
 
-static void check(struct sim *sim)
+void sim_check(struct sim *sim)
 {
-	if (sim->cut < SIM_FREE_CUTS && !server_valid(sim->server))
+	if (sim->server != NULL && sim->cut < SIM_FREE_CUTS && !server_valid(sim->server))
 		sim_fault(sim, "server_valid() says no");
 	for (uint32_t i = 0; i < sim->links_high; i++) {
 		struct sim_link *l = &sim->links[i];
@@ -501,32 +531,46 @@ bool sim_turn(struct sim *sim)
 	sim->services.now = sim->now.mono;
 	server_begin_turn(sim->server, sim->now);
 	any = services_answer(&sim->services, sim->server, sim->now.mono);
+	if (sim->company.attend != NULL)
+		any |= sim->company.attend(sim->company.ctx, sim->now);
 	any |= accept_pending(sim);
 	for (uint32_t i = 0; i < sim->links_high; i++)
 		any |= serve(sim, &sim->links[(first + i) % sim->links_high]);
+	if (sim->company.speak != NULL)
+		sim->company.speak(sim->company.ctx, sim->now);
 	more = server_end_turn(sim->server, true);
 	server_turn_took(sim->server, 1);
 	if (sim->check_turns)
-		check(sim);
+		sim_check(sim);
 	return any || more;
 }
 
-static int64_t next_deadline(const struct sim *sim)
+int64_t sim_due_ms(const struct sim *sim)
 {
-	return mono_min(server_deadline(sim->server), services_due(&sim->services)).ms;
+	mono_t due;
+
+	if (sim->frozen || sim->server == NULL)
+		return MONO_NEVER.ms;
+	due = mono_min(server_deadline(sim->server), services_due(&sim->services));
+	return sim->company.due == NULL ? due.ms : mono_min(due, sim->company.due(sim->company.ctx)).ms;
+}
+
+bool sim_pending(const struct sim *sim)
+{
+	return !sim->frozen && sim->server != NULL && (is_ready(sim) || sim_due_ms(sim) <= sim->now.mono.ms);
 }
 
 static void settle(struct sim *sim)
 {
 	bool any = true;
 
-	if (sim->frozen)
+	if (sim->frozen || sim->server == NULL)
 		return;
 	for (int turns = 0; any && sim->fault[0] == '\0'; turns++) {
 		any = sim_turn(sim);
 		if (sim->drink != NULL)
 			any |= sim->drink(sim->drink_ctx);
-		any |= is_ready(sim) || next_deadline(sim) <= sim->now.mono.ms;
+		any |= sim_pending(sim);
 		if (turns == TURNS_WITHOUT_REST_MAX)
 			sim_fault(sim, "the server does not come to rest");
 	}
@@ -536,10 +580,10 @@ void sim_settle(struct sim *sim)
 {
 	settle(sim);
 	if (!sim->frozen)
-		check(sim);
+		sim_check(sim);
 }
 
-static void clocks_to(struct sim *sim, int64_t mono_ms)
+void sim_clock(struct sim *sim, int64_t mono_ms)
 {
 	assert(mono_ms >= sim->now.mono.ms);
 	sim->now.wall.ms += mono_ms - sim->now.mono.ms;
@@ -549,15 +593,15 @@ static void clocks_to(struct sim *sim, int64_t mono_ms)
 void sim_advance(struct sim *sim, int64_t ms)
 {
 	while (!sim->frozen && sim->fault[0] == '\0') {
-		int64_t next = next_deadline(sim);
+		int64_t next = sim_due_ms(sim);
 
 		if (next > ms)
 			break;
-		clocks_to(sim, next > sim->now.mono.ms ? next : sim->now.mono.ms + 1);
+		sim_clock(sim, next > sim->now.mono.ms ? next : sim->now.mono.ms + 1);
 		settle(sim);
 	}
 	if (ms > sim->now.mono.ms)
-		clocks_to(sim, ms);
+		sim_clock(sim, ms);
 	sim_settle(sim);
 }
 
@@ -593,21 +637,25 @@ struct sim_levels sim_levels(const struct sim *sim)
 	return l;
 }
 
-void sim_leave_all(struct sim *sim)
+void sim_drop_all(struct sim *sim)
 {
-	static const struct sim_levels nothing;
-	struct sim_levels left;
-
 	sim->frozen = sim->check_turns = false;
 	for (uint32_t i = 0; i < sim->links_high; i++)
 		if (sim->links[i].used) {
 			sim_drop(sim, (int)i);
 			sim_release(sim, (int)i);
 		}
-	if (!server_valid(sim->server))
+	if (sim->server != NULL && !server_valid(sim->server))
 		sim_fault(sim, "server_valid() says no");
-	sim_settle(sim);
-	sim_advance(sim, sim->now.mono.ms + FORGET_MS);
+}
+
+void sim_check_left(struct sim *sim)
+{
+	static const struct sim_levels nothing;
+	struct sim_levels left;
+
+	if (sim->server == NULL)
+		return;
 	left = sim_levels(sim);
 	left.users_known = 0; /* remembered until their place is needed */
 	if (memcmp(&left, &nothing, sizeof(left)) != 0)
@@ -615,4 +663,12 @@ void sim_leave_all(struct sim *sim)
 	for (uint32_t i = 0; i < sim->links_high; i++)
 		if (sim->links[i].used && sim->links[i].accepted && !sim->links[i].server_closed)
 			sim_fault(sim, "everybody left, and a handle was not closed");
+}
+
+void sim_leave_all(struct sim *sim)
+{
+	sim_drop_all(sim);
+	sim_settle(sim);
+	sim_advance(sim, sim->now.mono.ms + SIM_FORGET_MS);
+	sim_check_left(sim);
 }

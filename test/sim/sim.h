@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/peers.h"
 #include "server/server.h"
 #include "sim/services.h"
 
@@ -26,6 +27,7 @@ enum {
 	SIM_PIPE_BYTES = 65536, /* what the kernel would hold for a client that does not read */
 	SIM_TINY_BYTES = 7,
 	SIM_SIZES_MAX = 1024, /* more are not put down */
+	SIM_FORGET_MS = 3600000, /* all that a client leaves behind is gone by then */
 };
 
 /* How bytes travel. Whatever it is, clients must hear the same. */
@@ -86,6 +88,18 @@ struct sim_levels {
 	uint32_t links, users_online, users_known, devices, rooms, subscriptions, watches, typing, calls;
 };
 
+/* What makes the server one of several (world.h). */
+struct sim_company {
+	void *ctx;
+	const struct peers *peers;                 /* what the server is given */
+	bool (*join)(void *ctx, struct now now);   /* before the server is built; false: it cannot be */
+	void (*serve)(void *ctx, struct server *); /* it is built */
+	/* In each turn: what others say is heard; true: there was some. At its end: they are told. And when there is some of either. */
+	bool (*attend)(void *ctx, struct now now);
+	void (*speak)(void *ctx, struct now now);
+	mono_t (*due)(const void *ctx);
+};
+
 struct sim {
 	struct server_config cfg;
 	struct server *server;
@@ -108,6 +122,7 @@ struct sim {
 	void *drink_ctx;
 	bool print_log;
 	struct services services; /* those that the options name */
+	struct sim_company company; /* zeroed: it is alone */
 };
 
 /* Small tables and the contract's defaults. Listeners: 0 plain on loopback, 1 admin, 2 echo, 3 upper, 4 plain on another address. */
@@ -115,6 +130,13 @@ void sim_config(struct server_config *);
 
 /* Builds the server from sim->cfg at mono 0, wall 2026-01-14T12:00:00Z. False: it does not fit or does not build. */
 bool sim_start(struct sim *, uint64_t seed);
+
+/*
+ * The process is gone: its memory is thrown away, its clients see a reset, and who comes now is refused. sim_boot() is its next start, at
+ * the instant that it is; sim_start() begins with it.
+ */
+void sim_kill(struct sim *);
+bool sim_boot(struct sim *, uint64_t seed);
 
 /* Frees everything; the struct may be started again after sim_config(). */
 void sim_stop(struct sim *);
@@ -139,6 +161,13 @@ bool sim_at_end(const struct sim *, int link);
 /* One turn, as in net/loop.c. True: there is, or may be, more to do at once. */
 bool sim_turn(struct sim *);
 
+/* For who steps several worlds on one clock: is there more to do at this instant; when is there next; the clocks go on; and when all that
+ * had to happen has, all that must always hold is looked at. A server that is frozen or killed has nothing to do. */
+bool sim_pending(const struct sim *);
+int64_t sim_due_ms(const struct sim *);
+void sim_clock(struct sim *, int64_t ms);
+void sim_check(struct sim *);
+
 /* Turns until nothing is left to do at this instant. */
 void sim_settle(struct sim *);
 
@@ -152,5 +181,8 @@ struct sim_levels sim_levels(const struct sim *);
 
 /* All links dropped and time passed: sim->fault says what was not given back. */
 void sim_leave_all(struct sim *);
+/* Its first step and its last. */
+void sim_drop_all(struct sim *);
+void sim_check_left(struct sim *);
 
 #endif

@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/act.h"
+#include "sim/faults.h"
+#include "sim/words.h"
+
 enum {
 	LINE_MAX_BYTES = 65536,
 	ITEMS_MAX = 256,
@@ -22,52 +26,16 @@ struct item {
 };
 
 struct runner {
-	struct crowd crowd;
+	struct world world;
+	uint32_t nodes;         /* 0: one, and no Redis */
+	struct table_way way;
 	const char *path;
 	unsigned number;        /* of the line */
 	bool show, started;
-	uint64_t seed;
-	uint64_t heard[CLIENTS_MAX]; /* hashes */
+	uint64_t heard[WORLD_NODES_MAX][CLIENTS_MAX]; /* hashes */
 	struct table_result result;
 };
 
-/* --- words --- */
-
-static struct str trim(struct str s)
-{
-	while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
-		s = str_of(s.p + 1, s.n - 1);
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
-/* The first word is taken off. */
-static struct str word(struct str *rest)
-{
-	struct str w = trim(*rest);
-	size_t n = 0;
-
-	while (n < w.n && w.p[n] != ' ' && w.p[n] != '\t')
-		n++;
-	*rest = trim(str_of(w.p + n, w.n - n));
-	return str_of(w.p, n);
-}
-
-static bool is(struct str s, const char *text)
-{
-	return str_eq(s, str_of(text, strlen(text)));
-}
-
-static int64_t number(struct str s)
-{
-	char text[32] = "";
-
-	memcpy(text, s.p, s.n < sizeof(text) ? s.n : sizeof(text) - 1);
-	return strtoll(text, NULL, 10);
-}
-
-/* `x3`, `x*`: taken off. */
 static int count_word(struct str *rest)
 {
 	struct str after = *rest, w = word(&after);
@@ -78,30 +46,6 @@ static int count_word(struct str *rest)
 	return w.p[1] == '*' ? ANY_NUMBER : (int)number(str_of(w.p + 1, w.n - 1));
 }
 
-/* Does `text` match `pattern`, where `*` is any run of characters? Backtracks to the last star only. */
-static bool matches(struct str pattern, const char *text)
-{
-	size_t p = 0, star = SIZE_MAX, n = strlen(text), resume = 0, t = 0;
-
-	while (t < n) {
-		if (p < pattern.n && pattern.p[p] == '*') {
-			star = p++;
-			resume = t;
-		} else if (p < pattern.n && pattern.p[p] == text[t]) {
-			p++;
-			t++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			t = ++resume;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.n && pattern.p[p] == '*')
-		p++;
-	return p == pattern.n;
-}
-
 /* --- complaints --- */
 
 __attribute__((format(printf, 2, 3))) static void complain(struct runner *r, const char *fmt, ...)
@@ -109,9 +53,9 @@ __attribute__((format(printf, 2, 3))) static void complain(struct runner *r, con
 	va_list ap;
 
 	r->result.failed++;
-	printf("# %s:%u (%s", r->path, r->number, sim_cut_names[r->crowd.sim.cut]);
-	if (r->crowd.sim.cut >= SIM_FREE_CUTS)
-		printf(" at %zu", r->crowd.sim.cut_at);
+	printf("# %s:%u (%s", r->path, r->number, sim_cut_names[r->way.cut]);
+	if (r->way.cut >= SIM_FREE_CUTS)
+		printf(" at %zu", r->way.cut_at);
 	printf("): ");
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
@@ -119,297 +63,35 @@ __attribute__((format(printf, 2, 3))) static void complain(struct runner *r, con
 	putchar('\n');
 }
 
-/* --- what clients do --- */
+/* --- who does it --- */
 
-static void say(struct runner *r, struct client *cl, const char *fmt, struct str a, struct str b)
+/* The node behind an `@` in who does or hears, which is taken off; 0: none is named. */
+static uint32_t node_in(struct runner *r, struct str *who)
 {
-	char text[8192];
-	int n = snprintf(text, sizeof(text), fmt, (int)a.n, a.p, (int)b.n, b.p);
+	const char *at = memchr(who->p, '@', who->n);
+	int64_t n;
 
-	client_frame(&r->crowd, cl, WS_TEXT, true, text, (size_t)n);
+	if (at == NULL)
+		return 0;
+	n = number(str_of(at + 1, who->n - (size_t)(at + 1 - who->p)));
+	who->n = (size_t)(at - who->p);
+	return n >= 1 && n <= (int64_t)r->world.node_count ? (uint32_t)n : 0;
 }
 
-/* One thing that can be said, in each dialect's words; NULL: it has none. */
-struct phrase {
-	const char *verb;
-	const char *words[DIALECT_COUNT];
-};
-
-#define AUTH_ENVELOPED "{\"type\":\"authenticate\",\"payload\":{\"token\":\"%.*s\"}}"
-#define AUTH_REPLIED "{\"id\":\"au\",\"type\":\"authenticate\",\"payload\":{\"token\":\"%.*s\"}}"
-#define AUTH_FLAT "{\"type\":\"authenticate\",\"token\":\"%.*s\"}"
-
-static const struct phrase phrases[] = {
-	{ "ping", { "{\"type\":\"ping\"}", "{\"type\":\"ping\"}", "{\"type\":\"ping\"}", "{\"type\":\"ping\"}", NULL, NULL } },
-	{ "beat", { "{\"type\":\"heartbeat\"}", NULL, NULL, NULL, "{\"type\":\"HEARTBEAT\"}", NULL } },
-	{ "status", { "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"%.*s\"%.*s}}",
-	              "{\"type\":\"presence.update\",\"payload\":{\"status\":\"%.*s\"%.*s}}", "{\"type\":\"status\",\"status\":\"%.*s\"%.*s}", NULL,
-	              "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"%.*s\"%.*s}}", NULL } },
-	{ "sub", { "{\"type\":\"subscribe\",\"payload\":{\"conversation_id\":\"%.*s\"}}",
-	           "{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"conversation\"],\"filters\":{\"conversation_id\":\"%.*s\"}}}",
-	           "{\"type\":\"subscribe\",\"channel_id\":\"%.*s\"}", NULL, NULL, NULL } },
-	{ "unsub", { "{\"type\":\"unsubscribe\",\"payload\":{\"conversation_id\":\"%.*s\"}}",
-	             "{\"type\":\"unsubscribe\",\"payload\":{\"topics\":[\"conversation\"],\"filters\":{\"conversation_id\":\"%.*s\"}}}",
-	             "{\"type\":\"unsubscribe\",\"channel_id\":\"%.*s\"}", NULL, NULL, NULL } },
-	{ "type", { "{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"%.*s\",\"is_typing\":true}}",
-	            "{\"type\":\"typing.start\",\"payload\":{\"conversation_id\":\"%.*s\"}}", "{\"type\":\"typing\",\"channel_id\":\"%.*s\"}", NULL, NULL, NULL } },
-	{ "stop", { "{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"%.*s\",\"is_typing\":false}}",
-	            "{\"type\":\"typing.stop\",\"payload\":{\"conversation_id\":\"%.*s\"}}", NULL, NULL, NULL, NULL } },
-	{ "auth", { AUTH_ENVELOPED, AUTH_REPLIED, AUTH_FLAT, AUTH_FLAT, AUTH_ENVELOPED, NULL } },
-};
-
-/* A text behind the status becomes the custom status. */
-static bool say_phrase(struct runner *r, struct client *cl, struct str verb, struct str args)
+/* The client of that name, and where it is: on the node that is named, or where it was before, or on the first. */
+static struct client *find_client(struct runner *r, struct str who, struct crowd **crowd)
 {
-	char custom[512] = "";
-	struct str first = word(&args);
+	uint32_t n = node_in(r, &who);
 
-	if (args.n > 0)
-		snprintf(custom, sizeof(custom), ",\"custom_status\":\"%.*s\"", (int)args.n, args.p);
-	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
-		const char *words = phrases[i].words[cl->dialect];
-
-		if (!is(verb, phrases[i].verb))
-			continue;
-		if (words == NULL)
-			return false;
-		say(r, cl, words, first, str_of(custom, strlen(custom)));
-		return true;
-	}
-	return false;
+	for (uint32_t i = 0; n == 0 && i < r->world.node_count; i++)
+		for (uint32_t k = 0; n == 0 && k < r->world.nodes[i].crowd.client_count; k++)
+			if (is(who, r->world.nodes[i].crowd.clients[k].name))
+				n = i + 1;
+	*crowd = &world_node(&r->world, n == 0 ? 1 : n)->crowd;
+	return client_named(*crowd, who.p, who.n);
 }
 
-static void watch(struct runner *r, struct client *cl, struct str users)
-{
-	char list[2048] = "";
-	size_t n = 0;
-
-	if (users.n == 0) {
-		say(r, cl, "{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\"]}}", STR(""), STR(""));
-		return;
-	}
-	while (users.n > 0) {
-		struct str u = word(&users);
-
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s\"%.*s\"", n > 0 ? "," : "", (int)u.n, u.p);
-	}
-	say(r, cl, "{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\"],\"filters\":{\"user_ids\":[%.*s]}}}", str_of(list, n), STR(""));
-}
-
-static struct peer peer_of(struct str ip)
-{
-	struct peer p = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1 }, 4000 };
-	char text[32] = "";
-	unsigned a, b, c, d;
-
-	memcpy(text, ip.p, ip.n < sizeof(text) ? ip.n : sizeof(text) - 1);
-	if (sscanf(text, "%u.%u.%u.%u", &a, &b, &c, &d) == 4) {
-		p.address[12] = (uint8_t)a;
-		p.address[13] = (uint8_t)b;
-		p.address[14] = (uint8_t)c;
-		p.address[15] = (uint8_t)d;
-	}
-	return p;
-}
-
-static bool call_member(struct client_call *call, struct str key, struct str value)
-{
-	if (is(key, "user"))
-		call->user = value;
-	else if (is(key, "device"))
-		call->device = value;
-	else if (is(key, "name"))
-		call->name = value;
-	else if (is(key, "proto"))
-		call->proto = value;
-	else if (is(key, "path"))
-		call->path = value;
-	else if (is(key, "header"))
-		call->header = value;
-	else if (is(key, "token"))
-		call->token = value;
-	else if (is(key, "bearer"))
-		call->bearer = value;
-	else if (is(key, "listener"))
-		call->listener = (uint32_t)number(value);
-	else if (is(key, "ip"))
-		call->peer = peer_of(value);
-	else
-		return false;
-	return true;
-}
-
-static bool connect(struct runner *r, struct client *cl, struct str args)
-{
-	struct client_call call = {
-		.user = STR_NONE, .device = STR_NONE, .name = STR_NONE, .proto = STR_NONE, .path = STR_NONE, .header = STR_NONE, .token = STR_NONE,
-		.bearer = STR_NONE, .peer = peer_of(STR("")),
-	};
-
-	if (!dialect_find(word(&args), &call.dialect))
-		return false;
-	while (args.n > 0) {
-		struct str all = args, w = word(&args), value;
-		const char *eq = memchr(w.p, '=', w.n);
-
-		if (eq == NULL)
-			return false;
-		value = str_of(eq + 1, w.n - (size_t)(eq + 1 - w.p));
-		w.n = (size_t)(eq - w.p);
-		if (is(w, "header")) { /* to the end of the line: it has blanks */
-			value = str_of(eq + 1, all.n - (size_t)(eq + 1 - all.p));
-			args.n = 0;
-		}
-		if (!call_member(&call, w, value))
-			return false;
-	}
-	client_call(&r->crowd, cl, &call);
-	return true;
-}
-
-/* C escapes: \r \n \t \\ \" \0 \xHH. */
-static size_t unescape(struct str in, char *out)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < in.n; i++) {
-		if (in.p[i] != '\\' || i + 1 == in.n) {
-			out[n++] = in.p[i];
-			continue;
-		}
-		switch (in.p[++i]) {
-		case 'r': out[n++] = '\r'; break;
-		case 'n': out[n++] = '\n'; break;
-		case 't': out[n++] = '\t'; break;
-		case 's': out[n++] = ' '; break;
-		case '0': out[n++] = '\0'; break;
-		case 'x': {
-			char hex[3] = { i + 1 < in.n ? in.p[i + 1] : '0', i + 2 < in.n ? in.p[i + 2] : '0', '\0' };
-
-			out[n++] = (char)strtoul(hex, NULL, 16);
-			i += 2;
-			break;
-		}
-		default: out[n++] = in.p[i];
-		}
-	}
-	return n;
-}
-
-static bool frame(struct runner *r, struct client *cl, struct str args)
-{
-	static const struct {
-		const char *name;
-		enum ws_opcode op;
-	} ops[] = { { "text", WS_TEXT }, { "cont", WS_CONTINUATION }, { "bin", WS_BINARY }, { "ping", WS_PING }, { "pong", WS_PONG } };
-	struct str op = word(&args);
-	bool fin = op.n == 0 || op.p[op.n - 1] != '+';
-	char payload[8192];
-	size_t n = unescape(args, payload);
-
-	op.n -= !fin;
-	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-		if (is(op, ops[i].name)) {
-			client_frame(&r->crowd, cl, ops[i].op, fin, payload, n);
-			return true;
-		}
-	return false;
-}
-
-static bool big(struct runner *r, struct client *cl, struct str args)
-{
-	size_t n = (size_t)number(args);
-	char *text = malloc(n + 1);
-
-	if (text == NULL)
-		return false;
-	memset(text, 'x', n);
-	client_frame(&r->crowd, cl, WS_TEXT, true, text, n);
-	free(text);
-	return true;
-}
-
-static bool request(struct runner *r, struct client *cl, struct str verb, struct str args)
-{
-	static const struct {
-		const char *verb, *method;
-	} methods[] = { { "get", "GET" }, { "head", "HEAD" }, { "delete", "DELETE" }, { "put", "PUT" }, { "post", "POST" }, { "patch", "PATCH" } };
-	struct str path = word(&args);
-
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (is(verb, methods[i].verb)) {
-			if (cl->link < 0)
-				client_tcp(&r->crowd, cl, 0, NULL);
-			if (is(verb, "head"))
-				cl->heads |= 1;
-			client_request(&r->crowd, cl, methods[i].method, path, args.n > 0 ? args : STR_NONE);
-			return true;
-		}
-	return false;
-}
-
-static bool bytes(struct runner *r, struct client *cl, struct str args)
-{
-	char out[LINE_MAX_BYTES];
-
-	client_bytes(&r->crowd, cl, out, unescape(args, out));
-	return true;
-}
-
-/* What a client does that no message is needed for; false: not one of these. */
-static bool act(struct runner *r, struct client *cl, struct str verb, struct str args)
-{
-	struct crowd *c = &r->crowd;
-
-	if (is(verb, "drop"))
-		client_drop(c, cl);
-	else if (is(verb, "end"))
-		client_end(c, cl);
-	else if (is(verb, "close"))
-		client_close(c, cl, args.n > 0 ? (unsigned)number(args) : 1000);
-	else if (is(verb, "stall"))
-		cl->stalled = true;
-	else if (is(verb, "read") && args.n > 0)
-		client_take(c, cl, (size_t)number(args));
-	else if (is(verb, "read"))
-		cl->stalled = false;
-	else if (is(verb, "silent"))
-		cl->silent = true;
-	else if (is(verb, "polite"))
-		cl->silent = false;
-	else if (is(verb, "tcp"))
-		client_tcp(c, cl, 0, NULL);
-	else if (is(verb, "with"))
-		snprintf(cl->with, sizeof(cl->with), "%.*s%s", (int)args.n, args.p, args.n > 0 ? "\r\n" : "");
-	else
-		return false;
-	return true;
-}
-
-static bool does(struct runner *r, struct client *cl, struct str verb, struct str args)
-{
-	if (act(r, cl, verb, args) || request(r, cl, verb, args))
-		return true;
-	if (is(verb, "connect"))
-		return connect(r, cl, args);
-	if (is(verb, "send")) {
-		client_frame(&r->crowd, cl, WS_TEXT, true, args.p, args.n);
-		return true;
-	}
-	if (is(verb, "watch")) {
-		watch(r, cl, args);
-		return true;
-	}
-	if (is(verb, "frame"))
-		return frame(r, cl, args);
-	if (is(verb, "big"))
-		return big(r, cl, args);
-	if (is(verb, "bytes"))
-		return bytes(r, cl, args);
-	return say_phrase(r, cl, verb, args);
-}
-
-static bool limit(struct runner *r, struct str args)
+static bool limit(struct sim *sim, struct str args)
 {
 	struct str pool = word(&args);
 	char name[32] = "", n[32] = "";
@@ -418,13 +100,12 @@ static bool limit(struct runner *r, struct str args)
 		return false;
 	memcpy(name, pool.p, pool.n);
 	memcpy(n, args.p, args.n);
-	return table_limit(r->crowd.sim.server, name, n);
+	return table_limit(sim->server, name, n);
 }
 
 /* What the services answer, and what they were asked. False: none of these, or not understood. */
-static bool service_does(struct runner *r, struct str verb, struct str args)
+static bool service_does(struct runner *r, struct services *v, struct str verb, struct str args)
 {
-	struct services *v = &r->crowd.sim.services;
 	char got[128];
 
 	if (is(verb, "keys"))
@@ -438,32 +119,48 @@ static bool service_does(struct runner *r, struct str verb, struct str args)
 	return true;
 }
 
-static bool nobody_does(struct runner *r, struct str verb, struct str args)
+static bool step_wall(struct sim *sim, struct str args)
 {
-	struct sim *sim = &r->crowd.sim;
 	struct server_config scratch = { .listener_count = 0 };
 	char value[32] = "";
 
-	if (verb.n == 0 || service_does(r, verb, args))
-		return true;
-	if (is(verb, "wall") && args.n > 1 && args.n < sizeof(value)) {
-		memcpy(value, args.p + 1, args.n - 1);
-		if (!table_option(&scratch, "presence-ttl", value))
-			return false;
-		sim_step_wall(sim, args.p[0] == '-' ? -scratch.presence_ttl_ms : scratch.presence_ttl_ms);
-	} else if (is(verb, "drain")) {
-		server_drain(sim->server);
-	} else if (is(verb, "drained")) {
-		return server_drained(sim->server);
-	} else if (is(verb, "limit")) {
-		return limit(r, args);
-	} else if (is(verb, "freeze")) {
-		sim->frozen = true;
-	} else if (is(verb, "thaw")) {
-		sim->frozen = false;
-	} else {
+	if (args.n < 2 || args.n >= sizeof(value))
 		return false;
-	}
+	memcpy(value, args.p + 1, args.n - 1);
+	if (!table_option(&scratch, "presence-ttl", value))
+		return false;
+	sim_step_wall(sim, args.p[0] == '-' ? -scratch.presence_ttl_ms : scratch.presence_ttl_ms);
+	return true;
+}
+
+static bool world_does(struct runner *r, struct str verb, struct str args)
+{
+	char got[4096];
+	bool known = faults_do(&r->world, verb, args, got, sizeof(got));
+
+	if (got[0] != '\0')
+		complain(r, "%s", got);
+	return known;
+}
+
+static bool nobody_does(struct runner *r, uint32_t node, struct str verb, struct str args)
+{
+	struct sim *sim = &world_node(&r->world, node)->crowd.sim;
+
+	if (verb.n == 0 || world_does(r, verb, args) || service_does(r, &sim->services, verb, args))
+		return true;
+	if (is(verb, "wall"))
+		return step_wall(sim, args);
+	if (is(verb, "drained"))
+		return server_drained(sim->server);
+	if (is(verb, "limit"))
+		return limit(sim, args);
+	if (is(verb, "drain"))
+		server_drain(sim->server);
+	else if (is(verb, "freeze") || is(verb, "thaw"))
+		sim->frozen = is(verb, "freeze");
+	else
+		return false;
 	return true;
 }
 
@@ -471,17 +168,20 @@ static void do_line(struct runner *r, struct str doing)
 {
 	struct str who = word(&doing), verb;
 	int count = count_word(&doing);
+	struct crowd *crowd;
 	struct client *cl;
+	uint32_t node;
 
 	verb = word(&doing);
-	if (is(who, ".")) {
-		if (!nobody_does(r, verb, doing))
+	if (who.n > 0 && who.p[0] == '.') {
+		node = node_in(r, &who);
+		if (!nobody_does(r, node == 0 ? 1 : node, verb, doing))
 			complain(r, "cannot: %.*s", (int)verb.n, verb.p);
 		return;
 	}
-	cl = client_named(&r->crowd, who.p, who.n);
+	cl = find_client(r, who, &crowd);
 	for (int i = 0; i < count && i < REPEAT_MAX; i++)
-		if (cl == NULL || !does(r, cl, verb, doing)) {
+		if (cl == NULL || !act_does(crowd, cl, verb, doing)) {
 			complain(r, "%.*s cannot: %.*s", (int)who.n, who.p, (int)verb.n, verb.p);
 			return;
 		}
@@ -494,22 +194,23 @@ static bool heard_matches(const struct heard *h, const struct item *it)
 	if (h == NULL || (it->at_ms >= 0 && h->at_ms != it->at_ms))
 		return false;
 	if (it->text.n > 0 && it->text.p[0] == '{')
-		return h->json != NULL && matches(it->text, h->json);
-	return matches(it->text, h->text);
+		return h->json != NULL && faults_match(it->text, h->json);
+	return faults_match(it->text, h->text);
 }
 
 /* The client's next that no item took yet. */
-static struct heard *next_of(struct runner *r, const struct client *cl)
+static struct heard *next_of(struct crowd *c, const struct client *cl)
 {
-	for (size_t i = 0; i < r->crowd.heard_count; i++)
-		if (!r->crowd.heard[i].taken && &r->crowd.clients[r->crowd.heard[i].client] == cl)
-			return &r->crowd.heard[i];
+	for (size_t i = 0; i < c->heard_count; i++)
+		if (!c->heard[i].taken && &c->clients[c->heard[i].client] == cl)
+			return &c->heard[i];
 	return NULL;
 }
 
 static void judge_item(struct runner *r, const struct item *it)
 {
-	struct client *cl = client_named(&r->crowd, it->who.p, it->who.n);
+	struct crowd *crowd;
+	struct client *cl = find_client(r, it->who, &crowd);
 	struct heard *h;
 
 	if (cl == NULL) {
@@ -517,7 +218,7 @@ static void judge_item(struct runner *r, const struct item *it)
 		return;
 	}
 	for (int i = 0; it->count == ANY_NUMBER || i < it->count; i++) {
-		h = next_of(r, cl);
+		h = next_of(crowd, cl);
 		if (!heard_matches(h, it)) {
 			if (it->count == ANY_NUMBER)
 				return;
@@ -530,19 +231,18 @@ static void judge_item(struct runner *r, const struct item *it)
 	}
 }
 
-static void show(struct runner *r)
+static void show(const struct crowd *c)
 {
-	for (size_t i = 0; i < r->crowd.heard_count; i++) {
-		const struct heard *h = &r->crowd.heard[i];
+	for (size_t i = 0; i < c->heard_count; i++) {
+		const struct heard *h = &c->heard[i];
 		size_t same = 1;
 
-		while (i + same < r->crowd.heard_count && r->crowd.heard[i + same].client == h->client &&
-		       strcmp(r->crowd.heard[i + same].text, h->text) == 0)
+		while (i + same < c->heard_count && c->heard[i + same].client == h->client && strcmp(c->heard[i + same].text, h->text) == 0)
 			same++;
-		printf("      | %s ", r->crowd.clients[h->client].name);
+		printf("      | %s ", c->clients[h->client].name);
 		if (same > 1)
 			printf("x%zu ", same);
-		printf(h->at_ms == r->crowd.sim.now.mono.ms ? "%s\n" : "%s @%lld\n", h->text, (long long)h->at_ms);
+		printf(h->at_ms == c->sim.now.mono.ms ? "%s\n" : "%s @%lld\n", h->text, (long long)h->at_ms);
 		i += same - 1;
 	}
 }
@@ -555,41 +255,48 @@ static void hash_text(uint64_t *hash, const char *text)
 	while (*text++ != '\0');
 }
 
-static void note_heard(struct runner *r)
+static void note_heard(uint64_t *hashes, const struct crowd *c)
 {
-	for (size_t i = 0; i < r->crowd.heard_count; i++) {
-		const struct heard *h = &r->crowd.heard[i];
+	for (size_t i = 0; i < c->heard_count; i++) {
+		const struct heard *h = &c->heard[i];
 		char when[32];
 
 		snprintf(when, sizeof(when), "%lld", (long long)h->at_ms);
-		hash_text(&r->heard[h->client], when);
-		hash_text(&r->heard[h->client], h->text);
+		hash_text(&hashes[h->client], when);
+		hash_text(&hashes[h->client], h->text);
+	}
+}
+
+/* Every item has taken what it is for: what is left nobody expects. */
+static void judge_rest(struct runner *r, const struct crowd *c)
+{
+	for (uint32_t i = 0; i < c->client_count; i++) {
+		const struct client *cl = &c->clients[i];
+
+		if (cl->link >= 0 && cl->websocket && cl->close_heard && !cl->silent && !cl->stalled && !c->sim.frozen)
+			complain(r, "%s answered Close, and the connection was not ended", cl->name);
+	}
+	for (size_t i = 0; !r->show && i < c->heard_count; i++) {
+		const struct heard *h = &c->heard[i];
+
+		if (!h->taken)
+			complain(r, "heard %s %s @%lld, which nobody expects", c->clients[h->client].name, h->text, (long long)h->at_ms);
 	}
 }
 
 static void judge(struct runner *r, const struct item *items, unsigned n)
 {
-	struct heard *h;
+	for (unsigned i = 0; !r->show && i < n; i++)
+		judge_item(r, &items[i]);
+	for (uint32_t i = 0; i < r->world.node_count; i++) {
+		struct crowd *c = &r->world.nodes[i].crowd;
 
-	for (uint32_t i = 0; i < r->crowd.client_count; i++) {
-		const struct client *cl = &r->crowd.clients[i];
-
-		if (cl->link >= 0 && cl->websocket && cl->close_heard && !cl->silent && !cl->stalled && !r->crowd.sim.frozen)
-			complain(r, "%s answered Close, and the connection was not ended", cl->name);
+		if (r->show)
+			show(c);
+		judge_rest(r, c);
+		note_heard(r->heard[i], c);
+		crowd_forget(c);
 	}
-	if (r->show) {
-		show(r);
-	} else {
-		for (unsigned i = 0; i < n; i++)
-			judge_item(r, &items[i]);
-		for (size_t i = 0; i < r->crowd.heard_count; i++) {
-			h = &r->crowd.heard[i];
-			if (!h->taken)
-				complain(r, "heard %s %s @%lld, which nobody expects", r->crowd.clients[h->client].name, h->text, (long long)h->at_ms);
-		}
-	}
-	note_heard(r);
-	crowd_forget(&r->crowd);
 }
 
 /* --- lines --- */
@@ -638,37 +345,64 @@ static unsigned items_of(struct str s, struct item *items)
 static bool start(struct runner *r)
 {
 	r->started = true;
-	if (!crowd_start(&r->crowd, r->seed)) {
-		complain(r, "the server does not start");
+	if (!world_start(&r->world, r->nodes == 0 ? 1 : r->nodes, r->nodes > 0)) {
+		complain(r, "a server does not start");
 		return false;
 	}
 	return true;
 }
 
-static bool directive(struct runner *r, struct str line)
+/* Of worlds of several servers. */
+static bool world_directive(struct runner *r, struct str what, struct str value)
 {
-	struct str what = word(&line), whole = line, name = word(&line);
+	if (is(what, "nodes"))
+		r->nodes = (uint32_t)number(value);
+	else if (is(what, "delay"))
+		r->world.redis.delay_ms = number(value);
+	else if (is(what, "reconnect"))
+		r->world.redis.reconnect_ms = number(value);
+	else if (is(what, "space"))
+		r->world.redis.space_bytes = (size_t)number(value);
+	else if (is(what, "redis-keys"))
+		r->world.keys = is(value, "on");
+	else
+		return false;
+	return r->nodes <= WORLD_NODES_MAX;
+}
+
+/* What every node is given. */
+static bool node_directive(struct runner *r, struct sim *sim, struct str what, struct str args)
+{
+	struct str rest = args, name = word(&rest);
 	char n[64] = "", v[256] = "";
 
-	if (name.n >= sizeof(n) || line.n >= sizeof(v))
+	if (name.n >= sizeof(n) || rest.n >= sizeof(v))
 		return false;
 	memcpy(n, name.p, name.n);
-	memcpy(v, line.p, line.n);
+	memcpy(v, rest.p, rest.n);
 	if (is(what, "option"))
-		return table_option(&r->crowd.sim.cfg, n, v);
-	if (is(what, "keys") || is(what, "users"))
-		return service_does(r, what, whole);
+		return table_option(&sim->cfg, n, v);
 	if (is(what, "pipe")) {
-		r->crowd.sim.pipe_bytes = (size_t)number(name);
+		sim->pipe_bytes = (size_t)number(name);
 		return true;
 	}
-	if (is(what, "cuts")) { /* the table depends on how bytes travel: only so */
-		const char *mine = sim_cut_names[r->crowd.sim.cut];
+	return service_does(r, &sim->services, what, args);
+}
 
-		r->result.skipped = !is(name, mine) && find(line, mine) == NULL;
+static bool directive(struct runner *r, struct str line)
+{
+	struct str what = word(&line);
+
+	if (world_directive(r, what, line))
+		return true;
+	if (is(what, "cuts")) { /* the table depends on how bytes travel: only so */
+		r->result.skipped = find(line, sim_cut_names[r->way.cut]) == NULL;
 		return true;
 	}
-	return false;
+	for (uint32_t i = 0; i < WORLD_NODES_MAX; i++)
+		if (!node_directive(r, &r->world.nodes[i].crowd.sim, what, line))
+			return false;
+	return true;
 }
 
 static void timed(struct runner *r, struct str line)
@@ -680,22 +414,22 @@ static void timed(struct runner *r, struct str line)
 	unsigned n = arrow == NULL ? 0 : items_of(str_of(arrow + 2, line.n - (size_t)(arrow + 2 - line.p)), items);
 	int64_t at_ms = number(word(&doing));
 
-	if (at_ms < r->crowd.sim.now.mono.ms) {
+	if (at_ms < world_now_ms(&r->world)) {
 		complain(r, "time does not go back");
 		return;
 	}
 	if (r->show)
 		printf("%.*s\n", (int)line.n, line.p);
 	r->result.lines++;
-	sim_advance(&r->crowd.sim, at_ms);
-	if (!mint_expand(doing, r->crowd.sim.now.wall, expanded, sizeof(expanded)))
+	world_advance(&r->world, at_ms);
+	if (!mint_expand(doing, r->world.nodes[0].crowd.sim.now.wall, expanded, sizeof(expanded)))
 		complain(r, "no such token");
 	else
 		do_line(r, str_of(expanded, strlen(expanded)));
-	sim_settle(&r->crowd.sim);
+	world_settle(&r->world);
 	judge(r, items, n);
-	if (r->crowd.sim.fault[0] != '\0') {
-		complain(r, "%s", r->crowd.sim.fault);
+	if (world_fault(&r->world)[0] != '\0') {
+		complain(r, "%s", world_fault(&r->world));
 		r->result.skipped = true; /* nothing after it means anything */
 	}
 }
@@ -744,30 +478,55 @@ static void work_off(struct runner *r, const char *table)
 		line(r, str_of(joined, used));
 }
 
+static void begin(struct runner *r)
+{
+	world_init(&r->world, r->way.seed);
+	for (uint32_t i = 0; i < WORLD_NODES_MAX; i++) {
+		struct sim *sim = &r->world.nodes[i].crowd.sim;
+
+		sim->cut = r->way.cut;
+		sim->cut_at = r->way.cut_at;
+		sim->check_turns = r->way.cut == SIM_WHOLE;
+	}
+}
+
+/* Of one node, what it hears and sends; of several, that all do the same again. */
+static void sum_up(struct runner *r)
+{
+	const struct sim *sim = &r->world.nodes[0].crowd.sim;
+
+	r->result.up_sizes = sim->up_sizes;
+	r->result.down_sizes = sim->down_sizes;
+	for (uint32_t n = 0; n < r->world.node_count; n++) {
+		sim = &r->world.nodes[n].crowd.sim;
+		r->result.hash = r->result.hash * 31 + sim->hash;
+		r->result.turns += sim->turns;
+		for (uint32_t i = 0; i < CLIENTS_MAX; i++)
+			r->result.heard = r->result.heard * 31 + r->heard[n][i];
+	}
+}
+
 struct table_result table_run(const char *path, const char *table, const struct table_way *way)
 {
 	static struct runner r;
 
-	r = (struct runner){ .path = path, .show = way->show, .seed = way->seed };
-	r.crowd.sim.cut = way->cut;
-	r.crowd.sim.cut_at = way->cut_at;
-	r.crowd.sim.check_turns = way->cut == SIM_WHOLE;
-	sim_config(&r.crowd.sim.cfg);
+	r.way = *way;
+	r.path = path;
+	r.show = way->show;
+	r.started = false;
+	r.nodes = r.number = 0;
+	r.result = (struct table_result){ .lines = 0 };
+	memset(r.heard, 0, sizeof(r.heard));
+	begin(&r);
 	work_off(&r, table);
 	if (r.started && !r.result.skipped) {
 		r.number++;
-		sim_leave_all(&r.crowd.sim);
-		if (r.crowd.sim.fault[0] != '\0')
-			complain(&r, "%s", r.crowd.sim.fault);
+		world_leave_all(&r.world);
+		if (world_fault(&r.world)[0] != '\0')
+			complain(&r, "%s", world_fault(&r.world));
 	}
-	for (uint32_t i = 0; i < CLIENTS_MAX; i++)
-		r.result.heard = r.result.heard * 31 + r.heard[i];
-	r.result.up_sizes = r.crowd.sim.up_sizes;
-	r.result.down_sizes = r.crowd.sim.down_sizes;
-	r.result.hash = r.crowd.sim.hash;
-	r.result.turns = r.crowd.sim.turns;
-	if (r.started)
-		crowd_stop(&r.crowd);
+	sum_up(&r);
+	world_stop(&r.world);
 	r.result.skipped &= r.result.failed == 0;
 	return r.result;
 }

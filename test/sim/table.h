@@ -19,6 +19,13 @@
  * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, limit POOL N|all (so many cells more than are in use now), keys ANSWER,
  * users USER=ANSWER..., asked WHAT=TIMES..., or nothing: time passes.
  *
+ * `nodes N` before the first line: N servers and a Redis (world.h). `an@2` is a client on node 2, which is `an` from then on; `.@2` is
+ * of that node. Before the first line also: delay MS (one way to Redis; else all comes at once), reconnect MS, space BYTES, redis-keys off.
+ * Of nobody: kill N, boot N, stop N and resume N (SIGSTOP, SIGCONT), quit N (SIGTERM), gone N (it has ended), cut N and join N (from Redis),
+ * deafen N (nothing more comes, and nobody says so), lose N (its connections), drop N COUNT (that many messages to it), redis down, up,
+ * hang, wake, flush, failover WRITES, refuse writes|all CODE, accept, limbo all|none (of what hung), publish CHANNEL TEXT, set KEY MS TEXT,
+ * key KEY TEXT (is so; `none`: is not there), ttl KEY MS, tap (the client `redis` hears what is published for other programs).
+ *
  * T{sub:ann,ttl:120s} anywhere in what is done is a token (mint.h). `connect` takes token= (in the query) and bearer= as well. What the
  * services answer (services.h) is said in rows, or before the first one without the dot; what they were asked is counted from the start.
  */
