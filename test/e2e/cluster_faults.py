@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """RELIABILITY H and J, live: nodes that die, stop and start anew; Redis that hangs, goes, forgets, refuses and lies. Every watcher's
 stream is replayed against the truth (lib/checker.py); local service is measured all the while. Limits are generous, figures printed."""
-import asyncio, json, os, random, sys, time
+import asyncio, json, os, random, sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "lib")]
 import websockets
@@ -59,7 +59,6 @@ async def kill(_):
         await callee.send({"id": "2", "type": "call.answer", "payload": {"call_id": "k", "sdp": "v=0"}})
         await caller.want(has(type="call.answer"))
         await seen_everywhere(s)
-        start = now()
         for user in s.on(2):
             user.lost()
         await background(s[2].kill)

@@ -14,7 +14,7 @@ class User:
     async def connect(self, node=None):
         self.node = node or self.node
         began = time.monotonic()
-        self.client = await Dotted.open(self.node, self.name, self.device)
+        self.client = await self.stage.open_client(self.node, self.name, self.device)
         self.stage.truth.came(self.name, began)
         self.there = True
         return self
@@ -35,9 +35,10 @@ class User:
 
 
 class Stage:
-    def __init__(self, count, *options, debounce=0.5, kinds=("dotted", "rooms"), pulses=True, **cluster):
+    def __init__(self, count, *options, debounce=0.5, kinds=("dotted", "rooms"), pulses=True, open_client=Dotted.open,
+                 **cluster):
         self.count, self.options, self.debounce, self.kinds = count, options, debounce, kinds
-        self.cluster_options, self.with_pulses = cluster, pulses
+        self.cluster_options, self.with_pulses, self.open_client = cluster, pulses, open_client
         self.truth, self.users, self.watchers, self.pulses, self.c = Truth(), [], {}, [], None
 
     async def __aenter__(self):
@@ -67,7 +68,10 @@ class Stage:
         return user
 
     async def crowd(self, name, node, count):
-        return [await self.join("%s-%d" % (name, i), node) for i in range(count)]
+        out = []
+        for i in range(0, count, 50):
+            out += await asyncio.gather(*[self.join("%s-%d" % (name, j), node) for j in range(i, min(i + 50, count))])
+        return out
 
     def on(self, node):
         """Connections of users to that node."""
