@@ -2,14 +2,14 @@
  * cluster/cluster.h: one node among others: who is there, what they say, and that nothing of it is missed.
  * Sans I/O: Redis is a struct bus, time comes as an argument, memory is given once.
  *
- * Each node says every BEAT_MS on the channel `presenced:nodes` that it lives, its epoch (of this boot) and how
- * many messages it has published; it hears itself, which proves that it hears. What changes about users goes to
- * `presenced:users` with (epoch, sequence); whoever misses one, or meets a node for the first time, asks that
- * node for all it has, which comes in pieces through `presenced:node:ID`. Pub/sub keeps the order of one
- * publisher, so pieces and changes fit together whatever happens meanwhile. A node that was silent for
- * LEASE_MS while this one did hear is gone; while this one hears nothing it takes nobody away.
+ * Each node says every BEAT_MS on the channel `presenced:nodes` that it lives, its epoch (of this boot) and
+ * how many messages it has published; it hears itself, which proves that it hears. What changes about users
+ * goes to `presenced:users` with (epoch, sequence); whoever misses one, or meets a node for the first time,
+ * asks that node for all it has, which comes in pieces through `presenced:node:ID`. Pub/sub keeps the order
+ * of one publisher, so pieces and changes fit together whatever happens meanwhile. A node that was silent
+ * for LEASE_MS while this one did hear is gone; while this one hears nothing it takes nobody away.
  *
- *	DOWN --cluster_up()--> JOINING --every node found has told all--> READY --cluster_down(), deaf--> DOWN
+ * DOWN --cluster_up()--> JOINING --every node found has told all--> READY --cluster_down(), deaf--> DOWN
  */
 #ifndef CLUSTER_CLUSTER_H
 #define CLUSTER_CLUSTER_H
@@ -29,7 +29,7 @@ enum {
 struct cluster;
 
 struct cluster_config {
-	struct str node_id;      /* absent: made from `random` */
+	struct str node_id;      /* letter_is_node(); absent: made from `random` */
 	uint64_t random[2];      /* from getrandom(), or the simulator's */
 	uint32_t users_max;      /* as the engine's */
 	int64_t presence_ttl_ms, typing_ttl_ms, offline_debounce_ms;
@@ -53,5 +53,8 @@ void cluster_turn(struct cluster *, struct now now);
 mono_t cluster_deadline(const struct cluster *);
 
 struct str cluster_node_id(const struct cluster *);
+
+/* Every invariant; O(users_max). For tests. */
+bool cluster_valid(const struct cluster *);
 
 #endif

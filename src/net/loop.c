@@ -313,8 +313,8 @@ static bool open_server(struct loop *l)
 	region_init(&r, mem, bytes);
 	if (l->fetch != NULL)
 		outside = fetch_outside(l->fetch);
-	l->server = server_new(l->cfg, &r, &l->transport, l->fetch != NULL ? &outside : NULL, machine_log,
-	                       NULL, &seed, machine_now());
+	l->server = server_new(l->cfg, &r, &l->transport, l->fetch != NULL ? &outside : NULL, NULL,
+	                       machine_log, NULL, &seed, machine_now());
 	return l->server != NULL;
 }
 

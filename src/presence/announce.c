@@ -7,6 +7,7 @@
  */
 #include "presence/announce.h"
 
+#include "presence/pass.h"
 #include "presence/query.h"
 #include "presence/tell.h"
 
@@ -164,6 +165,8 @@ static void tell_audience(const struct engine *e, uint32_t user)
 	}
 	if (p != NULL)
 		tell_room_mates(e, &p->haunts);
+	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(&e->shares, i))
+		tell_room_mates(e, &shares_at(&e->shares, i)->rooms);
 }
 
 bool announce_reaches_own(const struct engine *e, uint32_t conn)
@@ -218,24 +221,26 @@ static void tell_own(const struct engine *e, uint32_t user, struct now now)
 	tell_end(e);
 }
 
-static bool is_in_room_elsewhere(const struct engine *e, uint32_t conn, uint32_t room)
+bool announce_is_in_room(const struct engine *e, uint32_t user, uint32_t but_conn, uint32_t room)
 {
-	const struct user *u = users_at(&e->users, links_at(&e->links, conn)->user);
+	const struct user *u = users_at(&e->users, user);
+	const struct profile *p = users_profile(&e->users, u);
 
 	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
-		if (c != conn && interests_find(e, c, INTEREST_ROOM, room) != MAP_NONE)
+		if (c != but_conn && interests_find(e, c, INTEREST_ROOM, room) != MAP_NONE)
 			return true;
-	return false;
+	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(&e->shares, i))
+		if (interests_haunt_in(e, &shares_at(&e->shares, i)->rooms, room) != POOL_NONE)
+			return true;
+	return p != NULL && interests_haunt_in(e, &p->haunts, room) != POOL_NONE;
 }
 
-void announce_joined(const struct engine *e, uint32_t conn, uint32_t room, struct now now)
+void announce_entered(const struct engine *e, uint32_t user, uint32_t room, struct now now)
 {
-	uint32_t user = links_at(&e->links, conn)->user;
 	const struct user *u = users_at(&e->users, user);
 	struct event ev;
 
-	if (u->told == STATUS_OFFLINE || (u->flags & USER_PENDING) != 0 ||
-	    is_in_room_elsewhere(e, conn, room))
+	if (u->told == STATUS_OFFLINE || (u->flags & USER_PENDING) != 0)
 		return;
 	ev = event_of(e, user, false, now);
 	ev.status_changed = true;
@@ -244,6 +249,14 @@ void announce_joined(const struct engine *e, uint32_t conn, uint32_t room, struc
 	tell_skip_links_of(e, user);
 	tell_receivers(e, &rooms_at(&e->rooms, room)->members, TOPIC_ROOM_PRESENCE);
 	tell_end(e);
+}
+
+void announce_joined(const struct engine *e, uint32_t conn, uint32_t room, struct now now)
+{
+	uint32_t user = links_at(&e->links, conn)->user;
+
+	if (!announce_is_in_room(e, user, conn, room))
+		announce_entered(e, user, room, now);
 }
 
 /* Between two broadcasts of one user. */
@@ -274,8 +287,10 @@ void announce(struct engine *e, uint32_t user, struct now now)
 	bool due = announce_due(e, user);
 
 	if (!due || rate_allows(e, user, now)) {
-		if (due && others_differ(e, u))
+		if (due && others_differ(e, u)) {
 			tell_others(e, user, now);
+			pass_shown(e, user);
+		}
 		if (due && own_apart(u) && own_differ(e, u))
 			tell_own(e, user, now);
 		set_told(e, u);
@@ -358,6 +373,7 @@ void announce_roster(struct engine *e, struct now now)
 		e->roster_quiet_until_ms = now.mono.ms + ROSTER_GAP_MS;
 		tell_note(e, NOTE_ROSTER_CHANGED, POOL_NONE, POOL_NONE, e->users.roster_count, now);
 		tell_roster(e, now);
+		pass_roster(e);
 	}
 }
 

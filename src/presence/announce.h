@@ -43,6 +43,15 @@ void announce(struct engine *e, uint32_t user, struct now now);
  */
 void announce_joined(const struct engine *e, uint32_t conn, uint32_t room, struct now now);
 
+/* The same of a user of whom announce_is_in_room() was false before. */
+void announce_entered(const struct engine *e, uint32_t user, uint32_t room, struct now now);
+
+/*
+ * Those in the room hear of the user: through a link (but `but_conn`, or LINK_NONE), through another node, or
+ * because no one has told them yet that the user went.
+ */
+bool announce_is_in_room(const struct engine *e, uint32_t user, uint32_t but_conn, uint32_t room);
+
 /* The link was shown all users' state, or its own: it needs no broadcast of what is pending now. */
 void announce_snapshot(struct engine *e, uint32_t conn);
 

@@ -318,6 +318,18 @@ void calls_expire(struct engine *e, struct timer *timer, struct now now)
 	forget(e, i);
 }
 
+/* --- other nodes --- */
+
+void calls_hear(struct engine *e, uint32_t peer, uint32_t user, const struct peer_message *m, struct now now)
+{
+	(void)e, (void)peer, (void)user, (void)m, (void)now;
+}
+
+void calls_hear_share(struct engine *e, uint32_t user, struct now now)
+{
+	(void)e, (void)user, (void)now;
+}
+
 /* --- validity --- */
 
 static bool call_valid(const struct engine *e, uint32_t leg, uint32_t user)

@@ -15,6 +15,7 @@
 #include "base/strpool.h"
 #include "base/wheel.h"
 #include "presence/command.h"
+#include "presence/peer.h"
 
 struct engine;
 
@@ -51,6 +52,12 @@ void calls_end_link(struct engine *e, uint32_t conn, struct now now);
 
 /* A call's timer is due: nobody answered. */
 void calls_expire(struct engine *e, struct timer *, struct now now);
+
+/* PEER_CALL_*; `user` is who m->user_id names. */
+void calls_hear(struct engine *e, uint32_t peer, uint32_t user, const struct peer_message *m, struct now now);
+
+/* What other nodes host of the user has changed. */
+void calls_hear_share(struct engine *e, uint32_t user, struct now now);
 
 bool calls_valid(const struct engine *e);
 

@@ -7,9 +7,10 @@
  */
 #include "presence/devices.h"
 
-void devices_init(struct devices *ds, struct region *r, uint32_t connections_max, struct strpool *ids)
+void devices_init(struct devices *ds, struct region *r, uint32_t connections_max, uint32_t remotes_max,
+		  struct strpool *ids)
 {
-	pool_init(&ds->cells, r, sizeof(struct device), connections_max * 2);
+	pool_init(&ds->cells, r, sizeof(struct device), connections_max * 2 + remotes_max);
 	ds->ids = ids;
 	ds->socketless = 0;
 	ds->socketless_max = connections_max;

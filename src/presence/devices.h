@@ -35,8 +35,12 @@ struct devices {
 	uint32_t socketless_max;
 };
 
-/* Room for `connections_max` connections of one device each, and as many devices of REST. */
-void devices_init(struct devices *ds, struct region *r, uint32_t connections_max, struct strpool *ids);
+/*
+ * Room for `connections_max` connections of one device each, as many devices of REST, and remotes_max devices
+ * of other nodes.
+ */
+void devices_init(struct devices *ds, struct region *r, uint32_t connections_max, uint32_t remotes_max,
+		  struct strpool *ids);
 
 static inline struct device *devices_at(const struct devices *ds, uint32_t i)
 {

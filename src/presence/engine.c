@@ -8,6 +8,7 @@
 #include "presence/engine.h"
 
 #include "presence/announce.h"
+#include "presence/pass.h"
 #include "presence/query.h"
 #include "presence/receipts.h"
 #include "presence/state.h"
@@ -30,8 +31,8 @@ static uint32_t at_least_1(uint32_t n)
 static void init_ids(struct engine *e, struct region *r)
 {
 	const struct engine_config *c = &e->config;
-	uint32_t all =
-		2 * c->users_max + 2 * c->connections_max + c->rooms_max + c->typing_max + c->calls_max;
+	uint32_t all = 2 * c->users_max + 2 * c->connections_max + c->remotes_max + c->rooms_max +
+		       c->typing_max + c->calls_max;
 	uint32_t counts[STRPOOL_CLASSES] = {
 		[STRPOOL_14] = all, [STRPOOL_22] = all, [STRPOOL_38] = all, [STRPOOL_70] = all,
 		[STRPOOL_134] = all,
@@ -77,7 +78,8 @@ static void carve(struct engine *e, const struct engine_config *config, struct r
 	init_ids(e, r);
 	init_chunks(e, r);
 	links_init(&e->links, r, e->config.connections_max);
-	devices_init(&e->devices, r, e->config.connections_max, &e->ids);
+	devices_init(&e->devices, r, e->config.connections_max, e->config.remotes_max, &e->ids);
+	shares_init(&e->shares, r, e->config.remotes_max);
 	users_init(&e->users, r, &users, &e->ids, wheel);
 	rooms_init(&e->rooms, r, e->config.rooms_max, key, &e->ids);
 	interests_init(&e->interests, r, e->config.subscriptions_max, key);
@@ -227,7 +229,7 @@ static void tell_topic(const struct engine *e, uint8_t topic)
 		tell_receivers(e, &rooms_at(&e->rooms, i)->members, topic);
 }
 
-uint32_t engine_broadcast(struct engine *e, const struct broadcast *b, struct now now)
+uint32_t engine_broadcast_local(struct engine *e, const struct broadcast *b, struct now now)
 {
 	struct event ev = { .type = EV_MESSAGE, .text = b->type, .body = b->data, .room = b->room };
 	uint32_t room = str_absent(b->room) ? MAP_NONE : rooms_find(&e->rooms, b->room);
@@ -254,6 +256,27 @@ uint32_t engine_broadcast(struct engine *e, const struct broadcast *b, struct no
 	if (b->all)
 		tell_hearing(e, LINK_HERE);
 	return tell_end(e);
+}
+
+/* Only a room's nodes hear what is for a room, only a user's what is for users; a mixture everybody. */
+static void pass_broadcast(const struct engine *e, const struct broadcast *b)
+{
+	struct peer_message m = { .type = PEER_BROADCAST, .broadcast = b };
+	bool others = b->all || b->topic != 0;
+
+	if (!others && !b->users_given && !str_absent(b->room))
+		pass_to_room(e, b->room, &m);
+	else if (!others && str_absent(b->room))
+		pass_to_nodes(e, pass_hosts_of(e, &b->users), &m);
+	else
+		pass_to_all(e, &m);
+}
+
+uint32_t engine_broadcast(struct engine *e, const struct broadcast *b, struct now now)
+{
+	if (e->config.peers != NULL)
+		pass_broadcast(e, b);
+	return engine_broadcast_local(e, b, now);
 }
 
 /* --- queries --- */
@@ -298,8 +321,8 @@ static void view_device(const struct engine *e, uint32_t device, uint32_t conn, 
 	out->device_id = devices_id(&e->devices, device, out->device_id_text);
 }
 
-/* Cursor: 0, then connection + 1, then DEVICES | device + 1. */
-enum { CURSOR_DEVICES_BIT = 31 };
+/* Cursor: 0, then connection + 1, then DEVICES | device + 1, then REMOTES | how many of them were told. */
+enum { CURSOR_DEVICES_BIT = 31, CURSOR_REMOTES_BIT = 30 };
 
 static bool next_link(const struct engine *e, const struct user *u, uint32_t *cursor, struct device_view *out,
 		      struct now now)
@@ -321,12 +344,42 @@ static bool next_device(const struct engine *e, const struct user *u, uint32_t *
 	uint32_t d = (*cursor >> CURSOR_DEVICES_BIT) == 0 ? list_first(&u->devices)
 							  : list_next(cells, DEVICES_OF_USER, at - 1);
 
-	while (d != POOL_NONE && device_links(devices_at(&e->devices, d)) > 0)
+	while (d != POOL_NONE && (device_links(devices_at(&e->devices, d)) > 0))
 		d = list_next(cells, DEVICES_OF_USER, d);
 	if (d == POOL_NONE)
 		return false;
 	view_device(e, d, LINK_NONE, out, now);
 	*cursor = (d + 1) | 1U << CURSOR_DEVICES_BIT;
+	return true;
+}
+
+/* Number n of what other nodes host of the user. */
+static const struct remote *remote_of(const struct engine *e, const struct user *u, uint32_t n)
+{
+	const struct shares *ss = &e->shares;
+
+	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(ss, i))
+		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
+		     r = shares_remote(ss, r)->next_plus1 - 1)
+			if (n-- == 0)
+				return shares_remote(ss, r);
+	return NULL;
+}
+
+static bool next_remote(const struct engine *e, const struct user *u, uint32_t *cursor,
+			struct device_view *out, struct now now)
+{
+	uint32_t n = (*cursor >> CURSOR_REMOTES_BIT) == 1 ? *cursor & ~(1U << CURSOR_REMOTES_BIT) : 0;
+	const struct remote *r = remote_of(e, u, n);
+
+	if (r == NULL)
+		return false;
+	view_device(e, r->device, LINK_NONE, out, now);
+	out->key = r->key;
+	out->dialect = r->dialect;
+	out->connected_at = r->connected_at;
+	out->last_seen = u->last_seen;
+	*cursor = (n + 1) | 1U << CURSOR_REMOTES_BIT;
 	return true;
 }
 
@@ -341,9 +394,11 @@ bool engine_devices_next(const struct engine *e, struct str user_id, uint32_t *c
 	u = users_at(&e->users, user);
 	if (u->override == STATUS_INVISIBLE)
 		return false;
-	if ((*cursor >> CURSOR_DEVICES_BIT) == 0 && next_link(e, u, cursor, out, now))
+	if ((*cursor >> CURSOR_REMOTES_BIT) == 0 && next_link(e, u, cursor, out, now))
 		return true;
-	return next_device(e, u, cursor, out, now);
+	if ((*cursor >> CURSOR_REMOTES_BIT) != 1 && next_device(e, u, cursor, out, now))
+		return true;
+	return next_remote(e, u, cursor, out, now);
 }
 
 bool engine_whois(const struct engine *e, uint32_t conn, struct str *user_id, struct device_view *out,
@@ -388,6 +443,17 @@ uint32_t engine_connections_of(const struct engine *e, struct str user_id, uint3
 	return n;
 }
 
+uint32_t engine_kick_elsewhere(struct engine *e, struct str user_id)
+{
+	struct peer_message m = { .type = PEER_KICK, .user_id = user_id };
+	uint32_t user = users_find(&e->users, user_id);
+
+	if (user == MAP_NONE)
+		return 0;
+	pass_to_nodes(e, pass_hosts(e, user), &m);
+	return shares_connections(e, user);
+}
+
 void engine_stats(const struct engine *e, struct engine_stats *out)
 {
 	uint32_t cursor = 0;
@@ -427,7 +493,7 @@ static bool links_valid(const struct engine *e)
 static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices)
 {
 	const struct user *u = users_at(&e->users, user);
-	uint32_t links = 0, of_devices = 0, device_count = 0, away = 0;
+	uint32_t links = 0, remotes = 0, of_devices = 0, device_count = 0, away = 0;
 	bool debounce = (u->flags & USER_PRESENT) != 0 && u->device_count == 0;
 
 	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE && links <= u->links;
@@ -436,6 +502,8 @@ static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices
 		if (!links_live(&e->links, c) || links_at(&e->links, c)->user != user)
 			return false;
 	}
+	while (remote_of(e, u, remotes) != NULL)
+		remotes++;
 	for (uint32_t d = list_first(&u->devices); d != POOL_NONE;
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d)) {
 		const struct device *device = devices_at(&e->devices, d);
@@ -451,7 +519,7 @@ static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices
 		return false;
 	if ((u->flags & USER_PENDING) == 0 && announce_due(e, user))
 		return false;
-	return links == u->links && of_devices == links && device_count == u->device_count &&
+	return links == u->links && of_devices == links + remotes && device_count == u->device_count &&
 	       away == u->devices_away;
 }
 
@@ -484,6 +552,6 @@ bool engine_valid(const struct engine *e)
 		links += users_at(&e->users, i)->links;
 	}
 	return devices == pool_used(&e->devices.cells) && links == e->links.count && links_valid(e) &&
-	       users_valid(&e->users) && interests_valid(e) && typing_valid(e) && calls_valid(e) &&
-	       ids_valid(e) && pool_valid(&e->chunks) && pool_valid(&e->devices.cells);
+	       users_valid(&e->users) && shares_valid(e) && interests_valid(e) && typing_valid(e) &&
+	       calls_valid(e) && ids_valid(e) && pool_valid(&e->chunks) && pool_valid(&e->devices.cells);
 }

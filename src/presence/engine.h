@@ -27,6 +27,8 @@
 
 struct engine;
 
+struct peerlink;
+
 struct engine_config {
 	uint32_t connections_max;
 	uint32_t users_max;               /* online, remembered and watched */
@@ -40,10 +42,14 @@ struct engine_config {
 	bool audience_rooms;              /* presence only among users who share a room,
 	                                   * where the dialect has no topic */
 	uint8_t hash_key[16];
+	/* Other engines (peer.h); NULL: there are none. */
+	const struct peerlink *peers;     /* must outlive the engine */
+	uint32_t remotes_max;             /* connections and devices at other nodes that are known of */
+	uint32_t node_tag;                /* random; tells this node's versions from others' */
 };
 
 /* Why the engine wants a connection gone. */
-enum engine_close { ENGINE_CLOSE_REPLACED, ENGINE_CLOSE_STALE };
+enum engine_close { ENGINE_CLOSE_REPLACED, ENGINE_CLOSE_STALE, ENGINE_CLOSE_KICKED };
 
 /* What happened to users and connections, for the log, back ends and metrics. */
 enum engine_note {
@@ -72,6 +78,8 @@ struct engine_sink {
 	void (*close)(void *ctx, uint32_t conn, enum engine_close why);
 	void (*note)(void *ctx, enum engine_note, struct str user, struct str device,
 		     int64_t number, struct now);
+	/* What the connection was attached with as `key`. Counts with peers. */
+	uint64_t (*key)(void *ctx, uint32_t conn);
 };
 
 /* Timer kinds 0 .. ENGINE_TIMER_KINDS-1 of the shared wheel are the engine's. */
@@ -139,8 +147,10 @@ struct broadcast {
 	struct str type;           /* absent: the dialect's own */
 	struct str data;           /* raw JSON */
 };
-/* Number of connections it was queued for. */
+/* Number of connections it was queued for: of this engine, though others pass it on to theirs. */
 uint32_t engine_broadcast(struct engine *, const struct broadcast *, struct now);
+/* The same for what every engine hears by itself: it is not passed on. */
+uint32_t engine_broadcast_local(struct engine *, const struct broadcast *, struct now);
 
 /* --- queries: views borrow the engine until its next call --- */
 /* As everybody else sees the user; an unknown id gives known=false. */
@@ -150,7 +160,8 @@ bool engine_online_after(const struct engine *, struct str after, struct presenc
 
 struct device_view {
 	struct str device_id;
-	uint32_t conn;            /* UINT32_MAX: a device without a socket */
+	uint32_t conn;            /* UINT32_MAX: none here */
+	uint64_t key;             /* of a connection elsewhere; 0: none, a device without a socket */
 	uint8_t dialect;
 	wall_t connected_at, last_seen;
 	char device_id_text[16];
@@ -171,6 +182,8 @@ bool engine_room_of(const struct engine *, uint32_t conn, uint32_t n, struct str
 /* Connections of a user, invisible ones too, for admin's DELETE:
  * fills at most `max`, returns how many there are. */
 uint32_t engine_connections_of(const struct engine *, struct str user_id, uint32_t *out, uint32_t max);
+/* Asks the other nodes to close theirs; returns how many there are. */
+uint32_t engine_kick_elsewhere(struct engine *, struct str user_id);
 
 struct engine_stats {
 	uint32_t links, users_online, users_by_status[STATUS_COUNT], users_known, devices;

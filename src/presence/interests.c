@@ -85,6 +85,15 @@ static struct receivers *receivers_of(const struct engine *e, const struct inter
 					 : &users_at(&e->users, it->target)->watchers;
 }
 
+/* The first member came, or the last one went: others need to tell us of the room, or no longer. */
+static void want_room(const struct engine *e, const struct interest *it, bool wanted)
+{
+	const struct peerlink *peers = e->config.peers;
+
+	if (peers != NULL && it->kind == INTEREST_ROOM && receivers_of(e, it)->count == (wanted ? 1 : 0))
+		peers->room(peers->ctx, rooms_id(&e->rooms, it->target), wanted);
+}
+
 enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target)
 {
 	struct interests *is = &e->interests;
@@ -103,6 +112,7 @@ enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum intere
 	it = interests_at(is, i);
 	*it = (struct interest){ .target = target, .conn = conn, .kind = (uint8_t)kind };
 	it->pos = receivers_add(&e->chunks, receivers_of(e, it), conn, i, 0);
+	want_room(e, it, true);
 	list_push(&l->interests, &is->cells, INTERESTS_OF_LINK, i);
 	l->interest_count++;
 	if (l->flags & LINK_INDEXED)
@@ -146,6 +156,7 @@ static void unlink_live(struct engine *e, uint32_t i)
 		index_remove(is, i);
 	if (receivers_remove(&e->chunks, receivers_of(e, it), it->pos, &moved))
 		interests_at(is, moved)->pos = it->pos;
+	want_room(e, it, false);
 	list_remove(&l->interests, &is->cells, INTERESTS_OF_LINK, i);
 	if (--l->interest_count == 0)
 		l->flags &= (uint8_t)~LINK_INDEXED;
@@ -171,38 +182,79 @@ void interests_remove(struct engine *e, uint32_t i)
 	let_go(e, i);
 }
 
-static bool haunts_room(const struct engine *e, const struct profile *p, uint32_t room, uint32_t *count)
+uint32_t interests_haunt_in(const struct engine *e, const struct list *haunts, uint32_t room)
 {
-	const struct pool *cells = &e->interests.cells;
+	uint32_t i = list_first(haunts);
 
-	*count = 0;
-	for (uint32_t i = list_first(&p->haunts); i != POOL_NONE;
-	     i = list_next(cells, INTERESTS_OF_LINK, i)) {
-		if (interests_at(&e->interests, i)->target == room)
-			return true;
-		++*count;
-	}
-	return false;
+	while (i != POOL_NONE && interests_at(&e->interests, i)->target != room)
+		i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i);
+	return i;
 }
 
-static void end_haunt(struct engine *e, struct profile *p, uint32_t i)
+void interests_end_haunt(struct engine *e, struct list *haunts, uint32_t i)
 {
-	list_remove(&p->haunts, &e->interests.cells, INTERESTS_OF_LINK, i);
+	list_remove(haunts, &e->interests.cells, INTERESTS_OF_LINK, i);
 	e->interests.haunts--;
 	let_go(e, i);
+}
+
+bool interests_add_haunt(struct engine *e, uint32_t user, struct list *haunts, uint32_t room)
+{
+	uint32_t i = pool_take(&e->interests.cells);
+
+	if (i == POOL_NONE)
+		return false;
+	*interests_at(&e->interests, i) = (struct interest){
+		.target = room, .conn = user, .kind = INTEREST_HAUNT,
+	};
+	list_push(haunts, &e->interests.cells, INTERESTS_OF_LINK, i);
+	e->interests.haunts++;
+	rooms_at(&e->rooms, room)->refs++;
+	return true;
+}
+
+static uint32_t count_haunts(const struct engine *e, const struct list *haunts)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = list_first(haunts); i != POOL_NONE;
+	     i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i))
+		n++;
+	return n;
+}
+
+/* The user's own haunts get one for that room: the oldest goes when there are as many as may be. */
+static void make_haunt_room(struct engine *e, struct profile *p)
+{
+	if (count_haunts(e, &p->haunts) >= e->config.subscriptions_per_connection_max)
+		interests_end_haunt(e, &p->haunts, list_first(&p->haunts));
+}
+
+void interests_leave_haunts(struct engine *e, uint32_t user, struct list *haunts)
+{
+	for (uint32_t i = list_first(haunts); i != POOL_NONE; i = list_first(haunts)) {
+		struct profile *p = users_need_profile(&e->users, user);
+
+		if (interests_haunt_in(e, &p->haunts, interests_at(&e->interests, i)->target) != POOL_NONE) {
+			interests_end_haunt(e, haunts, i);
+			continue;
+		}
+		make_haunt_room(e, p);
+		list_remove(haunts, &e->interests.cells, INTERESTS_OF_LINK, i);
+		list_push(&p->haunts, &e->interests.cells, INTERESTS_OF_LINK, i);
+	}
 }
 
 /* Turns a dying link's interest in a room into a haunt of its user; false when there is one already. */
 static bool to_haunt(struct engine *e, uint32_t i)
 {
 	struct interest *it = interests_at(&e->interests, i);
-	uint32_t user = links_at(&e->links, it->conn)->user, count;
+	uint32_t user = links_at(&e->links, it->conn)->user;
 	struct profile *p = users_need_profile(&e->users, user);
 
-	if (haunts_room(e, p, it->target, &count))
+	if (interests_haunt_in(e, &p->haunts, it->target) != POOL_NONE)
 		return false;
-	if (count >= e->config.subscriptions_per_connection_max)
-		end_haunt(e, p, list_first(&p->haunts));
+	make_haunt_room(e, p);
 	unlink_live(e, i);
 	it->kind = INTEREST_HAUNT;
 	it->conn = user;
@@ -236,7 +288,7 @@ void interests_end_haunts(struct engine *e, uint32_t user, uint32_t room)
 	for (i = list_first(&p->haunts); i != POOL_NONE; i = next) {
 		next = list_next(&e->interests.cells, INTERESTS_OF_LINK, i);
 		if (room == MAP_NONE || interests_at(&e->interests, i)->target == room)
-			end_haunt(e, p, i);
+			interests_end_haunt(e, &p->haunts, i);
 	}
 }
 
@@ -262,24 +314,34 @@ static bool link_valid(const struct engine *e, uint32_t conn, uint32_t *seen, ui
 	return n == l->interest_count;
 }
 
-/* No room twice, no more than a link may have. */
-static bool haunts_valid(const struct engine *e, uint32_t user, uint32_t *haunts)
+/* No room twice. */
+static bool list_valid(const struct engine *e, const struct list *list, uint32_t user, uint32_t *haunts)
 {
-	const struct profile *p = users_profile(&e->users, users_at(&e->users, user));
-	uint32_t n = 0, before;
-
-	if (p == NULL)
-		return true;
-	for (uint32_t i = list_first(&p->haunts); i != POOL_NONE;
-	     i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
+	for (uint32_t i = list_first(list); i != POOL_NONE;
+	     i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i), ++*haunts) {
 		const struct interest *it = interests_at(&e->interests, i);
 
 		if (it->kind != INTEREST_HAUNT || it->conn != user ||
-		    !haunts_room(e, p, it->target, &before) || before != n++)
+		    interests_haunt_in(e, list, it->target) != i)
 			return false;
 	}
-	*haunts += n;
-	return n <= e->config.subscriptions_per_connection_max;
+	return true;
+}
+
+/* The user's own are no more than a link may have. */
+static bool haunts_valid(const struct engine *e, uint32_t user, uint32_t *haunts)
+{
+	const struct user *u = users_at(&e->users, user);
+	const struct profile *p = users_profile(&e->users, u);
+	uint32_t own = 0;
+
+	if (p != NULL && !list_valid(e, &p->haunts, user, &own))
+		return false;
+	*haunts += own;
+	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(&e->shares, i))
+		if (!list_valid(e, &shares_at(&e->shares, i)->rooms, user, haunts))
+			return false;
+	return own <= e->config.subscriptions_per_connection_max;
 }
 
 bool interests_valid(const struct engine *e)

@@ -28,7 +28,7 @@ enum {
 struct interest {
 	uint32_t target;          /* room or user */
 	uint32_t conn;            /* whose; with INTEREST_HAUNT: the user */
-	uint32_t pos;             /* in the target's receivers; not with INTEREST_HAUNT */
+	uint32_t pos;             /* in the target's receivers; of a haunt: scratch */
 	struct list_link of_link; /* in the link's interests, or the user's haunts */
 	uint8_t kind;
 };
@@ -72,6 +72,17 @@ void interests_remove(struct engine *e, uint32_t i);
 
 /* The link dies: ends all its interests; those in rooms become haunts where the audience is room mates. */
 void interests_end_link(struct engine *e, uint32_t conn);
+
+/*
+ * A list of haunts of a user that is not the user's own (shares.h): adds the room to it (false: no room for
+ * one more), takes one out, and ends the list: what is in it becomes the user's own haunts.
+ */
+bool interests_add_haunt(struct engine *e, uint32_t user, struct list *haunts, uint32_t room);
+void interests_end_haunt(struct engine *e, struct list *haunts, uint32_t i);
+void interests_leave_haunts(struct engine *e, uint32_t user, struct list *haunts);
+
+/* The haunt in that room; POOL_NONE when the list has none. */
+uint32_t interests_haunt_in(const struct engine *e, const struct list *haunts, uint32_t room);
 
 /* Ends the haunts of a user: all, or (room not MAP_NONE) the one in that room. */
 void interests_end_haunts(struct engine *e, uint32_t user, uint32_t room);

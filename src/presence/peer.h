@@ -2,9 +2,10 @@
  * presence/peer.h: what engines tell each other, so that many are one to their users.
  *
  * Engines share nothing. Each is the only one to say which connections it has; presence is the union of what
- * all say, so it needs no leader and no order between nodes. What a user set about themselves is everybody's:
- * the highest version wins (a Lamport clock [Lamport 1978], ties broken by the node), never a clock on a wall.
- * Everything that is told is whole and can be told again: telling twice, or late, changes nothing.
+ * all say, so it needs no leader and no order between nodes. What a user set about themselves is
+ * everybody's: the highest version wins (a Lamport clock [Lamport 1978], ties broken by the node), never a
+ * clock on a wall. Everything that is told is whole and can be told again: telling twice, or late, changes
+ * nothing.
  *
  * struct peerlink is how an engine speaks; engine_peer_*() is how it hears. Who carries it between the two
  * (Redis, another thread's ring, a test) decides what a peer's number means: 0 .. PEERS_MAX - 1, dense, and
@@ -16,14 +17,14 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "presence/command.h"
+#include "presence/engine.h"
 
-struct engine;
 struct broadcast;
 
 enum {
 	PEERS_MAX = 64,         /* other nodes: a set of them is a uint64_t */
-	PEER_OUTSIDE = PEERS_MAX, /* other programs that say who is online; no node */
-	PEER_LINKS_MAX = 64,    /* connections and devices of one user that are told of; further ones are not */
+	PEER_OUTSIDE = PEERS_MAX, /* other programs that say who is online */
+	PEER_LINKS_MAX = 64,    /* connections and devices of one user that are told of, no more */
 	PEER_ROOMS_MAX = 256,   /* rooms of one user that are told of */
 };
 
@@ -62,17 +63,17 @@ struct peer_user {
 };
 
 enum peer_message_type {
-	PEER_TYPING,        /* user, room, kind, is_typing, users: recipients, or none: the room */
-	PEER_RECEIPT,       /* user: the reader; room, kind, is_read, messages, target: a sender or absent */
+	PEER_TYPING,        /* user, room, kind, is_typing; users: to these; none: to the room */
+	PEER_RECEIPT,       /* user: the reader; room, kind, is_read, messages; users: to these;
+	                     * none: to the room, but not to target, who is told apart */
 	PEER_BROADCAST,     /* broadcast */
 	PEER_AWAY,          /* user's devices, all of them, are (is_away) or are not */
 	PEER_CLOSE,         /* the connection `key` of user has to make room for a newer one */
 	PEER_KICK,          /* all connections of user: an operator wants it */
-	PEER_CALL_OFFER,    /* user: the caller, device_id; target: the callee; call_id, body */
-	PEER_CALL_RANG,     /* user: the caller; target: the callee; call_id; count: devices that ring there */
+	PEER_CALL_OFFER,    /* user: caller, device_id; target: callee; call_id, body */
+	PEER_CALL_RANG,     /* user: the caller; target: the callee; call_id; count: devices that ring */
 	PEER_CALL_ANSWER,   /* user: the callee; target: the caller; call_id, key: the connection, body */
-	PEER_CALL_ANSWERED, /* user: the caller; target: the callee; call_id, key: of the connection that has
-	                     * it */
+	PEER_CALL_ANSWERED, /* user: the caller; target: the callee; call_id; key: who has it */
 	PEER_CALL_ICE,      /* user: from whom; target: to whom; call_id, body */
 	PEER_CALL_ENDED,    /* user: from whom; target: to whom; call_id, text: why */
 	PEER_MESSAGE_COUNT

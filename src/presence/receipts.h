@@ -9,4 +9,7 @@
  */
 void receipts_command(struct engine *e, uint32_t conn, const struct command *, struct now now);
 
+/* PEER_RECEIPT: of a reader at another node. */
+void receipts_hear(struct engine *e, uint32_t reader, const struct peer_message *, struct now now);
+
 #endif

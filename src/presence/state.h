@@ -1,9 +1,9 @@
 /*
  * presence/state.h: everything an engine holds. For presence/'s own .c files; the outside sees engine.h.
  *
- * Layers, lowest first: receivers, devices, links, rooms, users | interests | tell | query | announce |
- * typing, calls | stay, status | subscribe, receipts, broadcast | engine. A file includes this header and
- * calls only files to its left.
+ * Layers, lowest first: receivers, devices, links, rooms, users | user_devices, interests | shares | tell |
+ * query | announce | typing, calls | stay, status | subscribe, receipts, broadcast, hear, say | engine. A
+ * file includes this header and calls only files to its left.
  */
 #ifndef PRESENCE_STATE_H
 #define PRESENCE_STATE_H
@@ -15,6 +15,7 @@
 #include "presence/links.h"
 #include "presence/receivers.h"
 #include "presence/rooms.h"
+#include "presence/shares.h"
 #include "presence/typing.h"
 #include "presence/users.h"
 
@@ -34,10 +35,12 @@ struct engine {
 	struct devices devices;
 	struct users users;
 	struct rooms rooms;
+	struct shares shares;
 	struct interests interests;
 	struct typings typings;
 	struct calls calls;
 
+	uint64_t lamport;       /* highest version heard of or given (peer.h), without the node's bits */
 	uint32_t snapshots;     /* lists of presence shown so far; see announce.h */
 
 	struct timer sweep_timer, roster_timer;

@@ -7,8 +7,10 @@
 #include "presence/status.h"
 
 #include "presence/announce.h"
+#include "presence/pass.h"
 #include "presence/tell.h"
 #include "presence/typing.h"
+#include "presence/user_devices.h"
 
 /* Texts that found room, before anything changes. */
 struct texts {
@@ -149,29 +151,6 @@ static void set_override(struct engine *e, uint32_t user, enum status override, 
 		users_need_profile(&e->users, user)->override_by = by;
 }
 
-static void mark_device(struct engine *e, uint32_t user, uint32_t d, bool away)
-{
-	struct device *device = devices_at(&e->devices, d);
-	struct user *u = users_at(&e->users, user);
-
-	if (device_away(device) == away)
-		return;
-	device->links_away ^= 1;
-	if (away)
-		u->devices_away++;
-	else
-		u->devices_away--;
-}
-
-static void mark_devices(struct engine *e, uint32_t user, bool away)
-{
-	const struct list *devices = &users_at(&e->users, user)->devices;
-
-	for (uint32_t d = list_first(devices); d != POOL_NONE;
-	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
-		mark_device(e, user, d, away);
-}
-
 /* During the debounce there is no device to mark: the state that holds meanwhile is. */
 static void mark_base(struct user *u, bool away)
 {
@@ -183,10 +162,12 @@ static void mark_base(struct user *u, bool away)
 		u->flags &= (uint8_t)~USER_BASE_AWAY;
 }
 
+/* The same on every node, so without a secret: whose ids collide has only themselves to blame. */
 static uint32_t device_hash(const struct engine *e, uint32_t device)
 {
+	static const struct siphash_key known = { 0 };
 	char buf[HEX_U64_BYTES];
-	uint32_t h = map_hash(&e->users.by_id, devices_id(&e->devices, device, buf));
+	uint32_t h = (uint32_t)siphash13(known, devices_id(&e->devices, device, buf));
 
 	return h != 0 ? h : 1;
 }
@@ -209,20 +190,45 @@ static void apply_status(struct engine *e, uint32_t user, uint32_t device, enum 
 		return;
 	}
 	if (device == POOL_NONE) {
-		mark_devices(e, user, away);
+		user_devices_mark_all(e, user, away);
 		mark_base(u, away);
 	} else {
-		mark_device(e, user, device, away);
+		user_devices_mark(e, user, device, away);
 	}
 	if (!away || device == POOL_NONE || set_by(e, u, by))
 		set_override(e, user, STATUS_OFFLINE, 0, now);
 }
+
+/* --- versions (peer.h) --- */
+
+enum { VERSION_NODE_BITS = 24 };
+
+/* What was set here just now is newer than all that was ever heard of. */
+static void date(struct engine *e, uint32_t user)
+{
+	uint32_t tag = e->config.node_tag & ((1U << VERSION_NODE_BITS) - 1);
+
+	e->lamport++;
+	users_need_profile(&e->users, user)->version = e->lamport << VERSION_NODE_BITS | tag;
+}
+
+/* Marking a device says nothing about the user that others would have to agree on; all else does. */
+static bool is_of_user(const struct presence_patch *patch, bool had_override, const struct user *u)
+{
+	bool marks = !patch->has_status || patch->status == STATUS_AWAY;
+
+	return !marks || patch->custom_patch != PATCH_KEEP || patch->metadata_patch != PATCH_KEEP ||
+	       (had_override && u->override == STATUS_OFFLINE);
+}
+
+/* --- commands --- */
 
 /* Applies all of a patch or nothing. False when a text found no room. */
 static bool apply(struct engine *e, uint32_t user, uint32_t device, const struct presence_patch *patch,
 		  struct now now)
 {
 	struct announce_state before = announce_state_of(e, user);
+	bool had_override = users_at(&e->users, user)->override != STATUS_OFFLINE;
 	struct texts texts;
 
 	assert(patch->custom.n <= CUSTOM_STATUS_BYTES_MAX && patch->metadata.n <= METADATA_BYTES_MAX);
@@ -233,7 +239,22 @@ static bool apply(struct engine *e, uint32_t user, uint32_t device, const struct
 	apply_texts(e, user, patch, &texts);
 	users_weigh_devices(users_at(&e->users, user));
 	announce_changed(e, user, &before);
+	if (e->config.peers != NULL && is_of_user(patch, had_override, users_at(&e->users, user)))
+		date(e, user);
+	pass_changed(e, user);
 	return true;
+}
+
+/* REST is any device and all: others mark theirs. */
+static void mark_elsewhere(const struct engine *e, uint32_t user, const struct presence_patch *patch)
+{
+	struct peer_message m = {
+		.type = PEER_AWAY, .user_id = users_id(&e->users, user),
+		.is_away = patch->status == STATUS_AWAY,
+	};
+
+	if (patch->has_status && (patch->status == STATUS_ONLINE || patch->status == STATUS_AWAY))
+		pass_to_nodes(e, pass_hosts(e, user), &m);
 }
 
 void status_command(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
@@ -265,6 +286,8 @@ enum engine_status status_put(struct engine *e, struct str user_id, const struct
 	                             * of idle users, but not of this one */
 	users_settle(&e->users, user);
 	done = apply(e, user, POOL_NONE, patch, now);
+	if (done)
+		mark_elsewhere(e, user, patch);
 	if (done && (u->flags & USER_PRESENT) == 0)
 		u->offline_ms = now.mono.ms;
 	if (done)
@@ -272,4 +295,100 @@ enum engine_status status_put(struct engine *e, struct str user_id, const struct
 	users_unpin(&e->users, user);
 	users_settle(&e->users, user);
 	return done ? ENGINE_OK : ENGINE_FULL;
+}
+
+/* --- what was set at another node --- */
+
+/* *shown becomes the same reference as own when it says the same. */
+static bool put_shown_text(struct engine *e, struct str text, strref own, strref *shown)
+{
+	if (str_absent(text)) {
+		*shown = STRREF_NONE;
+	} else if (own != STRREF_NONE && str_eq(strpool_get(&e->users.texts, own), text)) {
+		*shown = own;
+	} else {
+		*shown = users_put_text(&e->users, text);
+	}
+	return *shown != STRREF_FULL;
+}
+
+static void drop_all(struct engine *e, const struct profile *p)
+{
+	strpool_drop(&e->users.texts, p->custom);
+	strpool_drop(&e->users.texts, p->metadata);
+	if (p->shown_custom != p->custom)
+		strpool_drop(&e->users.texts, p->shown_custom);
+	if (p->shown_metadata != p->metadata)
+		strpool_drop(&e->users.texts, p->shown_metadata);
+}
+
+/* Texts of *out that were put, when one of them found no room. */
+static bool drop_new(struct engine *e, const struct profile *out)
+{
+	struct profile put = *out;
+	strref *refs[] = { &put.custom, &put.metadata, &put.shown_custom, &put.shown_metadata };
+
+	for (size_t i = 0; i < sizeof(refs) / sizeof(refs[0]); i++)
+		if (*refs[i] == STRREF_FULL)
+			*refs[i] = STRREF_NONE;
+	drop_all(e, &put);
+	return false;
+}
+
+/* The texts of a profile, put into *out; nothing is put when there is no room for all. */
+static bool put_profile(struct engine *e, const struct peer_profile *in, struct profile *out, struct now now)
+{
+	struct presence_patch patch = {
+		.custom_patch = str_absent(in->custom) ? PATCH_CLEAR : PATCH_SET, .custom = in->custom,
+		.custom_expires = in->custom_expires,
+		.metadata_patch = str_absent(in->metadata) ? PATCH_CLEAR : PATCH_SET,
+		.metadata = in->metadata,
+	};
+	struct texts t;
+
+	if (!put_texts(e, &patch, &t, now))
+		return false;
+	out->custom = out->shown_custom = t.custom;
+	out->metadata = out->shown_metadata = t.metadata;
+	out->custom_expires = out->shown_expires = t.custom_expires;
+	if (in->override != STATUS_INVISIBLE)
+		return true;
+	out->shown_expires = in->shown_expires;
+	out->shown_metadata = STRREF_NONE;
+	if (!put_shown_text(e, in->shown_custom, t.custom, &out->shown_custom) ||
+	    !put_shown_text(e, in->shown_metadata, t.metadata, &out->shown_metadata))
+		return drop_new(e, out);
+	return true;
+}
+
+bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in, struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+	const struct profile *had = users_profile(&e->users, u);
+	struct profile fresh = { 0 }, *p;
+
+	if (in->version >> VERSION_NODE_BITS > e->lamport)
+		e->lamport = in->version >> VERSION_NODE_BITS;
+	if (in->version == 0 || (had != NULL && had->version >= in->version))
+		return true;
+	if (!put_profile(e, in, &fresh, now))
+		return false;
+	set_override(e, user, in->override, in->override_by, now);
+	p = users_need_profile(&e->users, user);
+	drop_all(e, p);
+	p->version = in->version;
+	p->custom = fresh.custom;
+	p->custom_expires = fresh.custom_expires;
+	p->metadata = fresh.metadata;
+	p->shown_custom = fresh.shown_custom;
+	p->shown_metadata = fresh.shown_metadata;
+	p->shown_expires = fresh.shown_expires;
+	if (p->custom != STRREF_NONE || p->metadata != STRREF_NONE)
+		u->flags |= USER_DESCRIBED;
+	if (in->override == STATUS_INVISIBLE) {
+		p->hidden_ms = now.mono.ms - in->hidden_for_ms;
+		if (p->shown_last_seen.ms < in->shown_last_seen.ms)
+			p->shown_last_seen = in->shown_last_seen;
+	}
+	return true;
 }

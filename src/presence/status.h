@@ -21,6 +21,12 @@ void status_command(struct engine *e, uint32_t conn, const struct command *, str
 enum engine_status status_put(struct engine *e, struct str user_id, const struct presence_patch *,
 			      struct now now);
 
+/*
+ * What another node says that the user set: taken over if it is newer than what is known. Part of
+ * engine_peer_user(): tells nobody. False: no room for a text; nothing changed.
+ */
+bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *, struct now now);
+
 /* Clears a custom status whose date has passed. Part of the user's timer: tells nobody. */
 void status_expire(struct engine *e, uint32_t user, struct now now);
 

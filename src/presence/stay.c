@@ -16,9 +16,11 @@
 
 #include "presence/announce.h"
 #include "presence/calls.h"
+#include "presence/pass.h"
 #include "presence/status.h"
 #include "presence/tell.h"
 #include "presence/typing.h"
+#include "presence/user_devices.h"
 
 enum {
 	SWEEP_LATE_MS = 1000,
@@ -28,45 +30,11 @@ enum {
 
 /* --- devices --- */
 
-/*
- * The user's device of that id, made if there was none; POOL_NONE when full. Returning in the debounce
- * changes nothing: still away.
- */
-static uint32_t need_device(struct engine *e, uint32_t user, struct str id, uint64_t key)
-{
-	struct user *u = users_at(&e->users, user);
-	uint32_t d = str_absent(id) ? POOL_NONE : devices_find(&e->devices, &u->devices, id);
-	bool away =
-		u->device_count == 0 && (u->flags & USER_PRESENT) != 0 && (u->flags & USER_BASE_AWAY) != 0;
-
-	if (d != POOL_NONE)
-		return d;
-	d = devices_make(&e->devices, &u->devices, id, key);
-	if (d == POOL_NONE)
-		return POOL_NONE;
-	devices_at(&e->devices, d)->links_away = away;
-	u->device_count++;
-	u->devices_away += away;
-	return d;
-}
-
-static void free_device_if_unused(struct engine *e, uint32_t user, uint32_t d)
-{
-	struct user *u = users_at(&e->users, user);
-	const struct device *device = devices_at(&e->devices, d);
-
-	if (device_links(device) > 0 || device_pinned(device))
-		return;
-	u->device_count--;
-	u->devices_away -= device_away(device);
-	devices_free(&e->devices, &u->devices, d);
-}
-
 static void unpin_device(struct engine *e, uint32_t user, uint32_t d)
 {
 	devices_unpin(&e->devices, d);
 	users_unpin(&e->users, user);
-	free_device_if_unused(e, user, d);
+	user_devices_free_unused(e, user, d);
 }
 
 /* --- coming and going --- */
@@ -84,6 +52,7 @@ static bool arrive(struct engine *e, uint32_t user)
 	bool came = (u->flags & USER_PRESENT) == 0;
 
 	assert(u->device_count > 0);
+	u->flags &= (uint8_t)~USER_LEFT_ELSEWHERE;
 	if (came) {
 		u->flags |= USER_PRESENT;
 		e->users.present++;
@@ -103,7 +72,8 @@ static void leave_if_over(struct engine *e, uint32_t user, struct now now)
 	assert(e->users.present > 0);
 	e->users.present--;
 	u->offline_ms = now.mono.ms;
-	tell_note(e, NOTE_WENT_OFFLINE, user, POOL_NONE, 0, now);
+	if ((u->flags & USER_LEFT_ELSEWHERE) == 0)
+		tell_note(e, NOTE_WENT_OFFLINE, user, POOL_NONE, 0, now);
 }
 
 static void note_arrival(struct engine *e, uint32_t user, uint32_t device, bool came, bool returned,
@@ -151,20 +121,49 @@ static void link_down(struct engine *e, uint32_t conn)
 	l->flags = 0;
 }
 
-/* The longest-silent of the user's links but `conn` makes room for it. */
+/* The oldest of the user's connections at other nodes makes room. */
+static void replace_elsewhere(const struct engine *e, uint32_t user)
+{
+	const struct shares *ss = &e->shares;
+	const struct remote *oldest = NULL;
+	struct peer_message m = { .type = PEER_CLOSE, .user_id = users_id(&e->users, user) };
+	uint32_t peer = PEERS_MAX;
+
+	for (uint32_t i = shares_first(users_at(&e->users, user)->share_plus1); i != POOL_NONE;
+	     i = shares_next(ss, i))
+		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
+		     r = shares_remote(ss, r)->next_plus1 - 1) {
+			const struct remote *remote = shares_remote(ss, r);
+
+			if (remote->key == 0 ||
+			    (oldest != NULL && remote->connected_at.ms >= oldest->connected_at.ms))
+				continue;
+			oldest = remote;
+			peer = shares_at(ss, i)->peer;
+		}
+	if (peer >= PEERS_MAX)
+		return;
+	m.key = oldest->key;
+	pass_to_nodes(e, UINT64_C(1) << peer, &m);
+}
+
+/* The longest-silent of the user's links but `conn` makes room for it; if it is alone here, one elsewhere. */
 static void replace_one(struct engine *e, uint32_t conn, struct now now)
 {
-	const struct user *u = users_at(&e->users, links_at(&e->links, conn)->user);
-	uint32_t silent = LINK_NONE;
+	uint32_t user = links_at(&e->links, conn)->user, silent = LINK_NONE;
+	const struct user *u = users_at(&e->users, user);
 
-	if (e->config.connections_per_user_max == 0 || u->links <= e->config.connections_per_user_max)
+	if (e->config.connections_per_user_max == 0 ||
+	    u->links + shares_connections(e, user) <= e->config.connections_per_user_max)
 		return;
 	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
 		if (c != conn && (silent == LINK_NONE || links_at(&e->links, c)->touched_ms <=
 								 links_at(&e->links, silent)->touched_ms))
 			silent = c;
-	if (silent == LINK_NONE)
+	if (silent == LINK_NONE) {
+		replace_elsewhere(e, user);
 		return;
+	}
 	stay_detach(e, silent, now);
 	e->sink->close(e->sink->ctx, silent, ENGINE_CLOSE_REPLACED);
 }
@@ -183,10 +182,10 @@ enum engine_status stay_attach(struct engine *e, uint32_t conn, const struct att
 	users_blank_if_old(&e->users, user, now.mono);
 	before = announce_state_of(e, user);
 	returned = (u->flags & USER_PRESENT) != 0 && u->device_count == 0;
-	device = need_device(e, user, a->device_id, a->key);
+	device = user_devices_need(e, user, a->device_id, a->key);
 	if (device == POOL_NONE || !users_rename(&e->users, user, a->username)) {
 		if (device != POOL_NONE)
-			free_device_if_unused(e, user, device);
+			user_devices_free_unused(e, user, device);
 		users_settle(&e->users, user);
 		return ENGINE_FULL;
 	}
@@ -201,6 +200,7 @@ enum engine_status stay_attach(struct engine *e, uint32_t conn, const struct att
 	note_arrival(e, user, device, came, returned, now);
 	if ((a->topics & TOPIC_ROSTER) != 0)
 		announce_roster_to(e, conn, now);
+	pass_changed(e, user);
 	announce(e, user, now);
 	replace_one(e, conn, now);
 	return ENGINE_OK;
@@ -218,7 +218,7 @@ void stay_detach(struct engine *e, uint32_t conn, struct now now)
 	interests_end_link(e, conn);
 	link_down(e, conn);
 	tell_note(e, NOTE_DISCONNECTED, user, device, u->links, now);
-	free_device_if_unused(e, user, device);
+	user_devices_free_unused(e, user, device);
 	users_weigh_devices(u);
 	if (u->links == 0)
 		u->offline_ms = mono_add_ms(now.mono, e->config.offline_debounce_ms).ms;
@@ -226,6 +226,23 @@ void stay_detach(struct engine *e, uint32_t conn, struct now now)
 		tell_note(e, NOTE_OFFLINE_SCHEDULED, user, POOL_NONE, e->config.offline_debounce_ms, now);
 	leave_if_over(e, user, now);
 	announce_changed(e, user, &before);
+	pass_changed(e, user);
+	announce(e, user, now);
+}
+
+void stay_elsewhere(struct engine *e, uint32_t user, bool had_devices, const struct announce_state *before,
+		    struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+
+	if (u->device_count > 0) {
+		arrive(e, user);
+	} else if (had_devices) {
+		u->offline_ms = mono_add_ms(now.mono, e->config.offline_debounce_ms).ms;
+		u->flags |= USER_LEFT_ELSEWHERE;
+	}
+	leave_if_over(e, user, now);
+	announce_changed(e, user, before);
 	announce(e, user, now);
 }
 
@@ -259,7 +276,7 @@ enum engine_status stay_heartbeat(struct engine *e, struct str user_id, struct s
 	uint32_t user = users_make(&e->users, user_id), device;
 	struct announce_state before;
 	struct user *u;
-	bool came, returned;
+	bool came, returned, fresh;
 
 	if (user == MAP_NONE)
 		return ENGINE_FULL;
@@ -267,10 +284,11 @@ enum engine_status stay_heartbeat(struct engine *e, struct str user_id, struct s
 	users_blank_if_old(&e->users, user, now.mono);
 	before = announce_state_of(e, user);
 	returned = (u->flags & USER_PRESENT) != 0 && u->device_count == 0;
-	device = need_device(e, user, device_id, 0);
+	device = user_devices_need(e, user, device_id, 0);
+	fresh = device != POOL_NONE && !device_pinned(devices_at(&e->devices, device));
 	if (device == POOL_NONE || !pin_device(e, user, device, now)) {
 		if (device != POOL_NONE)
-			free_device_if_unused(e, user, device);
+			user_devices_free_unused(e, user, device);
 		users_settle(&e->users, user);
 		return ENGINE_FULL;
 	}
@@ -278,6 +296,8 @@ enum engine_status stay_heartbeat(struct engine *e, struct str user_id, struct s
 	see(u, now);
 	announce_changed(e, user, &before);
 	note_arrival(e, user, device, came, returned, now);
+	if (fresh)
+		pass_changed(e, user);
 	announce(e, user, now);
 	return ENGINE_OK;
 }
@@ -291,8 +311,10 @@ static void expire_devices(struct engine *e, uint32_t user, struct now now)
 		uint32_t next = list_next(&e->devices.cells, DEVICES_OF_USER, d);
 		int64_t expires_ms = device_expires_ms(devices_at(&e->devices, d));
 
-		if (expires_ms != 0 && expires_ms <= now.mono.ms)
+		if (expires_ms != 0 && expires_ms <= now.mono.ms) {
 			unpin_device(e, user, d);
+			pass_changed(e, user);
+		}
 		d = next;
 	}
 	users_weigh_devices(u);

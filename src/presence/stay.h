@@ -4,6 +4,7 @@
 #ifndef PRESENCE_STAY_H
 #define PRESENCE_STAY_H
 
+#include "presence/announce.h"
 #include "presence/state.h"
 
 /* engine_attach() and engine_detach(). */
@@ -15,6 +16,13 @@ void stay_touch(struct engine *e, uint32_t conn, struct now now);
 
 /* engine_heartbeat(): a device without a socket, for presence_ttl. */
 enum engine_status stay_heartbeat(struct engine *e, struct str user_id, struct str device_id, struct now now);
+
+/*
+ * Devices that other nodes host came or went (had_devices: there were any, here or there): presence follows,
+ * and is announced.
+ */
+void stay_elsewhere(struct engine *e, uint32_t user, bool had_devices, const struct announce_state *before,
+		    struct now now);
 
 /* A user's timer is due. */
 void stay_expire(struct engine *e, uint32_t user, struct now now);

@@ -6,6 +6,7 @@
  */
 #include "presence/typing.h"
 
+#include "presence/pass.h"
 #include "presence/state.h"
 #include "presence/tell.h"
 
@@ -17,6 +18,11 @@ struct said {
 	bool is_typing;
 	const struct strs *recipients;  /* ids; NULL: the room, or the remembered ones of `of` */
 	const struct typing *of;
+	bool heard;              /* from another node: not passed on */
+};
+
+enum {
+	HEARD_GRACE_MS = 2000,   /* for the other node's stop to come */
 };
 
 enum outcome { TYPING_OK, TYPING_FULL, TYPING_TOO_MANY };
@@ -46,6 +52,25 @@ static void tell_recipients(const struct engine *e, const struct said *s)
 		tell_links_of(e, s->of->recipients[i]);
 }
 
+/* To the nodes that host recipients, or that have members in the room. */
+static void pass_typing(const struct engine *e, const struct said *s)
+{
+	struct str ids[TYPING_RECIPIENTS_MAX];
+	struct strs remembered = { ids, s->of == NULL ? 0 : s->of->recipient_count };
+	struct peer_message m = {
+		.type = PEER_TYPING, .user_id = users_id(&e->users, s->user), .room = s->room,
+		.kind = s->kind, .is_typing = s->is_typing,
+	};
+
+	for (uint32_t i = 0; i < remembered.n; i++)
+		ids[i] = users_id(&e->users, s->of->recipients[i]);
+	m.users = s->recipients != NULL ? *s->recipients : remembered;
+	if (m.users.n > 0)
+		pass_to_nodes(e, pass_hosts_of(e, &m.users), &m);
+	else
+		pass_to_room(e, s->room, &m);
+}
+
 static void tell_typing(const struct engine *e, const struct said *s, struct now now)
 {
 	struct event ev = {
@@ -65,6 +90,8 @@ static void tell_typing(const struct engine *e, const struct said *s, struct now
 	else if (room != MAP_NONE)
 		tell_receivers(e, &rooms_at(&e->rooms, room)->members, TOPIC_TYPING | TOPIC_CONVERSATION);
 	tell_end(e);
+	if (e->config.peers != NULL && !s->heard)
+		pass_typing(e, s);
 }
 
 /* --- what is remembered --- */
@@ -171,6 +198,7 @@ static enum outcome remember(struct engine *e, const struct said *s, uint32_t co
 		return TYPING_FULL;
 	t = typing_at(e, i);
 	t->conn = conn;
+	t->heard = s->heard;
 	if (s->recipients != NULL) {
 		unpin_recipients(e, t);
 		pin_recipients(e, t, s->recipients);
@@ -179,7 +207,8 @@ static enum outcome remember(struct engine *e, const struct said *s, uint32_t co
 			return TYPING_OK;
 		}
 	}
-	wheel_set(e->wheel, &t->timer, mono_add_ms(now.mono, e->config.typing_ttl_ms));
+	wheel_set(e->wheel, &t->timer,
+		  mono_add_ms(now.mono, e->config.typing_ttl_ms + (s->heard ? HEARD_GRACE_MS : 0)));
 	return TYPING_OK;
 }
 
@@ -221,13 +250,32 @@ bool typing_from_outside(struct engine *e, uint32_t user, struct str room, bool 
 	return true;
 }
 
+void typing_hear(struct engine *e, uint32_t user, const struct peer_message *m, struct now now)
+{
+	struct said s = {
+		.user = user, .room = m->room, .kind = m->kind, .is_typing = m->is_typing,
+		.recipients = m->users.n > 0 ? &m->users : NULL, .heard = true,
+	};
+	uint32_t count, i = find(e, &s, &count);
+
+	/* A stop of what has ended by itself was told. What was typed here too ends, or not, by this node. */
+	if (users_at(&e->users, user)->override == STATUS_INVISIBLE ||
+	    (i == POOL_NONE && !s.is_typing && e->config.typing_ttl_ms > 0 &&
+	     m->users.n <= TYPING_RECIPIENTS_MAX) ||
+	    (i != POOL_NONE && !typing_at(e, i)->heard))
+		return;
+	if (remember(e, &s, LINK_NONE, now) == TYPING_OK)
+		tell_typing(e, &s, now);
+}
+
 static void stop(struct engine *e, uint32_t i, struct now now)
 {
 	const struct typing *t = typing_at(e, i);
 	struct said s = { .user = t->user,
 			  .room = strpool_get(&e->ids, t->room),
 			  .kind = (enum room_kind)t->kind,
-			  .of = t };
+			  .of = t,
+			  .heard = t->heard };
 
 	tell_typing(e, &s, now);
 	forget(e, i);

@@ -13,6 +13,7 @@
 #include "base/strpool.h"
 #include "base/wheel.h"
 #include "presence/command.h"
+#include "presence/peer.h"
 
 struct engine;
 
@@ -27,9 +28,12 @@ struct typing {
 	uint32_t conn;             /* that renewed it last; LINK_NONE: REST */
 	strref room;               /* id; the room may have no record */
 	uint8_t kind;              /* enum room_kind */
+	bool heard;                /* another node told of it, and will tell of its end */
 	uint8_t recipient_count;   /* 0: told to the room */
 	uint32_t recipients[TYPING_RECIPIENTS_MAX]; /* users, pinned */
 };
+
+static_assert(TYPING_RECIPIENTS_MAX <= UINT8_MAX, "recipient_count counts them");
 
 struct typings {
 	struct pool cells;
@@ -42,6 +46,9 @@ void typing_command(struct engine *e, uint32_t conn, const struct command *, str
 
 /* The same from REST, in a room. False when the table is full; nothing was told. */
 bool typing_from_outside(struct engine *e, uint32_t user, struct str room, bool is_typing, struct now now);
+
+/* PEER_TYPING: at another node; told to this one's connections, and stopped should that node not live to. */
+void typing_hear(struct engine *e, uint32_t user, const struct peer_message *, struct now now);
 
 /* Ends with stops what this link started (conn), or all of the user's (LINK_NONE). */
 void typing_end(struct engine *e, uint32_t user, uint32_t conn, struct now now);

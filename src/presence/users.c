@@ -39,6 +39,7 @@ void users_init(struct users *us, struct region *r, const struct users_config *c
 	pool_init(&us->profiles, r, sizeof(struct profile), c->users_max);
 	map_init(&us->by_id, r, c->users_max, c->key, key_of, us);
 	strpool_init(&us->texts, r, counts);
+	us->live = region_take_array(r, c->users_max, 1, 1);
 	us->roster = region_take_array(r, c->users_max, sizeof *us->roster, sizeof *us->roster);
 }
 
@@ -49,7 +50,8 @@ static bool pinned(const struct users *us, uint32_t i)
 	const struct user *u = users_at(us, i);
 
 	return (u->flags & (USER_PRESENT | USER_PENDING)) != 0 || u->device_count != 0 ||
-	       u->watchers.count != 0 || users_pins(us, i) != 0 || users_typing_plus1(us, i) != 0 ||
+	       u->share_plus1 != 0 || u->watchers.count != 0 || users_pins(us, i) != 0 ||
+	       users_typing_plus1(us, i) != 0 ||
 	       users_call_leg_plus1(us, i) != 0;
 }
 
@@ -64,7 +66,8 @@ static bool needless(const struct user *u, const struct profile *p)
 {
 	return !timer_is_set(&p->timer) && p->pins == 0 && p->typing_plus1 == 0 && p->call_leg_plus1 == 0 &&
 	       u->override == STATUS_OFFLINE && p->custom == STRREF_NONE && p->metadata == STRREF_NONE &&
-	       p->told_texts == 0 && p->told_own_texts == 0 && wall_absent(p->custom_expires) &&
+	       p->told_texts == 0 && p->told_own_texts == 0 && p->version == 0 &&
+	       wall_absent(p->custom_expires) &&
 	       wall_absent(p->shown_expires) && list_first(&p->haunts) == POOL_NONE;
 }
 
@@ -110,6 +113,7 @@ static void blank(struct users *us, uint32_t i)
 		p->custom = p->metadata = p->shown_custom = p->shown_metadata = STRREF_NONE;
 		p->custom_expires = p->shown_expires = WALL_NONE;
 		p->told_texts = p->told_own_texts = 0;
+		p->version = 0;
 	}
 	strpool_drop(us->ids, u->name);
 	u->name = STRREF_NONE;
@@ -132,6 +136,7 @@ static void release(struct users *us, uint32_t i)
 	assert(removed == i);
 	(void)removed;
 	strpool_drop(us->ids, u->id);
+	us->live[i] = 0;
 	pool_give(&us->cells, i);
 }
 
@@ -167,6 +172,7 @@ uint32_t users_make(struct users *us, struct str id)
 	ref = strpool_put(us->ids, id);
 	assert(ref != STRREF_FULL);
 	u = users_at(us, i);
+	us->live[i] = 1;
 	*u = (struct user){ .id = ref, .profile = POOL_NONE, .last_seen = WALL_NONE };
 	map_insert(&us->by_id, id, i);
 	return i;
@@ -427,7 +433,7 @@ static bool user_valid(const struct users *us, uint32_t i)
 	const struct user *u = users_at(us, i);
 	const struct profile *p = users_profile(us, u);
 
-	if (map_find(&us->by_id, users_id(us, i)) != i)
+	if (map_find(&us->by_id, users_id(us, i)) != i || !users_live(us, i))
 		return false;
 	if (((u->flags & USER_LISTED) != 0) != (users_status_shown(u) != STATUS_OFFLINE))
 		return false;

@@ -25,6 +25,7 @@ enum user_flag {
 	USER_IDLE = 1 << 4,      /* in the idle list */
 	USER_SEEN = 1 << 5,      /* some watcher was shown the pending state already (announce.h) */
 	USER_DESCRIBED = 1 << 6, /* texts were set, or they hid: worth remembering though never seen */
+	USER_LEFT_ELSEWHERE = 1 << 7, /* the last device was another node's, where it is noted */
 };
 
 struct user {
@@ -37,6 +38,7 @@ struct user {
 	int64_t quiet_until_ms;  /* mono; no broadcast before */
 	uint32_t link_plus1;     /* first of the user's links; 0: none */
 	uint32_t links;
+	uint32_t share_plus1;    /* first of the user's shares (shares.h): elsewhere; 0: none */
 	struct list devices;
 	uint32_t device_count;
 	uint32_t devices_away;
@@ -48,7 +50,7 @@ struct user {
 	uint8_t flags;           /* enum user_flag */
 };
 
-static_assert(sizeof(struct user) <= 88, "there is one per idle connection");
+static_assert(sizeof(struct user) <= 96, "there is one per idle connection");
 
 /*
  * What most users do not need now: something to wait for, typing, calls, texts, and what being invisible
@@ -70,6 +72,7 @@ struct profile {
 	wall_t shown_last_seen;              /* frozen while invisible */
 	int64_t hidden_ms;                   /* mono; invisible since */
 	uint64_t told_texts, told_own_texts; /* hashes of the texts that were told last */
+	uint64_t version;                    /* of what the user set (peer.h); 0: nothing, or no peers */
 	struct list haunts;                  /* rooms left by dying connections (interests.h) */
 };
 
@@ -79,6 +82,7 @@ struct users {
 	struct strpool *ids;
 	struct strpool texts; /* custom status and metadata */
 	struct wheel *wheel;
+	uint8_t *live;        /* by number: there is such a record */
 	uint32_t *roster;     /* users shown as online, sorted by id */
 	uint32_t roster_count;
 	uint32_t present;     /* users online, invisible ones too */
@@ -101,6 +105,12 @@ void users_init(struct users *us, struct region *r, const struct users_config *,
 static inline struct user *users_at(const struct users *us, uint32_t i)
 {
 	return (struct user *)pool_at(&us->cells, i);
+}
+
+/* Is there a record of that number? Any number below users_max may be asked for. */
+static inline bool users_live(const struct users *us, uint32_t i)
+{
+	return i < us->cells.high && us->live[i] != 0;
 }
 
 static inline struct profile *users_profile(const struct users *us, const struct user *u)

@@ -169,6 +169,7 @@ void admin_close_user(struct server *s, struct conn *c, struct rest_call *call)
 
 	for (uint32_t i = 0; i < n; i++)
 		closed += kick(s, conns[i]);
+	closed += engine_kick_elsewhere(s->engine, call->id);
 	respond_open(s, c, &r);
 	jsonw_obj(r.json);
 	member_u64(r.json, STR("closed"), closed);
@@ -247,7 +248,7 @@ void admin_stats(struct server *s, struct conn *c, struct rest_call *call)
 	member_u64(r.json, STR("typing"), st.typing);
 	member_u64(r.json, STR("calls"), st.calls);
 	write_memory(r.json, s);
-	member_u64(r.json, STR("nodes"), 1);
+	member_u64(r.json, STR("nodes"), s->cfg->clustered ? s->peers.nodes(s->peers.link.ctx) : 1);
 	jsonw_key(r.json, STR("draining"));
 	jsonw_bool(r.json, s->draining);
 	jsonw_key(r.json, STR("uptime"));

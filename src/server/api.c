@@ -84,11 +84,11 @@ void api_devices(struct server *s, struct conn *c, struct rest_call *call)
 	jsonw_key(r.json, STR("devices"));
 	jsonw_arr(r.json);
 	while (engine_devices_next(s->engine, call->id, &cursor, &d, s->now)) {
-		bool has_socket = d.conn != CONN_NONE;
-		struct conn_id_text id =
-			has_socket ? conn_id(conn_at(s, d.conn)) : (struct conn_id_text){ "" };
+		uint64_t key = d.conn != CONN_NONE ? conn_at(s, d.conn)->key : d.key;
+		char id[HEX_U64_BYTES];
 
-		rest_write_device(r.json, &d, has_socket ? str_of(id.text, HEX_U64_BYTES) : STR_NONE);
+		hex_put_u64(id, key);
+		rest_write_device(r.json, &d, key != 0 ? str_of(id, HEX_U64_BYTES) : STR_NONE);
 	}
 	jsonw_end_arr(r.json);
 	jsonw_end_obj(r.json);

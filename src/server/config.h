@@ -85,6 +85,8 @@ struct server_config {
 
 	uint32_t connections_max, connections_per_ip_max, connections_per_user_max, connection_rate;
 	uint32_t subscriptions_per_connection_max;
+	bool clustered;                         /* there are other nodes (server/peers.h) */
+	uint32_t users_max;                     /* known at once, those of all nodes; 0: by connections_max */
 	uint64_t message_bytes_max[DIALECT_COUNT];
 	uint32_t fragments_max;
 	uint32_t client_buffer_messages, client_buffer_bytes;

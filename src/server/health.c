@@ -44,7 +44,8 @@ void health_live(struct server *s, struct conn *c, struct rest_call *call)
 
 void health_ready(struct server *s, struct conn *c, struct rest_call *call)
 {
-	bool ready = !s->draining && keys_ready(s);
+	enum peers_health peers = s->cfg->clustered ? s->peers.health(s->peers.link.ctx) : PEERS_READY;
+	bool ready = !s->draining && keys_ready(s) && peers == PEERS_READY;
 	struct response r;
 
 	(void)call;
@@ -61,6 +62,11 @@ void health_ready(struct server *s, struct conn *c, struct rest_call *call)
 	if (s->cfg->token.has_jwks_url) {
 		jsonw_key(r.json, STR("jwks"));
 		jsonw_str(r.json, keys_ready(s) ? STR("ok") : STR("unavailable"));
+	}
+	if (s->cfg->clustered) {
+		jsonw_key(r.json, STR("redis"));
+		jsonw_str(r.json, peers == PEERS_READY ? STR("ok") :
+		                  peers == PEERS_JOINING ? STR("joining") : STR("unavailable"));
 	}
 	jsonw_end_obj(r.json);
 	jsonw_end_obj(r.json);

@@ -429,5 +429,7 @@ void metrics_write(const struct server *s, struct jsonw *w)
 		write_user_checks(s, w);
 	write_pools(s, w);
 	write_transport(&s->transport, w);
+	if (s->cfg->clustered)
+		s->peers.metrics(s->peers.link.ctx, w);
 	write_process(s, w);
 }

@@ -15,14 +15,15 @@ void note_close(void *ctx, uint32_t conn, enum engine_close why)
 	if (why == ENGINE_CLOSE_REPLACED)
 		session_close(s, c, SESSION_CLOSE_REPLACED, STR("replaced by a newer connection"),
 		              REFUSED_REPLACED);
+	else if (why == ENGINE_CLOSE_KICKED)
+		session_close(s, c, SESSION_CLOSE_KICKED, STR("closed by an operator"), REFUSED_KICKED);
 	else
 		session_close(s, c, SESSION_CLOSE_SILENT, STR("stale"), REFUSED_STALE);
 }
 
-void note_write(void *ctx, enum engine_note note, struct str user, struct str device,
-                int64_t number, struct now now)
+static void note_log(struct server *s, enum engine_note note, struct str user, struct str device,
+                     int64_t number, struct now now)
 {
-	struct server *s = ctx;
 	struct log *l = &s->log;
 	struct conn_id_text id = s->acting == NULL ? (struct conn_id_text){ "" } : conn_id(s->acting);
 	struct log_field conn = LOG_STR("conn", str_of(id.text, strlen(id.text)));
@@ -58,4 +59,14 @@ void note_write(void *ctx, enum engine_note note, struct str user, struct str de
 		LOG(l, now.wall, LOG_DEBUG, "Online users changed", LOG_I64("users", number));
 		return;
 	}
+}
+
+void note_write(void *ctx, enum engine_note note, struct str user, struct str device,
+                int64_t number, struct now now)
+{
+	struct server *s = ctx;
+
+	note_log(s, note, user, device, number, now);
+	if (s->cfg->clustered)
+		s->peers.note(s->peers.link.ctx, note, user, device, now);
 }

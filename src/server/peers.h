@@ -8,6 +8,7 @@
 #include "base/jsonw.h"
 #include "presence/engine.h"
 #include "presence/peer.h"
+#include "server/config.h"
 
 enum peers_health {
 	PEERS_READY,
@@ -34,7 +35,7 @@ struct server;
 /* The engine, for who hears others: between server_begin_turn() and server_end_turn(). */
 struct engine *server_engine(struct server *);
 
-/* An operator, on whatever node, wants all connections of the user closed. Number of those that were. */
-uint32_t server_kick(struct server *, struct str user_id);
+/* Users that the engine of this configuration has records for at most. */
+uint32_t server_users_max(const struct server_config *);
 
 #endif

@@ -430,6 +430,8 @@ bool server_end_turn(struct server *s, bool timers)
 	if (timers)
 		run_timers(s);
 	work_off_leaving(s);
+	if (s->cfg->clustered) /* before those who might ask another node for it hear of it */
+		s->peers.flush(s->peers.link.ctx, s->now);
 	outbox_flush(s);
 	/* Writing may have found more who are gone; what their going causes is written in the next turn. */
 	work_off_leaving(s);
@@ -517,7 +519,13 @@ bool server_drained(const struct server *s)
 		return false;
 	if (!mono_before(s->now.mono, drain_end(s)))
 		return true;
-	return s->drain_told && s->metrics.connections == 0 && !answering(s);
+	return s->drain_told && s->metrics.connections == 0 && !answering(s) &&
+	       (!s->cfg->clustered || s->peers.leave(s->peers.link.ctx, s->now));
+}
+
+struct engine *server_engine(struct server *s)
+{
+	return s->engine;
 }
 
 bool server_draining(const struct server *s)

@@ -15,6 +15,7 @@
 #include "server/config.h"
 #include "server/conn.h"
 #include "server/outside.h"
+#include "server/peers.h"
 #include "server/transport.h"
 
 struct server;
@@ -25,11 +26,13 @@ struct server_seed {
 
 /*
  * Carves a server from `r`; NULL when it does not fit. `cfg` and `r`'s memory must outlive it. The
- * transport, the log's sink and `outside` (NULL when no URL is asked) are copied.
+ * transport, the log's sink, `outside` (NULL when no URL is asked) and `peers` (NULL unless cfg->clustered)
+ * are copied.
  */
 struct server *server_new(const struct server_config *cfg, struct region *r,
                           const struct transport *transport, const struct outside *outside,
-                          log_sink_fn sink, void *sink_ctx, const struct server_seed *seed, struct now now);
+                          const struct peers *peers, log_sink_fn sink, void *sink_ctx,
+                          const struct server_seed *seed, struct now now);
 
 void server_begin_turn(struct server *, struct now);
 

@@ -17,6 +17,7 @@ enum {
 	LOANS_PER_16_CONNECTIONS = 1,
 	USERS_SPARE = 1024,            /* known by REST or remembered, beyond two per connection */
 	ROOMS_MIN = 1024,
+	NODES_ASSUMED = 8,             /* as large as this one, unless max-users says more */
 };
 
 struct sizes {
@@ -33,8 +34,18 @@ static uint32_t at_most(uint64_t n, uint32_t max)
 	return n < max ? (uint32_t)n : max;
 }
 
+uint32_t server_users_max(const struct server_config *cfg)
+{
+	uint64_t own = 2 * (uint64_t)cfg->connections_max + USERS_SPARE;
+
+	if (cfg->users_max > 0)
+		return cfg->users_max;
+	return at_most(cfg->clustered ? own * NODES_ASSUMED : own, 1u << 28);
+}
+
 static struct sizes sizes_of(const struct server_config *cfg)
 {
+	uint32_t users_max = server_users_max(cfg);
 	uint64_t n = cfg->connections_max, large = 0;
 	struct sizes z;
 
@@ -55,12 +66,13 @@ static struct sizes sizes_of(const struct server_config *cfg)
 		z.grants[class] = class < STRPOOL_2054 ? z.slots : z.slots / 16 + 16;
 	z.user_checks = at_most(n + 1024, USER_CHECKS_MAX);
 	z.engine = (struct engine_config){
-		.connections_max = z.slots, .users_max = 2 * cfg->connections_max + USERS_SPARE,
+		.connections_max = z.slots, .users_max = users_max,
+		.remotes_max = cfg->clustered ? users_max : 0,
 		.rooms_max = cfg->connections_max + ROOMS_MIN,
 		.subscriptions_max = at_most(
 			4 * n + 4 * (uint64_t)cfg->subscriptions_per_connection_max + ROOMS_MIN, 1u << 28),
 		.typing_max = cfg->connections_max + 64, .calls_max = cfg->connections_max / 2 + 64,
-		.metadata_max = cfg->connections_max / 4 + 64,
+		.metadata_max = (cfg->clustered ? users_max / 8 : cfg->connections_max / 4) + 64,
 		.connections_per_user_max = cfg->connections_per_user_max,
 		.subscriptions_per_connection_max = cfg->subscriptions_per_connection_max,
 		.offline_debounce_ms = cfg->offline_debounce_ms, .stale_timeout_ms = cfg->stale_timeout_ms,
@@ -127,13 +139,22 @@ static void tables_init(struct server *s, struct region *r, const struct sizes *
 	s->scratch = region_take(r, sizeof(*s->scratch), 64);
 }
 
+static uint64_t key_of_conn(void *ctx, uint32_t conn)
+{
+	return conn_at(ctx, conn)->key;
+}
+
 static struct engine *engine_init(struct server *s, struct region *r, struct sizes *z,
                                   const struct server_seed *seed, struct now now)
 {
 	s->sink = (struct engine_sink){
 		.ctx = s, .begin = outbox_begin, .skip = outbox_skip, .deliver = outbox_deliver,
-		.end = outbox_end, .close = note_close, .note = note_write,
+		.end = outbox_end, .close = note_close, .note = note_write, .key = key_of_conn,
 	};
+	if (s->cfg->clustered) {
+		z->engine.peers = &s->peers.link;
+		z->engine.node_tag = (uint32_t)seed->random[2];
+	}
 
 	memcpy(z->engine.hash_key, seed->random, sizeof(z->engine.hash_key));
 	return engine_new(&z->engine, r, &s->wheel, &s->sink, now);
@@ -178,7 +199,8 @@ struct server_budget server_measure(const struct server_config *cfg, void *scrat
 
 struct server *server_new(const struct server_config *cfg, struct region *r,
                           const struct transport *transport, const struct outside *outside,
-                          log_sink_fn sink, void *sink_ctx, const struct server_seed *seed, struct now now)
+                          const struct peers *peers, log_sink_fn sink, void *sink_ctx,
+                          const struct server_seed *seed, struct now now)
 {
 	struct server *s = region_take(r, sizeof(struct server), 64);
 	struct server_budget b = { 0 };
@@ -195,6 +217,9 @@ struct server *server_new(const struct server_config *cfg, struct region *r,
 	assert(outside != NULL || !(cfg->token.has_jwks_url || cfg->has_user_check));
 	if (outside != NULL)
 		s->outside = *outside;
+	assert((peers != NULL) == cfg->clustered);
+	if (peers != NULL)
+		s->peers = *peers;
 	s->started = now.wall;
 	s->started_mono = now.mono;
 	timer_init(&s->drain_timer, TIMER_DRAIN);

@@ -20,6 +20,7 @@
 #include "server/keys.h"
 #include "server/metrics.h"
 #include "server/outside.h"
+#include "server/peers.h"
 #include "server/server.h"
 #include "server/token.h"
 #include "server/transport.h"
@@ -85,6 +86,7 @@ struct conn_list {
 struct server {
 	const struct server_config *cfg;
 	struct transport transport;
+	struct peers peers;             /* counts when cfg->clustered */
 	struct outside outside;         /* counts with jwks-url or user-check-url */
 	struct log log;
 	struct log_limit refusal_limits[REFUSED_COUNT];

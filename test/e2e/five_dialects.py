@@ -257,4 +257,6 @@ async def broadcast(server, world):
 among_five("REST sets a status: all five see it", rest_writes)
 among_five("ann (snake) turns invisible and back: offline and online in every dialect", invisible)
 among_five("a broadcast reaches all in their own words", broadcast)
-run(Server("--offline-debounce", "300ms", "--presence-rate", "0", "--typing-ttl", "600ms"))
+OPTIONS = ("--offline-debounce", "300ms", "--presence-rate", "0", "--typing-ttl", "600ms")
+if __name__ == "__main__":
+    run(Server(*OPTIONS))

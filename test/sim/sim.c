@@ -315,7 +315,7 @@ bool sim_boot(struct sim *sim, uint64_t seed)
 	if (sim->company.join != NULL && !sim->company.join(sim->company.ctx, sim->now))
 		return false;
 	region_init(&r, sim->mem, sim->mem_bytes);
-	sim->server = server_new(&sim->cfg, &r, &transport, &outside, log_sink, sim, &random, sim->now);
+	sim->server = server_new(&sim->cfg, &r, &transport, &outside, NULL, log_sink, sim, &random, sim->now);
 	if (sim->server == NULL)
 		return false;
 	if (region_used(&r) != sim->mem_bytes)

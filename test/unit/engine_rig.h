@@ -307,7 +307,7 @@ static void rig_init(struct rig *r)
 	};
 	memcpy(r->config.hash_key, "0123456789abcdef", 16);
 	r->now = (struct now){ { 1000 }, { RIG_WALL_START_MS } };
-	r->sink = (struct engine_sink){ r, rig_begin, rig_skip, rig_deliver, rig_end, rig_close, rig_note };
+	r->sink = (struct engine_sink){ r, rig_begin, rig_skip, rig_deliver, rig_end, rig_close, rig_note, NULL };
 	r->valid = true;
 }
 

@@ -125,7 +125,7 @@ static void serving_start(struct serving *w)
 	region_init(&w->region, w->mem, bytes);
 	w->now.mono.ms = 1000000;
 	rfc3339_parse(STR("2026-01-14T12:00:00.123Z"), &w->now.wall);
-	w->s = server_new(&w->cfg, &w->region, &t, NULL, serving_log, NULL, &seed, w->now);
+	w->s = server_new(&w->cfg, &w->region, &t, NULL, NULL, serving_log, NULL, &seed, w->now);
 	assert(w->s != NULL);
 }
 

@@ -1,0 +1,242 @@
+/*
+ * presence/hear.c: what peers say is taken in; see peer.h.
+ *
+ * Invariants: whatever a peer says, in whatever order and however often, the engine stays valid; it says
+ * nothing of its own connections that this node would have to believe.
+ */
+#include "presence/announce.h"
+#include "presence/calls.h"
+#include "presence/pass.h"
+#include "presence/receipts.h"
+#include "presence/status.h"
+#include "presence/stay.h"
+#include "presence/typing.h"
+#include "presence/user_devices.h"
+
+/* --- users --- */
+
+/* A peer's clock may be ahead: nobody was seen in the future. */
+static void see(struct user *u, wall_t seen, struct now now)
+{
+	if (seen.ms > now.wall.ms)
+		seen = now.wall;
+	if (u->last_seen.ms < seen.ms)
+		u->last_seen = seen;
+}
+
+/* One of whom nothing was known left some time ago, not now. */
+static void date_leaving(struct user *u, wall_t seen, struct now now)
+{
+	int64_t ago_ms = wall_absent(seen) || seen.ms > now.wall.ms ? 0 : now.wall.ms - seen.ms;
+
+	u->offline_ms = now.mono.ms - ago_ms;
+}
+
+/* The rooms of the share become those that were told; those in a new one hear of the user. */
+static bool put_rooms(struct engine *e, uint32_t user, uint32_t share, const struct strs *rooms,
+		      struct now now)
+{
+	struct list *haunts = &shares_at(&e->shares, share)->rooms;
+	bool all = true;
+	uint32_t i, next;
+
+	for (i = list_first(haunts); i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i))
+		interests_at(&e->interests, i)->pos = 0;
+	for (uint32_t n = 0; n < rooms->n; n++) {
+		uint32_t room = rooms_make(&e->rooms, rooms->v[n], ROOM_CHANNEL);
+
+		i = room == MAP_NONE ? POOL_NONE : interests_haunt_in(e, haunts, room);
+		if (i == POOL_NONE && room != MAP_NONE) {
+			bool entered = !announce_is_in_room(e, user, LINK_NONE, room);
+
+			if (interests_add_haunt(e, user, haunts, room))
+				i = haunts->last_plus1 - 1;
+			rooms_settle(&e->rooms, room);
+			if (i != POOL_NONE && entered)
+				announce_entered(e, user, room, now);
+		}
+		all = all && i != POOL_NONE;
+		if (i != POOL_NONE)
+			interests_at(&e->interests, i)->pos = 1;
+	}
+	for (i = list_first(haunts); i != POOL_NONE; i = next) {
+		next = list_next(&e->interests.cells, INTERESTS_OF_LINK, i);
+		if (interests_at(&e->interests, i)->pos == 0)
+			interests_end_haunt(e, haunts, i);
+	}
+	return all;
+}
+
+static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t user, const struct peer_user *p,
+				   struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+	struct announce_state before = announce_state_of(e, user);
+	bool had_devices = u->device_count > 0, all;
+	uint32_t share;
+
+	if ((u->flags & USER_PRESENT) == 0 && wall_absent(u->last_seen))
+		date_leaving(u, p->last_seen, now);
+	all = status_hear(e, user, &p->profile, now);
+	if (p->link_count > 0)
+		all = users_rename(&e->users, user, p->username) && all;
+	see(u, p->last_seen, now);
+	all = shares_put(e, peer, user, p) && all;
+	calls_hear_share(e, user, now);
+	stay_elsewhere(e, user, had_devices, &before, now);
+	share = shares_find(e, user, peer);
+	if (e->config.audience_rooms && share != POOL_NONE)
+		all = put_rooms(e, user, share, &p->rooms, now) && all;
+	return all ? ENGINE_OK : ENGINE_FULL;
+}
+
+/* Nothing that is worth a record. */
+static bool says_nothing(const struct engine *e, const struct peer_user *p, struct now now)
+{
+	int64_t ttl_ms = e->config.presence_ttl_ms;
+	bool recent = !wall_absent(p->last_seen) &&
+		      (ttl_ms == 0 || now.wall.ms - p->last_seen.ms < ttl_ms);
+
+	return p->link_count == 0 && !recent && p->profile.override == STATUS_OFFLINE &&
+	       str_absent(p->profile.custom) && str_absent(p->profile.metadata);
+}
+
+enum engine_status engine_peer_user(struct engine *e, uint32_t peer, const struct peer_user *p,
+				    struct now now)
+{
+	uint32_t user = users_find(&e->users, p->user_id);
+	enum engine_status status;
+
+	assert(peer <= PEERS_MAX && p->link_count <= PEER_LINKS_MAX && p->rooms.n <= PEER_ROOMS_MAX);
+	if (user == MAP_NONE && says_nothing(e, p, now))
+		return ENGINE_OK;
+	if (user == MAP_NONE)
+		user = users_make(&e->users, p->user_id);
+	if (user == MAP_NONE)
+		return ENGINE_FULL;
+	users_blank_if_old(&e->users, user, now.mono);
+	users_pin(&e->users, user); /* room for a text may be made at the expense of others only */
+	users_settle(&e->users, user);
+	status = put_user(e, peer, user, p, now);
+	users_unpin(&e->users, user);
+	users_settle(&e->users, user);
+	return status;
+}
+
+/* --- all users of a peer --- */
+
+void engine_peer_begin(struct engine *e, uint32_t peer)
+{
+	assert(peer <= PEERS_MAX);
+	e->shares.peers[peer].round++;
+}
+
+bool engine_peer_sweep(struct engine *e, uint32_t peer, uint32_t max, struct now now)
+{
+	uint16_t round = e->shares.peers[peer].round;
+	uint32_t i = list_first(&e->shares.peers[peer].list);
+
+	assert(peer <= PEERS_MAX);
+	for (; i != POOL_NONE && shares_at(&e->shares, i)->round != round && max > 0; max--) {
+		uint32_t user = shares_at(&e->shares, i)->user;
+		struct peer_user none = {
+			.user_id = users_id(&e->users, user), .last_seen = WALL_NONE,
+		};
+
+		users_pin(&e->users, user);
+		put_user(e, peer, user, &none, now);
+		users_unpin(&e->users, user);
+		users_settle(&e->users, user);
+		i = list_first(&e->shares.peers[peer].list);
+	}
+	return i != POOL_NONE && shares_at(&e->shares, i)->round != round;
+}
+
+/* --- what is told once --- */
+
+static void hear_away(struct engine *e, uint32_t user, bool is_away, struct now now)
+{
+	struct announce_state before = announce_state_of(e, user);
+
+	user_devices_mark_all(e, user, is_away);
+	users_weigh_devices(users_at(&e->users, user));
+	announce_changed(e, user, &before);
+	pass_changed(e, user);
+	announce(e, user, now);
+}
+
+static void hear_close(struct engine *e, uint32_t user, uint64_t key, struct now now)
+{
+	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE;
+	     c = links_next(&e->links, c)) {
+		if (e->sink->key(e->sink->ctx, c) != key)
+			continue;
+		stay_detach(e, c, now);
+		e->sink->close(e->sink->ctx, c, ENGINE_CLOSE_REPLACED);
+		return;
+	}
+}
+
+static void hear_kick(struct engine *e, uint32_t user, struct now now)
+{
+	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE;
+	     c = links_first(users_at(&e->users, user)->link_plus1)) {
+		stay_detach(e, c, now);
+		e->sink->close(e->sink->ctx, c, ENGINE_CLOSE_KICKED);
+	}
+}
+
+static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const struct peer_message *m,
+			 struct now now)
+{
+	switch (m->type) {
+	case PEER_TYPING:
+		typing_hear(e, user, m, now);
+		return;
+	case PEER_RECEIPT:
+		receipts_hear(e, user, m, now);
+		return;
+	case PEER_AWAY:
+		hear_away(e, user, m->is_away, now);
+		return;
+	case PEER_CLOSE:
+		hear_close(e, user, m->key, now);
+		return;
+	case PEER_KICK:
+		hear_kick(e, user, now);
+		return;
+	case PEER_CALL_OFFER:
+	case PEER_CALL_RANG:
+	case PEER_CALL_ANSWER:
+	case PEER_CALL_ANSWERED:
+	case PEER_CALL_ICE:
+	case PEER_CALL_ENDED:
+		calls_hear(e, peer, user, m, now);
+		return;
+	case PEER_BROADCAST:
+	case PEER_MESSAGE_COUNT:
+		assert(false);
+	}
+}
+
+/* Somebody may type or read through REST whom nobody has seen online: of such a one a record is made for the
+ * moment. */
+void engine_peer_message(struct engine *e, uint32_t peer, const struct peer_message *m, struct now now)
+{
+	bool may_be_new = m->type == PEER_TYPING || m->type == PEER_RECEIPT;
+	uint32_t user;
+
+	assert(peer < PEERS_MAX && m->type < PEER_MESSAGE_COUNT);
+	if (m->type == PEER_BROADCAST) {
+		engine_broadcast_local(e, m->broadcast, now);
+		return;
+	}
+	user = may_be_new ? users_make(&e->users, m->user_id) : users_find(&e->users, m->user_id);
+	if (user == MAP_NONE)
+		return;
+	users_pin(&e->users, user);
+	users_settle(&e->users, user);
+	hear_of_user(e, peer, user, m, now);
+	users_unpin(&e->users, user);
+	users_settle(&e->users, user);
+}

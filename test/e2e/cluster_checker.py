@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+"""That lib/checker.py finds what it is there to find: made-up streams, good ones and one for each thing that can be wrong."""
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from checker import Stream, Truth, check
+from tap import end, ok
+
+LAG = 2
+
+
+def truth():
+    """ann: 1 to 10, and 10.2 to 20; bob: 1 to 10, and 15 on, busy from 16, dnd from 17; cy: on two connections, of which one ends."""
+    t = Truth()
+    t.start = 0
+    t.came("ann", 1, 1)
+    t.went("ann", 10)
+    t.came("ann", 10.1, 10.2)
+    t.came("bob", 1, 1)
+    t.went("bob", 10)
+    t.came("bob", 14.9, 15)
+    t.put("bob", status="busy")
+    t.put("bob", status="dnd", custom="deep")
+    t.came("cy", 1, 1)
+    t.came("cy", 2, 2)
+    t.went("cy", 5)
+    return t
+
+
+def user(name, status, custom=None, seen="2026-01-14T12:00:00.000Z"):
+    return {"user_id": name, "status": status, "custom_status": custom, "metadata": None, "last_seen": seen, "device_count": 1}
+
+
+def dotted(*events):
+    """(time, name, status, custom): one user's; (time, [users]): a snapshot."""
+    s = Stream("watch", "dotted")
+    for at, name, *rest in sorted(events, key=lambda e: e[0]):
+        if isinstance(name, list):
+            s.read({"type": "presence.update", "payload": {"users": name}}, at)
+        else:
+            s.read({"type": "presence.offline" if rest[0] == "offline" else "presence.update", "payload": user(name, *rest)}, at)
+    return s
+
+
+GOOD = [(0.5, []), (1.01, "ann", "online"), (1.02, "bob", "online"), (1.03, "cy", "online"), (11.1, "bob", "offline"),
+        (15.1, "bob", "online"), (16.1, "bob", "busy"), (17.1, "bob", "dnd", "deep")]
+
+
+def but(at, *event):
+    """The good stream with this one more."""
+    return GOOD + [(at, *event)]
+
+
+def without(at):
+    return [e for e in GOOD if e[0] != at]
+
+
+ROWS = [  # name, stream, what the report says (None: all is well), debounce
+    ("all as it was", dotted(*GOOD), None),
+    ("a snapshot in the middle, of one who connected anew", dotted(*but(12, [user("ann", "online"), user("cy", "online")])), None),
+    ("P4 middles left out", dotted(*without(16.1)), None),
+    ("P5 offline of one who was there all the time", dotted(*but(7, "cy", "offline")), "a false offline"),
+    ("P1 offline of one who came back within the debounce", dotted(*but(10.15, "ann", "offline")), "a false offline"),
+    ("offline before the debounce is over", dotted(*without(11.1), (10.3, "bob", "offline")), "a false offline"),
+    ("a false offline long after", dotted(*but(18, "bob", "offline")), "a false offline"),
+    ("a flicker: offline and online again", dotted(*but(7, "cy", "offline"), (7.1, "cy", "online")), "a false offline"),
+    ("an online of one who was not there yet", dotted((0.1, []), (0.2, "ann", "online")), "a false online"),
+    ("a ghost: online again long after the end", dotted(*without(15.1)[:5], (14, "bob", "online")), "a false online"),
+    ("P2 offline twice", dotted(*but(11.2, "bob", "offline")), "no alternation"),
+    ("P2 online twice", dotted(*but(1.5, "cy", "online")), "the same twice"),
+    ("R9 a change twice", dotted(*but(17.5, "bob", "dnd", "deep")), "the same twice"),
+    ("P4 reordered", dotted(*but(17.5, "bob", "busy")), "an older state after a newer one"),
+    ("a state that nobody set", dotted(*but(17.5, "bob", "away")), "a state that was never set"),
+    ("a custom status that nobody set", dotted(*but(17.5, "bob", "dnd", "other")), "a state that was never set"),
+    ("P8 last_seen goes back", dotted(*without(16.1), (16.1, "bob", "busy", None, "2026-01-14T11:59:59.999Z")),
+     "last_seen went back"),
+    ("P4 the last state is missing", dotted(*without(17.1)), "the last state shown is"),
+    ("R7 an offline was missed, and the online after it", dotted(*[e for e in GOOD if e[0] < 11]), "the last state shown is"),
+    ("somebody it was never told of", dotted(*without(1.03)), "the last state shown is"),
+    ("a snapshot that leaves out one who is there", dotted(*but(12, [user("ann", "online")])), "a false offline"),
+    ("a snapshot with one who is not there", dotted(*but(14, [user("ann", "online"), user("cy", "online"), user("bob", "online")])),
+     "a false online"),
+]
+
+
+def others():
+    """The same in the words of other dialects."""
+    rooms, snake, upper = Stream("r", "rooms"), Stream("s", "snake"), Stream("u", "upper")
+    for at, name, status in [e[:3] for e in GOOD[1:]]:
+        rooms.read({"type": "presence", "user_id": name, "status": status}, at)
+        snake.read({"type": "presence_update", "payload": {"user_id": name, "online_status": status, "custom_status":
+                    "deep" if status == "dnd" else None, "metadata": None}}, at)
+        upper.read({"type": "PRESENCE_UPDATE", "userId": name, "payload": {"status": status.replace("dnd", "busy")}}, at)
+    upper.events = [e for e in upper.events if e.at != 17.1]
+    roster = Stream("o", "roster")
+    for at, users in ((0.5, []), (1.01, ["ann", "bob", "cy"]), (11.1, ["ann", "cy"]), (15.1, ["ann", "bob", "cy"])):
+        roster.read({"type": "presence.user.online", "users": users}, at)
+    bad = Stream("o", "roster")
+    for at, users in ((0.5, []), (1.01, ["ann", "bob", "cy"]), (7, ["ann", "bob"]), (7.5, ["ann", "bob", "cy"])):
+        bad.read({"type": "presence.user.online", "users": users}, at)
+    twice = Stream("o", "roster")
+    for at, users in ((0.5, []), (1.01, ["ann", "bob", "cy"]), (2, ["ann", "bob", "cy"])):
+        twice.read({"type": "presence.user.online", "users": users}, at)
+    return [("rooms, snake, upper and roster, all well", [rooms, snake, upper, roster], None),
+            ("a roster that flickers", [bad], "a false offline"), ("a roster twice", [twice], "the same list again")]
+
+
+def judge(streams):
+    try:
+        check(truth(), streams, debounce=1, lag=LAG)
+    except AssertionError as e:
+        return str(e)
+    return None
+
+
+for name, streams, wanted in [(n, [s], w) for n, s, w in ROWS] + others():
+    said = judge(streams)
+    ok(said is None if wanted is None else wanted in (said or ""), name, "wanted: %s\nsaid: %s" % (wanted, said))
+said = judge([dotted(*GOOD), dotted(*but(7, "cy", "offline")), dotted(*but(6, "cy", "offline"))])
+ok("+6.000 s: cy: a false offline" in said and "1 other watcher" in said and "connected: +1.000.." in said and "<-- here" in said,
+   "the report names the first violation, the truth, and what was shown", said)
+end()
