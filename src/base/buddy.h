@@ -17,7 +17,7 @@
 
 enum {
 	BUDDY_ORDER_MIN = 5,   /* the smallest block: 32 bytes */
-	BUDDY_ORDER_MAX = 27,  /* of the whole region */
+	BUDDY_ORDER_MAX = 29,  /* of the whole region */
 };
 
 struct buddy {

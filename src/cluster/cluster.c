@@ -46,9 +46,16 @@ struct cluster *cluster_new(const struct cluster_config *cfg, struct region *r, 
 	struct cluster *c = region_take(r, sizeof(*c), alignof(struct cluster));
 	char *text = region_take(r, LETTER_BYTES_MAX, 1);
 	struct letter_reader *reader = letter_reader_new(r, cfg->random[1]);
+	const struct seeds_config seeds = {
+		.users_max = cfg->users_max, .presence_ttl_ms = cfg->presence_ttl_ms,
+		.typing_ttl_ms = cfg->typing_ttl_ms, .keys = cfg->keys,
+		.random = { cfg->random[1], cfg->random[0] },
+	};
 	struct outgoing outgoing;
+	struct seeds measured;
 
 	outgoing_init(&outgoing, r, cfg->users_max);
+	seeds_init(c != NULL ? &c->seeds : &measured, r, &seeds, bus);
 	if (region_measuring(r) || region_failed(r))
 		return NULL;
 	c->cfg = *cfg;
@@ -68,6 +75,7 @@ void cluster_serve(struct cluster *c, struct server *s)
 	assert(c->server == NULL);
 	c->server = s;
 	c->engine = server_engine(s);
+	seeds_serve(&c->seeds, c->engine, server_log(s));
 }
 
 struct str cluster_node_id(const struct cluster *c)
@@ -92,8 +100,10 @@ void cluster_down(struct cluster *c, struct now now)
 void cluster_renewed(struct cluster *c, bool was_there, struct now now)
 {
 	c->now = now;
-	if (!was_there)
-		life_assert(c);
+	if (was_there || !cluster_is_up(c))
+		return;
+	life_assert(c);
+	seeds_rewrite(&c->seeds);
 }
 
 void cluster_refused(struct cluster *c, struct str code, struct now now)
@@ -231,8 +241,12 @@ void cluster_heard(struct cluster *c, struct str channel, char *payload, size_t 
 	struct letter l;
 
 	c->now = now;
-	if (c->life == LIFE_DOWN || !str_has_prefix(channel, STR("presenced:")))
+	if (c->life == LIFE_DOWN)
 		return;
+	if (!str_has_prefix(channel, STR("presenced:"))) {
+		seeds_heard(&c->seeds, channel, payload, bytes, now);
+		return;
+	}
 	c->figures.heard_bytes += bytes;
 	if (!read(c, channel, payload, bytes, &l))
 		return;
@@ -240,6 +254,7 @@ void cluster_heard(struct cluster *c, struct str channel, char *payload, size_t 
 		hear_own(c, &l);
 	else if (c->life != LIFE_LEFT)
 		hear(c, &l);
+	nodes_tell(c);
 }
 
 /* --- the turn --- */
@@ -251,11 +266,14 @@ void cluster_turn(struct cluster *c, struct now now)
 		return;
 	life_late(c);
 	nodes_turn(c);
+	nodes_tell(c);
 	life_turn(c);
 	if (!cluster_is_up(c))
 		return;
 	sync_turn(c);
 	c->due = cluster_deadline(c);
+	if (mono_before(c->due, now.mono)) /* at once is not in the past */
+		c->due = now.mono;
 }
 
 mono_t cluster_deadline(const struct cluster *c)
@@ -267,9 +285,9 @@ mono_t cluster_deadline(const struct cluster *c)
 	if (!cluster_is_up(c))
 		return MONO_NEVER;
 	at = mono_min(life_deadline(c), mono_min(nodes_deadline(c), sync_deadline(c)));
-	if (c->outgoing.count > 0)
-		at = mono_min(at, mono_before(c->blocked_until, c->now.mono) ? c->now.mono : c->blocked_until);
-	return at;
+	if (c->outgoing.count > 0) /* before what seeds.h has to say */
+		return mono_min(at, c->blocked_until);
+	return mono_min(at, seeds_deadline(&c->seeds));
 }
 
 /* --- struct peers --- */
@@ -280,18 +298,22 @@ static void link_changed(void *ctx, uint32_t user)
 
 	if (cluster_is_up(c))
 		outgoing_add(&c->outgoing, user);
+	seeds_changed(&c->seeds, user);
 }
 
 /* For other programs alone. */
 static void link_shown(void *ctx, uint32_t user)
 {
-	(void)ctx;
-	(void)user;
+	struct cluster *c = ctx;
+
+	seeds_shown(&c->seeds, user);
 }
 
 static void link_roster(void *ctx)
 {
-	(void)ctx;
+	struct cluster *c = ctx;
+
+	seeds_roster(&c->seeds);
 }
 
 /* A channel that could not be subscribed to is found again by a walk over all rooms. */
@@ -316,15 +338,15 @@ static void link_tell(void *ctx, const struct peer_address *to, const struct pee
 
 	if (cluster_is_up(c))
 		post_message(c, to, m);
+	if (m->type == PEER_TYPING)
+		seeds_typing(&c->seeds, m->room, m->user_id, m->is_typing);
 }
 
 static void peers_note(void *ctx, enum engine_note note, struct str user, struct str device, struct now now)
 {
-	(void)ctx;
-	(void)note;
-	(void)user;
-	(void)device;
-	(void)now;
+	struct cluster *c = ctx;
+
+	seeds_note(&c->seeds, note, user, device, now);
 }
 
 static void peers_flush(void *ctx, struct now now)
@@ -332,11 +354,14 @@ static void peers_flush(void *ctx, struct now now)
 	struct cluster *c = ctx;
 
 	c->now = now;
-	if (c->life == LIFE_DOWN)
-		return;
-	if (cluster_is_up(c) && !mono_before(now.mono, c->blocked_until))
-		post_users(c);
-	c->bus.flush(c->bus.ctx);
+	if (cluster_is_up(c)) {
+		if (!mono_before(now.mono, c->blocked_until))
+			post_users(c);
+		if (c->outgoing.count == 0)
+			seeds_turn(&c->seeds, now);
+	}
+	if (c->life != LIFE_DOWN)
+		c->bus.flush(c->bus.ctx);
 }
 
 static bool peers_leave(void *ctx, struct now now)

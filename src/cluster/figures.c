@@ -94,6 +94,19 @@ static void write_letters(const struct figures *f, struct jsonw *w)
 		f->unsent);
 }
 
+static void write_seeds(const struct seeds_counts *n, struct jsonw *w)
+{
+	static const struct str said[] = { STR("update"), STR("key"), STR("roster"), STR("client") };
+	static const struct str heard[] = { STR("update"), STR("broadcast"), STR("refused"), STR("full") };
+
+	by_word(w, STR("presenced_seeds_said_total"), STR("Said to other programs over Redis."), STR("what"), said,
+		(const uint64_t[]){ n->updates, n->keys, n->rosters, n->clients }, 4);
+	by_word(w, STR("presenced_seeds_heard_total"), STR("Heard from other programs over Redis."), STR("what"),
+		heard, (const uint64_t[]){ n->believed, n->delivered, n->refused, n->full }, 4);
+	counter(w, STR("presenced_seeds_unsaid_total"), STR("Typing, clients and rosters that Redis had no room for."),
+		n->lost + n->rosters_too_long);
+}
+
 void figures_write(const struct cluster *c, struct jsonw *w)
 {
 #define FIGURES_REFUSAL_LABEL(name, label) STR(label),
@@ -117,5 +130,6 @@ void figures_write(const struct cluster *c, struct jsonw *w)
 	counter(w, STR("presenced_cluster_deaf_total"), STR("Times that this node did not hear itself."),
 		f->deaf);
 	counter(w, STR("presenced_cluster_epochs_total"), STR("Times that this node began anew."), f->epochs);
+	write_seeds(seeds_counts(&c->seeds), w);
 	counter(w, STR("presenced_redis_refused_total"), STR("Writes that Redis refused."), f->redis_refusals);
 }

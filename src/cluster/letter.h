@@ -25,7 +25,7 @@
  *	           close u* k*                   kick u*                       offer u* to* c* d* b
  *	           rang u* to* c* q              answer u* to* c* k* b         answered u* to* c* k*
  *	           ice u* to* c* b               ended u* to* c* w*
- *	           broadcast: one of all true, us, r, tp topics; x [id,...] exclude  ty type  b* TEXT data
+ *	           broadcast: some of all true, us, r, tp topics; x [id,...] exclude  ty type  b* TEXT data
  *
  * TEXT is JSON in a string, which was somebody else's: so its depth does not add to ours. It is parsed too
  * before it is given out.

@@ -24,6 +24,33 @@ static void to(struct cluster *c, enum life life, const char *why)
 	c->life = life;
 }
 
+/* --- the lease --- */
+
+static struct str epoch_text(const struct cluster *c, char text[EPOCH_DIGITS_MAX])
+{
+	struct jsonw w;
+
+	jsonw_init(&w, text, EPOCH_DIGITS_MAX);
+	jsonw_u64(&w, c->epoch);
+	return jsonw_text(&w);
+}
+
+void life_assert(struct cluster *c)
+{
+	struct post_channel key;
+	char text[EPOCH_DIGITS_MAX];
+
+	if (cluster_is_up(c))
+		c->bus.set(c->bus.ctx, post_node(&key, cluster_node_id(c)), epoch_text(c, text), KEY_TTL_MS);
+}
+
+static void renew(struct cluster *c)
+{
+	struct post_channel key;
+
+	c->bus.renew(c->bus.ctx, post_node(&key, cluster_node_id(c)), KEY_TTL_MS);
+}
+
 /* --- an epoch --- */
 
 static void raise_epoch(struct cluster *c)
@@ -55,6 +82,8 @@ void life_join(struct cluster *c)
 	c->blocked_until = c->now.mono;
 	nodes_renew(c);
 	begin(c, "Redis is there");
+	seeds_up(&c->seeds, c->now);
+	renew(c); /* whether it was there says whether our other keys are */
 	life_assert(c);
 }
 
@@ -63,6 +92,7 @@ void life_lose(struct cluster *c)
 	c->unheard_since = MONO_NEVER;
 	outgoing_clear(&c->outgoing);
 	c->bye_heard = c->life == LIFE_LEFT;
+	seeds_down(&c->seeds, c->now);
 	if (cluster_is_up(c))
 		to(c, LIFE_DOWN, "Redis is not there");
 }
@@ -78,9 +108,13 @@ static void deaf(struct cluster *c)
 /* This process was stopped: the others have taken us away, and we have not heard what became of them. */
 static void stopped(struct cluster *c, int64_t late_ms)
 {
+	const struct now then = { c->due, { c->now.wall.ms - late_ms } };
+
 	LOG(server_log(c->server), c->now.wall, LOG_WARN, "This process was stopped: joining anew",
 	    LOG_MS("for", late_ms));
 	nodes_renew(c);
+	seeds_down(&c->seeds, then);
+	seeds_up(&c->seeds, c->now);
 	begin(c, "the process was stopped");
 	for (int i = 0; i < PEERS_MAX; i++)
 		if (c->nodes[i].state == NODE_HERE)
@@ -139,14 +173,21 @@ static bool is_anybody_awaited(const struct cluster *c)
 	return false;
 }
 
+static void ready(struct cluster *c, const char *why)
+{
+	to(c, LIFE_READY, why);
+	nodes_tell(c);
+	seeds_ready(&c->seeds, c->now);
+}
+
 static void check_joined(struct cluster *c)
 {
 	if (c->life != LIFE_JOINING || !c->hello_heard || !c->rooms_done)
 		return;
 	if (mono_since_ms(c->now.mono, c->joining_since) >= JOINING_MS_MAX)
-		to(c, LIFE_READY, "it was waited long enough");
+		ready(c, "it was waited long enough");
 	else if (mono_since_ms(c->now.mono, c->hello_heard_at) >= ANSWERS_MS && !is_anybody_awaited(c))
-		to(c, LIFE_READY, "all have told what they know");
+		ready(c, "all have told what they know");
 }
 
 /* --- living --- */
@@ -189,31 +230,6 @@ void life_greeted(struct cluster *c)
 	if (c->hello_heard)
 		c->extra_beat_at = mono_min(c->extra_beat_at,
 					    mono_add_ms(c->now.mono, cluster_random(c, HELLO_JITTER_MS)));
-}
-
-static struct str epoch_text(const struct cluster *c, char text[EPOCH_DIGITS_MAX])
-{
-	struct jsonw w;
-
-	jsonw_init(&w, text, EPOCH_DIGITS_MAX);
-	jsonw_u64(&w, c->epoch);
-	return jsonw_text(&w);
-}
-
-void life_assert(struct cluster *c)
-{
-	struct post_channel key;
-	char text[EPOCH_DIGITS_MAX];
-
-	if (cluster_is_up(c))
-		c->bus.set(c->bus.ctx, post_node(&key, cluster_node_id(c)), epoch_text(c, text), KEY_TTL_MS);
-}
-
-static void renew(struct cluster *c)
-{
-	struct post_channel key;
-
-	c->bus.renew(c->bus.ctx, post_node(&key, cluster_node_id(c)), KEY_TTL_MS);
 }
 
 /* What could not be said is made a gap: whoever hears of the number asks for everything. */
@@ -319,7 +335,7 @@ bool life_leave(struct cluster *c)
 	if (c->life == LIFE_LEFT)
 		return c->bye_heard || mono_since_ms(c->now.mono, c->bye_at) >= BYE_MS;
 	post_users(c);
-	if (c->outgoing.count > 0)
+	if (c->outgoing.count > 0 || !seeds_idle(&c->seeds))
 		return false;
 	if (!c->bus.del(c->bus.ctx, post_node(&key, cluster_node_id(c))) || !post_short(c, LETTER_BYE))
 		return false;

@@ -54,6 +54,7 @@ static struct node *welcome(struct cluster *c, const struct letter *l)
 static void begin(struct cluster *c, struct node *n, const struct letter *l)
 {
 	n->state = NODE_HERE;
+	c->nodes_changed = true;
 	n->epoch = l->epoch;
 	n->seq = l->seq;
 	n->asks = false;
@@ -109,12 +110,29 @@ static void leave(struct cluster *c, struct node *n, struct str why)
 {
 	assert(n->state == NODE_HERE);
 	n->state = NODE_LEAVING;
+	c->nodes_changed = true;
 	n->asking = ASKING_NOTHING;
 	n->awaited = n->asks = false;
 	LOG(server_log(c->server), c->now.wall, LOG_INFO, "Node is gone", LOG_STR("node", nodes_id(n)),
 	    LOG_STR("reason", why), LOG_U64("users", engine_peer_users(c->engine, nodes_peer(c, n))),
 	    LOG_U64("nodes", nodes_count(c) + 1));
 	engine_peer_begin(c->engine, nodes_peer(c, n));
+}
+
+void nodes_tell(struct cluster *c)
+{
+	struct str ids[PEERS_MAX];
+	uint64_t alive = 0;
+
+	if (!c->nodes_changed)
+		return;
+	for (int i = 0; i < PEERS_MAX; i++) {
+		ids[i] = nodes_id(&c->nodes[i]);
+		if (c->nodes[i].state == NODE_HERE)
+			alive |= UINT64_C(1) << i;
+	}
+	seeds_nodes(&c->seeds, cluster_node_id(c), alive, ids);
+	c->nodes_changed = false;
 }
 
 void nodes_end(struct cluster *c, struct node *n)

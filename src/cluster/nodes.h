@@ -11,6 +11,9 @@
  */
 struct node *nodes_hear(struct cluster *, const struct letter *);
 
+/* Tells seeds.h who is there, if that has changed. */
+void nodes_tell(struct cluster *);
+
 /* The node said bye. */
 void nodes_end(struct cluster *, struct node *);
 

@@ -53,7 +53,7 @@ struct redis_config {
 	struct str node_id;             /* for CLIENT SETNAME */
 	int epoll_fd;                   /* events come with WATCH_COMPANION and redis_event()'s numbers */
 	resolver_lookup *lookup;        /* as resolver_open() has it */
-	uint64_t random;
+	uint32_t channels_max;          /* that may be subscribed to at once, about */
 };
 
 enum redis_result {
@@ -91,6 +91,6 @@ mono_t redis_deadline(const struct redis *);
 void redis_metrics(const struct redis *, struct jsonw *out);
 
 /* Bytes that redis_open() maps. */
-size_t redis_measure(const struct redis_url *);
+size_t redis_measure(const struct redis_url *, uint32_t channels_max);
 
 #endif

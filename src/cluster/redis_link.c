@@ -17,6 +17,8 @@
 #include "net/machine.h"
 #include "net/watch.h"
 
+static_assert((int)REDIS_SUBSCRIBE_ROOM_BYTES >= 4 * (int)REDIS_CHANNEL_BYTES_MAX, "a subscription fits");
+
 enum greeting_kind {
 	GREETING_FIRST = 0x7fff0000,
 	GREETING_AUTH = GREETING_FIRST, GREETING_SELECT, GREETING_NAME, GREETING_ROLE, GREETING_PING,
@@ -43,15 +45,15 @@ static void say_errno(struct redis_link *l, int error)
 	say_why(l, str_of(text, strlen(text)));
 }
 
-void redis_link_init(struct redis_link *l, uint32_t number, int epoll_fd, struct tls_client *tls,
-                     const struct anchors *anchors, const struct redis_link_owner *owner)
+void redis_link_init(struct redis_link *l, struct region *r, const struct redis_link_config *c)
 {
-	l->number = number;
-	l->epoll_fd = epoll_fd;
-	l->anchors = anchors;
-	l->owner = *owner;
+	l->number = c->number;
+	l->epoll_fd = c->epoll_fd;
+	l->anchors = c->anchors;
+	l->owner = c->owner;
 	l->wire.fd = -1;
-	l->wire.tls = tls;
+	l->wire.tls = c->tls;
+	redis_vet_init(&l->vet, r, c->channels_max, c->key);
 }
 
 /* --- what is waited for --- */
@@ -218,6 +220,7 @@ static void on_message(redisAsyncContext *ac, void *reply, void *data)
 	if (str_eq(kind, STR("subscribe"))) {
 		redis_vet_subscribed(&l->vet, text_of(r->element[1]));
 		l->unconfirmed -= l->unconfirmed > 0;
+		l->unconfirmed_since = l->now;
 	} else if (str_eq(kind, STR("unsubscribe"))) {
 		redis_vet_unsubscribed(&l->vet, text_of(r->element[1]));
 	} else if (!l->ended) {
@@ -282,8 +285,8 @@ bool redis_link_subscribe(struct redis_link *l, struct str channel)
 {
 	const struct str arguments[] = { STR("SUBSCRIBE"), channel };
 
-	if (l->state != REDIS_READY || l->ended || redis_memory_use().room < REDIS_SUBSCRIBE_ROOM_BYTES ||
-	    !redis_vet_subscribe(&l->vet, channel))
+	if (l->state != REDIS_READY || l->ended || l->unconfirmed == REDIS_UNCONFIRMED_MAX ||
+	    redis_memory_use().room < REDIS_SUBSCRIBE_ROOM_BYTES || !redis_vet_subscribe(&l->vet, channel))
 		return false;
 	if (l->unconfirmed++ == 0)
 		l->unconfirmed_since = l->now;

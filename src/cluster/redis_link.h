@@ -27,7 +27,8 @@ enum {
 	REDIS_CONNECT_MS = 2000,        /* a TCP connection, or a TLS handshake, or the greeting: each */
 	REDIS_ANSWER_MS = 2000,         /* the oldest command that is not answered (RELIABILITY R3) */
 	REDIS_PENDING_MAX = 4096,       /* commands that are not answered */
-	REDIS_PENDING_BYTES_MAX = 1 << 20, /* of these */
+	REDIS_PENDING_BYTES_MAX = 2 << 20, /* of these: the longest message (1 MiB), and others beside it */
+	REDIS_UNCONFIRMED_MAX = 4096,   /* SUBSCRIBEs that are not answered */
 	REDIS_COMMAND_BYTES = 96,       /* what one costs beside its arguments, about */
 	REDIS_ARGUMENTS_MAX = 6,
 	REDIS_WHY_BYTES = 128,
@@ -84,9 +85,18 @@ struct redis_link {
 	char why[REDIS_WHY_BYTES];      /* of the last CLOSED; NUL-terminated */
 };
 
-/* `tls` NULL: without. Everything is borrowed for the life of the link, which is zeroed memory. */
-void redis_link_init(struct redis_link *, uint32_t number, int epoll_fd, struct tls_client *tls,
-                     const struct anchors *, const struct redis_link_owner *);
+struct redis_link_config {
+	uint32_t number;                /* of its epoll events */
+	int epoll_fd;
+	struct tls_client *tls;         /* NULL: without; borrowed, as the anchors */
+	const struct anchors *anchors;
+	uint32_t channels_max;          /* subscribed to at once */
+	struct siphash_key key;
+	struct redis_link_owner owner;
+};
+
+/* A link that is CLOSED, of zeroed memory; or measures. Its tables are taken from `r`. */
+void redis_link_init(struct redis_link *, struct region *r, const struct redis_link_config *);
 
 /* A CLOSED one connects. What the greeting points to lives as long as the connection. */
 void redis_link_open(struct redis_link *, const struct redis_address *, const struct redis_greeting *,

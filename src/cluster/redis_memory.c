@@ -15,6 +15,7 @@
 
 static struct heap {
 	void *mem;             /* NULL: not open */
+	size_t bytes;
 	struct buddy buddy;
 } heap;
 
@@ -56,28 +57,38 @@ static char *duplicate(const char *s)
 	return p;
 }
 
-size_t redis_memory_bytes(void)
+static unsigned order_of(uint32_t channels_max)
+{
+	uint64_t bytes = REDIS_MEMORY_BUFFERS + (uint64_t)channels_max * REDIS_MEMORY_CHANNEL;
+	unsigned order = BUDDY_ORDER_MIN;
+
+	while (order < BUDDY_ORDER_MAX && UINT64_C(1) << order < bytes)
+		order++;
+	return order;
+}
+
+size_t redis_memory_bytes(uint32_t channels_max)
 {
 	struct region r;
 	struct buddy b;
 
 	region_init(&r, NULL, 0);
-	buddy_init(&b, &r, REDIS_MEMORY_ORDER);
+	buddy_init(&b, &r, order_of(channels_max));
 	return region_used(&r);
 }
 
-bool redis_memory_open(void)
+bool redis_memory_open(uint32_t channels_max)
 {
 	hiredisAllocFuncs funcs = { take, take_zeroed, resize, duplicate, give };
-	size_t bytes = redis_memory_bytes();
 	struct region r;
 
 	assert(heap.mem == NULL);
-	heap.mem = machine_memory(bytes);
+	heap.bytes = redis_memory_bytes(channels_max);
+	heap.mem = machine_memory(heap.bytes);
 	if (heap.mem == NULL)
 		return false;
-	region_init(&r, heap.mem, bytes);
-	buddy_init(&heap.buddy, &r, REDIS_MEMORY_ORDER);
+	region_init(&r, heap.mem, heap.bytes);
+	buddy_init(&heap.buddy, &r, order_of(channels_max));
 	assert(!region_failed(&r));
 	hiredisSetAllocators(&funcs);
 	return true;
@@ -90,9 +101,10 @@ void redis_memory_close(void)
 	if (heap.mem == NULL)
 		return;
 	assert(heap.buddy.in_use == 0);
-	region_init(&r, heap.mem, redis_memory_bytes());
+	region_init(&r, heap.mem, heap.bytes);
+	r.used = heap.bytes;
 	region_end(&r);
-	machine_memory_free(heap.mem, redis_memory_bytes());
+	machine_memory_free(heap.mem, heap.bytes);
 	hiredisResetAllocators();
 	heap = (struct heap){ .mem = NULL };
 }

@@ -1,5 +1,5 @@
 /*
- * Invariant: channels[] holds exactly those that hiredis has in sub.channels: it adds one when SUBSCRIBE is
+ * Invariant: `channels` holds exactly those that hiredis has in sub.channels: it adds one when SUBSCRIBE is
  * said, and deletes it at a confirmed UNSUBSCRIBE unless a SUBSCRIBE is under way (async.c:
  * __redisGetSubscribeCallback).
  */
@@ -29,13 +29,99 @@ static struct str text_of(const redisReply *r)
 	return str_of(r->str, r->len);
 }
 
-static struct redis_channel *find(struct redis_vet *v, struct str name)
+/* --- subscriptions --- */
+
+struct channel {
+	uint64_t hash;
+	int32_t pending;       /* SUBSCRIBEs that are not answered */
+};
+
+static struct str key_of(const void *ctx, uint32_t cell)
 {
-	for (int i = 0; i < REDIS_CHANNELS_MAX; i++)
-		if (v->channels[i].bytes > 0 &&
-		    str_eq(str_of(v->channels[i].name, v->channels[i].bytes), name))
-			return &v->channels[i];
-	return NULL;
+	const struct channel *c = pool_at(&((const struct redis_vet *)ctx)->cells, cell);
+
+	return str_of((const char *)&c->hash, sizeof(c->hash));
+}
+
+void redis_vet_init(struct redis_vet *v, struct region *r, uint32_t channels_max, struct siphash_key key)
+{
+	v->key = key;
+	pool_init(&v->cells, r, sizeof(struct channel), channels_max);
+	map_init(&v->channels, r, channels_max, key, key_of, v);
+}
+
+static uint64_t hash_of(const struct redis_vet *v, struct str name)
+{
+	return siphash13(v->key, name);
+}
+
+static uint32_t cell_of(const struct redis_vet *v, uint64_t hash)
+{
+	return map_find(&v->channels, str_of((const char *)&hash, sizeof(hash)));
+}
+
+static struct channel *find(const struct redis_vet *v, struct str name)
+{
+	uint32_t cell = cell_of(v, hash_of(v, name));
+
+	return cell == MAP_NONE ? NULL : pool_at(&v->cells, cell);
+}
+
+static void forget(struct redis_vet *v, uint32_t cell)
+{
+	map_remove(&v->channels, key_of(v, cell));
+	pool_give(&v->cells, cell);
+}
+
+/* A walk that removes may skip some: once more, until there are none. */
+static void forget_all(struct redis_vet *v)
+{
+	while (map_count(&v->channels) > 0) {
+		uint32_t cell, cursor = 0;
+
+		while ((cell = map_next(&v->channels, &cursor)) != MAP_NONE)
+			forget(v, cell);
+	}
+}
+
+bool redis_vet_knows(const struct redis_vet *v, struct str channel)
+{
+	return find(v, channel) != NULL;
+}
+
+bool redis_vet_subscribe(struct redis_vet *v, struct str channel)
+{
+	struct channel *c = find(v, channel);
+	uint32_t cell;
+
+	if (channel.n == 0 || channel.n > REDIS_CHANNEL_BYTES_MAX)
+		return false;
+	if (c == NULL) {
+		cell = pool_take(&v->cells);
+		if (cell == POOL_NONE)
+			return false;
+		c = pool_at(&v->cells, cell);
+		*c = (struct channel){ .hash = hash_of(v, channel) };
+		map_insert(&v->channels, key_of(v, cell), cell);
+	}
+	c->pending++;
+	return true;
+}
+
+void redis_vet_subscribed(struct redis_vet *v, struct str channel)
+{
+	struct channel *c = find(v, channel);
+
+	assert(c != NULL); /* third_may_be() looked */
+	c->pending--;
+}
+
+void redis_vet_unsubscribed(struct redis_vet *v, struct str channel)
+{
+	uint32_t cell = cell_of(v, hash_of(v, channel));
+
+	if (cell != MAP_NONE && ((struct channel *)pool_at(&v->cells, cell))->pending == 0)
+		forget(v, cell);
 }
 
 /* --- what may be --- */
@@ -149,49 +235,7 @@ void redis_vet_watch(struct redis_vet *v, redisAsyncContext *ac, const uint32_t 
 	v->ac = ac;
 	v->pending = pending;
 	v->why = STR_NONE;
-	memset(v->channels, 0, sizeof(v->channels));
+	forget_all(v);
 	reader->fn = &v->fn;
 	reader->privdata = v;
-}
-
-/* --- subscriptions --- */
-
-bool redis_vet_knows(struct redis_vet *v, struct str channel)
-{
-	return find(v, channel) != NULL;
-}
-
-bool redis_vet_subscribe(struct redis_vet *v, struct str channel)
-{
-	struct redis_channel *c = find(v, channel);
-
-	if (channel.n == 0 || channel.n > REDIS_CHANNEL_BYTES_MAX)
-		return false;
-	for (int i = 0; c == NULL && i < REDIS_CHANNELS_MAX; i++) {
-		if (v->channels[i].bytes > 0)
-			continue;
-		c = &v->channels[i];
-		memcpy(c->name, channel.p, channel.n);
-		c->bytes = (uint32_t)channel.n;
-		c->pending = 0;
-	}
-	if (c != NULL)
-		c->pending++;
-	return c != NULL;
-}
-
-void redis_vet_subscribed(struct redis_vet *v, struct str channel)
-{
-	struct redis_channel *c = find(v, channel);
-
-	assert(c != NULL); /* third_may_be() looked */
-	c->pending--;
-}
-
-void redis_vet_unsubscribed(struct redis_vet *v, struct str channel)
-{
-	struct redis_channel *c = find(v, channel);
-
-	if (c != NULL && c->pending == 0)
-		c->bytes = 0;
 }

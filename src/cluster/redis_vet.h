@@ -11,19 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/map.h"
+#include "base/pool.h"
+#include "base/region.h"
+#include "base/siphash.h"
 #include "base/str.h"
 
-enum {
-	REDIS_CHANNELS_MAX = 64,        /* subscribed to at once */
-	REDIS_CHANNEL_BYTES_MAX = 160,
-};
-
-/* As hiredis counts it, in a table that we cannot look into. */
-struct redis_channel {
-	uint32_t bytes;                 /* 0: free */
-	int pending;                    /* SUBSCRIBEs that are not answered */
-	char name[REDIS_CHANNEL_BYTES_MAX];
-};
+enum { REDIS_CHANNEL_BYTES_MAX = 160 };
 
 struct redis_vet {
 	redisReplyObjectFunctions fn;   /* the reader's, instead of its own */
@@ -31,17 +25,25 @@ struct redis_vet {
 	const redisAsyncContext *ac;
 	const uint32_t *pending;        /* commands that are not answered */
 	struct str why;                 /* absent: nothing was refused */
-	struct redis_channel channels[REDIS_CHANNELS_MAX];
+	/* What is subscribed to, as hiredis counts it in a table that we cannot look into: by keyed hashes of
+	 * the names, 64 bits, which nobody can make collide who does not know the key. */
+	struct siphash_key key;
+	struct pool cells;
+	struct map channels;
 };
 
-/* Puts itself between the reader of `ac`, which is new, and its functions. `pending` is borrowed. */
+/* For so many subscriptions at once; measures when `r` does. */
+void redis_vet_init(struct redis_vet *, struct region *r, uint32_t channels_max, struct siphash_key);
+
+/* Puts itself between the reader of `ac`, which is new, and its functions, and forgets what was subscribed to.
+ * `pending` is borrowed. */
 void redis_vet_watch(struct redis_vet *, redisAsyncContext *ac, const uint32_t *pending);
 
 /* SUBSCRIBE is about to be said; false: too many, or too long. */
 bool redis_vet_subscribe(struct redis_vet *, struct str channel);
 
 /* Is it subscribed to, or was that asked for? */
-bool redis_vet_knows(struct redis_vet *, struct str channel);
+bool redis_vet_knows(const struct redis_vet *, struct str channel);
 
 /* Redis confirmed it: to be called in hiredis' callback. */
 void redis_vet_subscribed(struct redis_vet *, struct str channel);

@@ -30,7 +30,6 @@ static void set_up(struct seeds *s, const struct seeds_config *config, const str
 {
 	*s = (struct seeds){ .config = *config, .bus = *bus };
 	s->key = (struct siphash_key){ config->random[0], config->random[1] };
-	s->review = config->users_max;
 }
 
 void seeds_init(struct seeds *s, struct region *r, const struct seeds_config *config, const struct bus *bus)
@@ -78,6 +77,8 @@ static void enqueue(struct seeds *s, uint32_t user)
 	if ((u->flags & SEEDS_QUEUED) != 0)
 		return;
 	u->flags |= SEEDS_QUEUED;
+	if (user >= s->high)
+		s->high = user + 1;
 	assert(s->queue_count < s->config.users_max);
 	s->queue[(s->queue_first + s->queue_count++) % s->config.users_max] = user;
 }
@@ -185,17 +186,16 @@ static void review_user(struct seeds *s, uint32_t user)
 		enqueue(s, user);
 }
 
+static bool reviews(const struct seeds *s)
+{
+	return s->review_what != 0;
+}
+
 static void walk_review(struct seeds *s)
 {
-	uint32_t end = s->config.users_max;
-
-	if (s->review == end)
-		return;
-	if (end - s->review > SEEDS_TURN_WALK)
-		end = s->review + SEEDS_TURN_WALK;
-	while (s->review < end)
+	for (uint32_t n = 0; n < SEEDS_TURN_WALK && s->review < s->high && reviews(s); n++)
 		review_user(s, s->review++);
-	if (s->review == s->config.users_max)
+	if (s->review >= s->high)
 		s->review_what = 0;
 }
 
@@ -218,13 +218,14 @@ static int64_t tick_ms(const struct seeds *s)
 }
 
 /*
- * Marks the keys whose turn it is, so that each comes once in a cycle, and all evenly spread over it. One that
- * was late goes on from where it was, a slice at a time.
+ * Marks the keys whose turn it is, so that each comes once in a cycle, and all evenly spread over it. That more
+ * users come makes it go faster, never slower: no key waits for longer than a cycle. A walk that was late goes on
+ * from where it was, a slice at a time.
  */
 static void walk_fresh(struct seeds *s, struct now now)
 {
 	int64_t passed_ms = now.mono.ms - s->fresh_ms, cycle = cycle_ms(s);
-	uint32_t end = s->config.users_max;
+	uint32_t end = s->high;
 
 	if (!keeps_fresh(s) || now.mono.ms < s->tick_ms)
 		return;
@@ -241,7 +242,7 @@ static void walk_fresh(struct seeds *s, struct now now)
 	if (s->fresh < end)
 		return;
 	s->tick_ms = now.mono.ms + tick_ms(s);
-	if (s->fresh == s->config.users_max) {
+	if (passed_ms >= cycle) {
 		s->fresh = 0;
 		s->fresh_ms = now.mono.ms;
 	}
@@ -345,7 +346,7 @@ mono_t seeds_deadline(const struct seeds *s)
 		at = (mono_t){ s->retry_ms };
 	if (!s->ready)
 		return at;
-	if (s->review < s->config.users_max)
+	if (reviews(s))
 		return (mono_t){ 0 };
 	if (s->queue_count > 0)
 		at = mono_min(at, (mono_t){ s->retry_ms });

@@ -110,7 +110,8 @@ struct seeds {
 	uint32_t queue_first, queue_count;
 	int64_t retry_ms;                /* mono; the bus had no room: not before */
 
-	uint32_t review;                 /* the next user to be looked at again; users_max: none */
+	uint32_t high;                   /* above the numbers of all users that were ever looked at */
+	uint32_t review;                 /* the next user to be looked at again; from `high` on: none */
 	uint8_t review_what;             /* enum in seeds.c */
 	int64_t tidy_ms;                 /* mono; users from outside are looked at again */
 	uint32_t fresh;                  /* the next user whose key is kept fresh */

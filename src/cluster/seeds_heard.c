@@ -93,8 +93,8 @@ static struct peer_profile profile_of(struct seeds *s, uint32_t user, enum statu
 	if (p.override == STATUS_INVISIBLE || p.override == want)
 		return nothing_set();
 	assert(p.custom.n <= CUSTOM_STATUS_BYTES_MAX && p.metadata.n <= METADATA_BYTES_MAX);
-	p.custom = p.shown_custom = keep(s->profile_text, p.custom);
-	p.metadata = p.shown_metadata = keep(s->profile_text + CUSTOM_STATUS_BYTES_MAX, p.metadata);
+	p.custom = keep(s->profile_text, p.custom);
+	p.metadata = keep(s->profile_text + CUSTOM_STATUS_BYTES_MAX, p.metadata);
 	p.override = want;
 	p.override_by = 0;
 	p.version++;
@@ -122,6 +122,8 @@ static void believe(struct seeds *s, const struct word *word, struct now now)
 		.user_id = word->user_id, .username = word->username, .last_seen = here ? now.wall : WALL_NONE,
 		.links = &link, .link_count = here ? 1 : 0, .profile = nothing_set(),
 	};
+	struct presence_view v;
+	bool is_whole;
 
 	if (user == UINT32_MAX ? !here : seeds_user_hosted(s, user))
 		return;
@@ -131,13 +133,11 @@ static void believe(struct seeds *s, const struct word *word, struct now now)
 		engine_peer_begin(s->engine, PEER_OUTSIDE);
 		s->fade_ms = mono_add_ms(now.mono, s->config.presence_ttl_ms).ms;
 	}
-	if (engine_peer_user(s->engine, PEER_OUTSIDE, &said, now) != ENGINE_OK) {
-		s->counts.full++;
-		return;
-	}
-	s->counts.believed++;
+	is_whole = engine_peer_user(s->engine, PEER_OUTSIDE, &said, now) == ENGINE_OK;
+	s->counts.believed += is_whole;
+	s->counts.full += !is_whole;
 	user = engine_user_find(s->engine, word->user_id);
-	if (user != UINT32_MAX)
+	if (user != UINT32_MAX && engine_user_view(s->engine, user, &v, now) && (is_whole || v.online))
 		note_word(s, user, word);
 }
 

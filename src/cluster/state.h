@@ -2,7 +2,7 @@
  * cluster/state.h: what the files of cluster/ that are one node among others share. Nobody else includes it.
  *
  * Who writes what: nodes.c who is there and what was heard of them; sync.c what is asked and answered; post.c
- * sequence and text of what is published; cluster.c the rest.
+ * sequence and text of what is published; life.c the epoch and all that comes with it; cluster.c the rest.
  */
 #ifndef CLUSTER_STATE_H
 #define CLUSTER_STATE_H
@@ -12,6 +12,7 @@
 #include "cluster/figures.h"
 #include "cluster/letter.h"
 #include "cluster/outgoing.h"
+#include "cluster/seeds.h"
 
 enum {
 	DEAF_MS = 2000,          /* what was published must have been heard by then: /ready within 5 s of a
@@ -107,6 +108,7 @@ struct cluster {
 	mono_t bye_at;
 
 	struct node nodes[PEERS_MAX];
+	bool nodes_changed;      /* since seeds.h was told who is there */
 	uint32_t answer_next;    /* whose turn it is to be answered */
 	mono_t blocked_until;    /* the bus had no space */
 
@@ -114,6 +116,7 @@ struct cluster {
 	char *text;              /* [LETTER_BYTES_MAX] */
 	struct letter_reader *reader;
 	struct peer_scratch scratch;
+	struct seeds seeds;
 
 	struct figures figures;
 	struct log_limit refused_limit, misread_limit, full_limit, no_place_limit, namesake_limit;

@@ -259,9 +259,15 @@ static void mesh_wait(struct mesh *m, int64_t ms)
 		rig_wait(&m->node[i].rig, ms);
 }
 
-/* The node dies with all its connections; the others find out; it starts again and is told of everything. */
+/*
+ * The node dies with all its connections; what it said before reaches the others, who then find out; it starts
+ * again and is told of everything.
+ */
 static void mesh_kill(struct mesh *m, uint32_t i, void (*configure)(struct engine_config *, void *), void *ctx)
 {
+	for (uint32_t other = 0; other < MESH_NODES; other++)
+		while (other != i && mesh_arrive(m, other))
+			;
 	mesh_drop_queue(&m->node[i]);
 	rig_fini(&m->node[i].rig);
 	mesh_boot(m, i, configure, ctx);

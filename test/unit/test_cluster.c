@@ -67,13 +67,15 @@ static void test_bye(void)
 {
 	struct rig r;
 	struct rig_node *n;
+	int ms;
 
 	open_joined(&r, 3);
 	n = &r.nodes[0];
 	rig_say(n, 650, true, 1);
 	tap_ok(!n->peers.leave(n->peers.link.ctx, r.now), "CONTRACT 5: who leaves waits until its bye was heard");
-	rig_run(&r, 5);
-	tap_ok(n->peers.leave(n->peers.link.ctx, r.now), "CONTRACT 5: then it may end");
+	for (ms = 0; ms < 20 && !n->peers.leave(n->peers.link.ctx, r.now); ms++)
+		rig_run(&r, 1);
+	tap_ok(ms < 5, "CONTRACT 5: then it may end");
 	tap_ok(!r.lease[0], "CONTRACT 5: its lease is given back");
 	rig_kill(n);
 	rig_run(&r, 20);
@@ -320,13 +322,15 @@ static void test_no_space(void)
 static void test_flushed(void)
 {
 	struct rig r;
+	uint32_t sets;
 
 	open_joined(&r, 2);
+	sets = r.nodes[0].sets;
 	rig_run(&r, 3000);
-	tap_ok(r.nodes[0].sets == 1, "a lease that is there is renewed");
+	tap_ok(r.nodes[0].sets == sets, "a lease that is there is renewed");
 	r.lease[0] = r.lease[1] = false;
 	rig_run(&r, 2100);
-	tap_ok(r.lease[0] && r.lease[1] && r.nodes[0].sets == 2, "R11: one that is not is set again within a beat");
+	tap_ok(r.lease[0] && r.lease[1] && r.nodes[0].sets == sets + 1, "R11: one that is not is set again within a beat");
 	rig_close(&r);
 }
 
