@@ -58,7 +58,7 @@ static void keep_memory_private(void)
 static enum exit_code serve(const struct options *o)
 {
 	keep_memory_private();
-	switch (loop_run(&o->config, o->user)) {
+	switch (loop_run(&o->config, o->user, NULL)) {
 	case LOOP_OK: return EXIT_DONE;
 	case LOOP_BAD_LISTENER:
 	case LOOP_BAD_TLS:

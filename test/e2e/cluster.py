@@ -64,8 +64,7 @@ async def soon(get, wanted, what="", seconds=5):
 
 
 async def close(*clients):
-    for c in clients:
-        await c.close()
+    await asyncio.gather(*[c.close() for c in clients])
 
 
 def of(user, status, **more):
@@ -157,8 +156,8 @@ async def debounce(c):
                 truth.came("deb-ann")
             one = two
             await asyncio.sleep(DEBOUNCE * 1.5)
-        await one.close()
         truth.went("deb-ann")
+        await one.close()
     equal(shows(await watched(c, "deb", life), "deb-ann"), [2] * 8, "events shown to each")
 
 
@@ -217,8 +216,8 @@ async def last_wins(c):
         await asyncio.sleep(0.5)
         first, second = (n.get("/last-ann") for n in (c[0], c[1]))
         equal({**second, "last_seen": ANY}, first, "the two nodes' views")
-        await close(*both)
         truth.went("last-ann")
+        await close(*both)
     await watched(c, "last", life)
 
 
@@ -551,9 +550,9 @@ async def joins(c):
         assert took < 4.5, "offline %.1f s after SIGTERM" % took
         if not ALONE:
             await soon(lambda: [n.get("/admin/stats")["nodes"] for n in (c[0], c[1])], [2, 2], "nodes")
-        await close(*here)
         for i in range(20):
             truth.went("jn-%d" % i)
+        await close(*here)
     await watched(c, "join", life, ("snake", "dotted", "roster"))
 
 
