@@ -1,7 +1,7 @@
 /*
- * Invariants: r->state is written by to() alone. Whatever becomes of connections is looked at in settle(), which
- * redis_event() and redis_turn() end with and nothing else calls: the ears are called from these two only, and
- * the bus may be used from within the ears. Names are asked for one at a time.
+ * Invariants: r->state is written by to() alone. Whatever becomes of connections is looked at in settle(),
+ * which redis_event() and redis_turn() end with and nothing else calls: the ears are called from these two
+ * only, and the bus may be used from within the ears. Names are asked for one at a time.
  */
 #include "cluster/redis.h"
 
@@ -631,15 +631,6 @@ static void bus_reset(void *ctx)
 		redis_link_end(&r->links[SUBSCRIPTIONS], STR("this node does not hear itself"));
 }
 
-struct bus redis_bus(struct redis *r)
-{
-	return (struct bus){
-		.ctx = r, .publish = bus_publish, .subscribe = bus_subscribe, .unsubscribe = bus_unsubscribe,
-		.set = bus_set, .del = bus_del, .renew = bus_renew, .space = bus_space, .flush = bus_flush,
-		.reset = bus_reset,
-	};
-}
-
 /* --- start and end --- */
 
 /* CLIENT SETNAME takes no blanks, no line ends. */
@@ -743,6 +734,52 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 	else
 		redis_close(r);
 	return result;
+}
+
+static void figure(struct jsonw *w, struct str name, struct str kind, struct str help, uint64_t v)
+{
+	const struct str parts[] = { STR("# HELP presenced_redis_"), name, STR(" "), help,
+		                     STR("\n# TYPE presenced_redis_"), name, STR(" "), kind,
+		                     STR("\npresenced_redis_"), name, STR(" ") };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		jsonw_splice(w, parts[i]);
+	jsonw_u64(w, v);
+	jsonw_splice(w, STR("\n"));
+}
+
+static void bus_metrics(const void *ctx, struct jsonw *w)
+{
+	const struct redis *r = ctx;
+	const struct redis_link *c = &r->links[COMMANDS], *s = &r->links[SUBSCRIPTIONS];
+	struct redis_memory_use use = redis_memory_use();
+	const struct str counter = STR("counter"), gauge = STR("gauge");
+
+	figure(w, STR("up"), gauge, STR("Both connections to Redis stand"), r->state == STATE_UP);
+	figure(w, STR("connects_total"), counter, STR("Times that both came to stand"), r->ups);
+	figure(w, STR("losses_total"), counter, STR("Times that one was lost"), r->losses);
+	figure(w, STR("attempts"), gauge, STR("Attempts in a row that failed"), r->attempts);
+	figure(w, STR("commands_total"), counter, STR("Commands given to Redis"), c->commands + s->commands);
+	figure(w, STR("unanswered"), gauge, STR("Commands given and not answered"), c->pending + s->pending);
+	figure(w, STR("refused_total"), counter, STR("Commands that Redis refused"), r->refused);
+	figure(w, STR("sent_bytes_total"), counter, STR("Bytes sent to Redis"), c->wire.sent + s->wire.sent);
+	figure(w, STR("received_bytes_total"), counter, STR("Bytes that Redis sent"),
+	       c->wire.received + s->wire.received);
+	figure(w, STR("malformed_total"), counter, STR("Connections ended because of what Redis sent"),
+	       c->wire.faults + s->wire.faults);
+	figure(w, STR("memory_bytes"), gauge, STR("What hiredis may use"), use.bytes);
+	figure(w, STR("memory_used_bytes"), gauge, STR("What hiredis uses"), use.in_use);
+	figure(w, STR("memory_high_bytes"), gauge, STR("The most that hiredis used"), use.high_water);
+	figure(w, STR("memory_failures_total"), counter, STR("Times that it wanted more"), use.failures);
+}
+
+struct bus redis_bus(struct redis *r)
+{
+	return (struct bus){
+		.ctx = r, .publish = bus_publish, .subscribe = bus_subscribe, .unsubscribe = bus_unsubscribe,
+		.set = bus_set, .del = bus_del, .renew = bus_renew, .space = bus_space, .flush = bus_flush,
+		.reset = bus_reset, .metrics = bus_metrics,
+	};
 }
 
 void redis_listen(struct redis *r, const struct redis_ears *ears)
