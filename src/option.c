@@ -104,8 +104,8 @@ static const struct option rows[] = {
 	         .help = "A connection that may authenticate in-band has so long to do it"),
 	{ .name = "redis-url", .kind = OPTION_REDIS, .at = AT(config.redis), .env = "REDIS_URL",
 	  .value = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]|...", .unset = "none: this node is alone",
-	  .help = "Where all nodes of one presence, and the programs beside them, meet. rediss:// is TLS (with "
-	          "ca-file), redis+sentinel://HOST[:PORT],.../MASTER[/DB] asks Sentinels, "
+	  .help = "Where all nodes of one presence, and the programs beside them, meet. rediss:// is TLS "
+	          "(with ca-file), redis+sentinel://HOST[:PORT],.../MASTER[/DB] asks Sentinels, "
 	          "redis+unix:///PATH[?db=DB] is a socket; user and password may be percent-encoded" },
 	{ .name = "redis-keys", .kind = OPTION_SWITCH, .at = AT(config.redis_keys), .fallback = "on",
 	  .help = "Keep presence:{user_id} in Redis for other programs; off where none reads it" },

@@ -503,7 +503,8 @@ static bool check_node_id(struct options *o)
 	if (!o->config.clustered || letter_is_node(o->config.node_id))
 		return true;
 	return fault_at(o, option_by_flag(STR("node-id")),
-			"%s cannot name a node among others: with redis-url it is 1 to 64 of A-Z a-z 0-9 . _ -",
+			"%s cannot name a node among others: with redis-url it is 1 to 64 of A-Z a-z 0-9 . _ "
+			"-",
 			option_value_quote(o->config.node_id, quoted));
 }
 
@@ -530,8 +531,8 @@ static bool finish(struct options *o, const struct options_world *world)
 	if (!options_auth_finish(o, world))
 		return false;
 	open_service_port(o);
-	return check_node_id(o) && read_api_key(o, world) && options_tls_finish(o, world) && check_user(o, world) &&
-	       check_trust(o) && fit_connections(o, world->descriptors_max) && fit_memory(o, world);
+	return check_node_id(o) && read_api_key(o, world) && options_tls_finish(o, world) &&
+	       check_user(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max) && fit_memory(o, world);
 }
 
 bool options_load(struct options *o, const struct options_world *world, char *const *args, char *const *env)
