@@ -140,7 +140,6 @@ void seeds_ready(struct seeds *s, struct now now)
 	seeds_roster_again(s);
 	s->fresh = 0;
 	s->fresh_ms = s->tick_ms = s->tidy_ms = now.mono.ms;
-	engine_peer_begin(s->engine, PEER_OUTSIDE);
 	s->fade_ms = mono_add_ms(now.mono, s->config.presence_ttl_ms).ms;
 }
 
@@ -161,6 +160,7 @@ void seeds_nodes(struct seeds *s, struct str self, uint64_t alive, const struct 
 	bool was_smallest = s->smaller == 0;
 
 	assert(s->engine != NULL);
+	s->gone = (s->gone | s->alive) & ~alive;
 	s->alive = alive;
 	s->smaller = 0;
 	for (uint32_t n = 0; n < PEERS_MAX; n++)
@@ -182,6 +182,9 @@ static void review_user(struct seeds *s, uint32_t user)
 		u->told = SEEDS_UNTOLD;
 		u->flags |= SEEDS_SAY | SEEDS_KEY;
 	}
+	/* A key may name a connection that died with its node. */
+	if (told && (engine_peer_hosts(s->engine, user) & s->gone) != 0)
+		u->flags |= SEEDS_KEY;
 	if (outside || ((s->review_what & (REVIEW_ALL | REVIEW_ANEW)) != 0 && told))
 		enqueue(s, user);
 }
@@ -195,8 +198,10 @@ static void walk_review(struct seeds *s)
 {
 	for (uint32_t n = 0; n < SEEDS_TURN_WALK && s->review < s->high && reviews(s); n++)
 		review_user(s, s->review++);
-	if (s->review >= s->high)
-		s->review_what = 0;
+	if (s->review < s->high)
+		return;
+	s->review_what = 0;
+	s->gone = 0;
 }
 
 static int64_t cycle_ms(const struct seeds *s)

@@ -103,6 +103,7 @@ struct seeds {
 	bool up, ready, was_ready;
 	int64_t away_ms;                 /* mono; since when not ready, after it was */
 	uint64_t alive, smaller;         /* live peers; those of them with a smaller id */
+	uint64_t gone;                   /* peers that died since the last review was over */
 	bool heard_updates, heard_broadcasts; /* subscribed to */
 
 	struct seeds_user *users;
@@ -158,7 +159,7 @@ void seeds_ready(struct seeds *, struct now);
 void seeds_down(struct seeds *, struct now);
 
 /* Who lives beside `self`: bit n of `alive` is peer n, whose id is ids[n]. At every change, and before
- * seeds_ready(). Ids are not kept. */
+ * seeds_ready(), and when one has died before what it hosted is taken away. Ids are not kept. */
 void seeds_nodes(struct seeds *, struct str self, uint64_t alive, const struct str ids[PEERS_MAX]);
 
 /* The lease key was gone (FLUSHALL, failover): everything that this node speaks for is written and said anew. */

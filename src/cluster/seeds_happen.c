@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "cluster/seeds_user.h"
 #include "cluster/seeds_write.h"
 
 enum happening { CLIENT_READY, CLIENT_GONE, TYPING_STARTED, TYPING_STOPPED };
@@ -52,14 +53,11 @@ void seeds_happen_drop(struct seeds *s)
 	s->happening_count = 0;
 }
 
-/* CONTRACT 2: by every output, Redis among them. */
-static bool is_invisible(struct seeds *s, struct str user_id, struct now now)
+static bool is_invisible(struct seeds *s, const struct seeds_happening *h, struct now now)
 {
-	uint32_t user = engine_user_find(s->engine, user_id);
-	struct peer_user said;
+	uint32_t user = engine_user_find(s->engine, str_of(h->user, h->user_bytes));
 
-	return user != UINT32_MAX && engine_peer_say(s->engine, user, now, s->scratch, &said) &&
-	       said.profile.version != 0 && said.profile.override == STATUS_INVISIBLE;
+	return user != UINT32_MAX && seeds_user_invisible(s, user, now);
 }
 
 static bool tell_client(struct seeds *s, struct str channel, struct str user, struct str device, wall_t at)
@@ -104,7 +102,7 @@ bool seeds_happen_turn(struct seeds *s, struct now now)
 	while (s->happening_count > 0) {
 		const struct seeds_happening *h = &s->happenings[s->happening_first];
 
-		if (!is_invisible(s, str_of(h->user, h->user_bytes), now) && !tell(s, h, now))
+		if (!is_invisible(s, h, now) && !tell(s, h, now))
 			return false;
 		s->happening_first = (s->happening_first + 1) % SEEDS_HAPPENINGS_MAX;
 		s->happening_count--;

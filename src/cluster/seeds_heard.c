@@ -129,10 +129,8 @@ static void believe(struct seeds *s, const struct word *word, struct now now)
 		return;
 	if (here)
 		said.profile = profile_of(s, user, word->status, now);
-	if (here && engine_peer_users(s->engine, PEER_OUTSIDE) == 0) {
-		engine_peer_begin(s->engine, PEER_OUTSIDE);
+	if (here && engine_peer_users(s->engine, PEER_OUTSIDE) == 0)
 		s->fade_ms = mono_add_ms(now.mono, s->config.presence_ttl_ms).ms;
-	}
 	is_whole = engine_peer_user(s->engine, PEER_OUTSIDE, &said, now) == ENGINE_OK;
 	s->counts.believed += is_whole;
 	s->counts.full += !is_whole;

@@ -41,6 +41,14 @@ static bool speaks(const struct seeds *s, uint32_t user)
 	return local && (hosts & s->smaller) == 0;
 }
 
+bool seeds_user_invisible(struct seeds *s, uint32_t user, struct now now)
+{
+	struct peer_user said;
+
+	return engine_peer_say(s->engine, user, now, s->scratch, &said) && said.profile.version != 0 &&
+	       said.profile.override == STATUS_INVISIBLE;
+}
+
 struct seeds_user *seeds_user_meet(struct seeds *s, uint32_t user, struct str user_id)
 {
 	struct seeds_user *u = &s->users[user];
@@ -165,13 +173,17 @@ static bool keep_key(struct seeds *s, uint32_t user, const struct presence_view 
 	return !engine_user_view(s->engine, user, &again, now) || write_key(s, u, &again, connection);
 }
 
-/* Whom another program brought: only that nothing keeps the user here any more is ours to say. */
+/*
+ * Whom another program brought: only that nothing keeps the user here any more is ours to say; of who is
+ * invisible here, nothing is.
+ */
 static bool say_outside(struct seeds *s, uint32_t user, const struct presence_view *v, struct now now)
 {
 	struct seeds_user *u = &s->users[user];
 
 	if (v->status == STATUS_OFFLINE) {
-		if (u->told != STATUS_OFFLINE && speaks(s, user) && !publish(s, u, v, now))
+		if (u->told != STATUS_OFFLINE && speaks(s, user) && !seeds_user_invisible(s, user, now) &&
+		    !publish(s, u, v, now))
 			return false;
 		u->told = STATUS_OFFLINE;
 		u->flags &= (uint8_t)~SEEDS_OUTSIDE;
@@ -198,9 +210,6 @@ static bool say_own(struct seeds *s, uint32_t user, const struct presence_view *
 {
 	struct seeds_user *u = &s->users[user];
 
-	if ((u->flags & SEEDS_SPEAKS) == 0 && v->status != STATUS_OFFLINE)
-		u->flags |= SEEDS_KEY;
-	u->flags |= SEEDS_SPEAKS;
 	if ((u->flags & SEEDS_SAY) != 0 && u->told != v->status) {
 		if (!publish(s, u, v, now))
 			return false;
@@ -233,5 +242,6 @@ bool seeds_user_say(struct seeds *s, uint32_t user, struct now now)
 	if ((u->flags & SEEDS_SAY) != 0)
 		u->told = (uint8_t)v.status;
 	u->flags &= SEEDS_QUEUED;
+	u->link = 0; /* whatever the key names by now, this node did not write it */
 	return true;
 }

@@ -12,12 +12,14 @@ enum {
 	SEEDS_QUEUED = 1 << 0,
 	SEEDS_SAY = 1 << 1,     /* the status was shown: say it if it is another one than was told */
 	SEEDS_KEY = 1 << 2,     /* the key is to be written */
-	SEEDS_SPEAKS = 1 << 3,  /* this node spoke for the user when it last looked */
-	SEEDS_OUTSIDE = 1 << 4, /* what was told last was another program's word */
+	SEEDS_OUTSIDE = 1 << 3, /* what was told last was another program's word */
 };
 
 /* Does a node host the user: this one, or one that lives? The user exists. */
 bool seeds_user_hosted(const struct seeds *, uint32_t user);
+
+/* CONTRACT 2: shown as offline by every output, Redis among them. No such user: false. */
+bool seeds_user_invisible(struct seeds *, uint32_t user, struct now);
 
 /* Notes whose number it is: when it was another user's before, what was known is forgotten. */
 struct seeds_user *seeds_user_meet(struct seeds *, uint32_t user, struct str user_id);

@@ -643,6 +643,13 @@ static bool is_over(const struct life *l)
 	return l->fault[0] != '\0' || world_fault(&l->w)[0] != '\0';
 }
 
+static void show_message(void *ctx, struct str channel, struct str payload)
+{
+	const struct life *l = ctx;
+
+	trace(l, "redis %.*s %.*s", (int)channel.n, channel.p, (int)payload.n, payload.p);
+}
+
 static void live(struct life *l, uint64_t seed, uint64_t steps)
 {
 	wait(l, 1000); /* they find each other */
@@ -689,6 +696,10 @@ static struct outcome run(uint64_t seed, uint64_t steps, bool show)
 		say_config(&l);
 	for (uint32_t n = 1; n <= NODES; n++)
 		crowd_of(&l, n)->sim.print_log = show;
+	if (show) {
+		l.w.redis.tap = show_message;
+		l.w.redis.tap_ctx = &l;
+	}
 	if (world_start(&l.w, NODES, true))
 		live(&l, seed, steps);
 	else

@@ -74,6 +74,8 @@ static const struct {
 	{ "P5", "its user was there alone: one offline, by the smallest that lives", JOIN "? nodes a\n? peer a hosts u\n? +2000\n"
 	  "? nodes \n? peer a drops u\n+5000\n" UPDATE("u", "u", "offline", AT("46:47")) KEY("u", "u", "offline", "null", AT("46:42"))
 	  ROSTER("") "+20000\n" },
+	{ "C5", "one who comes to keep a key again writes it at the next change, whatever it is", JOIN "? c1 connect u dev=d\n? nodes a\n"
+	  "? peer a hosts u\n? +2000\nc1 set away\n? peer a drops u\nc1 set away custom=x\n" KEY("u", "u", "away", CONN("1"), AT("46:42")) },
 
 	/* --- the bus --- */
 	{ "R12", "no room: it waits, and what is said then is how it is then, once", JOIN "? c1 connect u dev=d\n? +2000\n? room 0\n"
@@ -122,6 +124,14 @@ static const struct {
 	{ "C5 believed", "a node that is met after its users' updates were heard: they are its own", JOIN "? nodes z\n? +2000\n"
 	  WORD("x", "online") ROSTER("\"x\"") "? peer z hosts x\n+1000\nwho x\n= x online 1\n? peer z drops x\n+5000\n"
 	  UPDATE("x", "x", "offline", AT("46:48")) KEY("x", "x", "offline", "null", AT("46:43")) ROSTER("") },
+	{ "C2", "who is invisible here stays it, and nobody is contradicted", JOIN "? c1 connect x dev=d\n? c1 set invisible\n? c1 gone\n? +6000\n"
+	  WORD("x", "online") "+2000\nwho x\n= x offline 0\n" WORD("x", "busy") "+2000\nwho x\n= x offline 0\n" WORD("x", "offline")
+	  "c1 connect x dev=d\nwho x\n= x offline 0\n" },
+	{ "C5", "fading is said by the smallest only", JOIN "? nodes a\n? +2000\n" WORD("x", "online") "+620000\nwho x\n= x offline 0\n" },
+	{ "C5 a node knows its own", "and the debounce of whom it hosted: it ends as it would have", JOIN "? c1 connect u dev=d\n? c1 gone\n? +1000\n"
+	  WORD("u", "offline") "+4000\n" UPDATE("u", "u", "offline", AT("46:45")) KEY("u", "u", "offline", "null", T) ROSTER("") },
+	{ "C5", "one who keeps a key again, after another node may have, writes it anew", JOIN "? c1 connect u dev=d\n? nodes a\n? peer a hosts u\n"
+	  "? +2000\nnodes \n" KEY("u", "u", "online", CONN("1"), T) ROSTER("\"u\"") },
 
 	/* --- message:broadcast --- */
 	{ "S002 message", "what dialect rooms delivers: data as it is, to the room", JOIN
@@ -142,6 +152,7 @@ static const struct {
 	{ "C3 roster", "at most once a second, the last state never withheld; the same set again is not", JOIN "? +2000\n"
 	  "? c1 connect b dev=d\n? c2 connect a dev=d\n? c3 connect c dev=d\n+998\n+2\n" ROSTER("\"a\",\"b\",\"c\"")
 	  "? c3 set invisible\n? c3 set online\n+3000\n" },
+	{ "C3 roster", "nor more often when nodes come and go", JOIN "? +2000\n? nodes a\nnodes \n" ROSTER("") "nodes a\nnodes \n+998\n+2\n" ROSTER("") },
 	{ "C5", "only the smallest publishes it; whoever becomes that does", JOIN "? nodes a\n? +2000\nturn\n? c1 connect u dev=d\n+2000\n"
 	  "nodes z\n" ROSTER("\"u\"") },
 };
