@@ -24,6 +24,7 @@ enum {
 	HEAL_MS = LEASE_MS + DEBOUNCE_MS + 5000 + RECONNECT_MS_MAX, /* RELIABILITY L */
 	CALM_MS = 15000,     /* so long after a fault nothing of it may be felt */
 	SETTLED_MS = 3000,   /* a connection that old is known to all */
+	SKEW_MS_MAX = 60000, /* far below presence-ttl: who left that long ago is forgotten */
 	LEAVE_EVERY = 10,    /* seeds: of these all leave in the end, which takes an hour */
 };
 
@@ -50,6 +51,7 @@ struct life {
 	uint32_t faults;             /* a bit of each that may be */
 	bool trace;
 	bool maybe_hidden[USERS];
+	int64_t skew_ms[NODES + 1];
 	int64_t node_bad_ms[NODES + 1], redis_bad_ms; /* when something last befell them; INT64_MAX: it does now */
 	uint64_t injected[FAULTS], steps;
 	char fault[TEXT];
@@ -350,6 +352,13 @@ static void redis_bad(struct life *l)
 	l->redis_bad_ms = still ? INT64_MAX : world_now_ms(&l->w);
 }
 
+/* Its wall clock is that much before or behind the others. */
+static void skew(struct life *l, uint32_t node, int64_t ms)
+{
+	sim_step_wall(&world_node(&l->w, node)->crowd.sim, ms - l->skew_ms[node]);
+	l->skew_ms[node] = ms;
+}
+
 static void befall_node(struct life *l, enum fault what, uint32_t node)
 {
 	bool frozen = world_node(&l->w, node)->crowd.sim.frozen, cut = l->w.redis.clients[node - 1].cut;
@@ -374,7 +383,7 @@ static void befall_node(struct life *l, enum fault what, uint32_t node)
 			redis_model_lose(&l->w.redis, node - 1);
 		break;
 	default:
-		sim_step_wall(&world_node(&l->w, node)->crowd.sim, ((int64_t)draw(l, 201) - 100) * 60000);
+		skew(l, node, ((int64_t)draw(l, 2 * SKEW_MS_MAX + 1) - SKEW_MS_MAX));
 		break;
 	}
 	frozen = world_node(&l->w, node)->crowd.sim.frozen;
@@ -634,6 +643,13 @@ static bool is_over(const struct life *l)
 	return l->fault[0] != '\0' || world_fault(&l->w)[0] != '\0';
 }
 
+static void show_message(void *ctx, struct str channel, struct str payload)
+{
+	const struct life *l = ctx;
+
+	trace(l, "redis %.*s %.*s", (int)channel.n, channel.p, (int)payload.n, payload.p);
+}
+
 static void live(struct life *l, uint64_t seed, uint64_t steps)
 {
 	wait(l, 1000); /* they find each other */
@@ -663,6 +679,7 @@ static struct outcome run(uint64_t seed, uint64_t steps, bool show)
 	memset(l.devices, 0, sizeof(l.devices));
 	memset(l.maybe_hidden, 0, sizeof(l.maybe_hidden));
 	memset(l.node_bad_ms, 0, sizeof(l.node_bad_ms));
+	memset(l.skew_ms, 0, sizeof(l.skew_ms));
 	memset(l.injected, 0, sizeof(l.injected));
 	l.dice = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	l.redis_bad_ms = 0;
@@ -679,6 +696,10 @@ static struct outcome run(uint64_t seed, uint64_t steps, bool show)
 		say_config(&l);
 	for (uint32_t n = 1; n <= NODES; n++)
 		crowd_of(&l, n)->sim.print_log = show;
+	if (show) {
+		l.w.redis.tap = show_message;
+		l.w.redis.tap_ctx = &l;
+	}
 	if (world_start(&l.w, NODES, true))
 		live(&l, seed, steps);
 	else
