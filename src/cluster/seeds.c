@@ -221,9 +221,9 @@ static int64_t tick_ms(const struct seeds *s)
 }
 
 /*
- * Marks the keys whose turn it is, so that each comes once in a cycle, and all evenly spread over it. That more
- * users come makes it go faster, never slower: no key waits for longer than a cycle. A walk that was late goes on
- * from where it was, a slice at a time.
+ * Marks the keys whose turn it is, so that each comes once in a cycle, and all evenly spread over it. That
+ * more users come makes it go faster, never slower: no key waits for longer than a cycle. A walk that was
+ * late goes on from where it was, a slice at a time.
  */
 static void walk_fresh(struct seeds *s, struct now now)
 {

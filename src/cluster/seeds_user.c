@@ -1,8 +1,8 @@
 /*
  * cluster/seeds_user.c: see seeds_user.h.
  *
- * Invariants: `told` is the last status on presence:updates as far as this node knows, whoever said it; nothing
- * is said that equals it. A record is as its user's only while the tag is that user's.
+ * Invariants: `told` is the last status on presence:updates as far as this node knows, whoever said it;
+ * nothing is said that equals it. A record is as its user's only while the tag is that user's.
  */
 #include "cluster/seeds_user.h"
 
@@ -13,7 +13,7 @@
 
 enum { TAG_LEAD = 1 };
 
-static_assert(SEEDS_TEXT_BYTES >= 256 + 2 * 2 * ID_BYTES_MAX, "two ids, escaped, and what stands around them");
+static_assert(SEEDS_TEXT_BYTES >= 256 + 2 * 2 * ID_BYTES_MAX, "two ids, escaped, and what is around them");
 
 static bool is_hosted_by(const struct seeds *s, uint32_t user, uint64_t *hosts, bool *local)
 {
@@ -110,8 +110,8 @@ static uint16_t fold(uint64_t key)
 	return folded == 0 && key != 0 ? 1 : folded;
 }
 
-/* The view does not live through this. */
-static bool write_key(struct seeds *s, struct seeds_user *u, const struct presence_view *v, uint64_t connection)
+static bool write_key(struct seeds *s, struct seeds_user *u, const struct presence_view *v,
+		      uint64_t connection)
 {
 	char mem[SEEDS_TEXT_BYTES], key[SEEDS_KEY_BYTES_MAX], digits[HEX_U64_BYTES];
 	struct jsonw w;

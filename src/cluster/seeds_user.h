@@ -25,8 +25,8 @@ bool seeds_user_invisible(struct seeds *, uint32_t user, struct now);
 struct seeds_user *seeds_user_meet(struct seeds *, uint32_t user, struct str user_id);
 
 /*
- * Tells the others what they have to be told of the user, if it is this node that tells it. False: the bus had no
- * room for all of it; what is left is marked in the record, so call again.
+ * Tells the others what they have to be told of the user, if it is this node that tells it. False: the bus
+ * had no room for all of it; what is left is marked in the record, so call again.
  */
 bool seeds_user_say(struct seeds *, uint32_t user, struct now);
 

@@ -74,8 +74,8 @@ static const struct {
 	{ "P5", "its user was there alone: one offline, by the smallest that lives", JOIN "? nodes a\n? peer a hosts u\n? +2000\n"
 	  "? nodes \n? peer a drops u\n+5000\n" UPDATE("u", "u", "offline", AT("46:47")) KEY("u", "u", "offline", "null", AT("46:42"))
 	  ROSTER("") "+20000\n" },
-	{ "C5", "one who comes to keep a key again writes it at the next change, whatever it is", JOIN "? c1 connect u dev=d\n? nodes a\n"
-	  "? peer a hosts u\n? +2000\nc1 set away\n? peer a drops u\nc1 set away custom=x\n" KEY("u", "u", "away", CONN("1"), AT("46:42")) },
+	{ "C5", "one who comes to speak again tells and writes what has changed by that", JOIN "? c1 connect u dev=d\n? nodes a\n"
+	  "? peer a hosts u\n? +2000\nc1 set away\npeer a drops u\n" UPDATE("u", "u", "away", AT("46:42")) KEY("u", "u", "away", CONN("1"), AT("46:42")) },
 
 	/* --- the bus --- */
 	{ "R12", "no room: it waits, and what is said then is how it is then, once", JOIN "? c1 connect u dev=d\n? +2000\n? room 0\n"
