@@ -100,21 +100,19 @@ void cluster_down(struct cluster *c, struct now now)
 void cluster_renewed(struct cluster *c, bool was_there, struct now now)
 {
 	c->now = now;
-	if (was_there || !cluster_is_up(c))
+	if (!cluster_is_up(c) || (was_there && (!c->was_refused || mono_before(now.mono, c->rewrite_at))))
 		return;
+	c->was_refused = false;
+	c->rewrite_at = mono_add_ms(now.mono, REWRITE_MS);
 	life_assert(c);
 	seeds_rewrite(&c->seeds);
 }
 
 void cluster_refused(struct cluster *c, struct str code, struct now now)
 {
-	uint64_t more;
-
+	(void)code;
 	c->now = now;
-	c->figures.redis_refusals++;
-	if (log_limit_pass(&c->refused_limit, now.mono, &more))
-		LOG(server_log(c->server), now.wall, LOG_WARN, "Redis refused a write", LOG_STR("error", code),
-		    LOG_U64("suppressed", more));
+	c->was_refused = true; /* what it was is not known */
 }
 
 /* --- hearing --- */

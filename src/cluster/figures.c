@@ -131,5 +131,6 @@ void figures_write(const struct cluster *c, struct jsonw *w)
 		f->deaf);
 	counter(w, STR("presenced_cluster_epochs_total"), STR("Times that this node began anew."), f->epochs);
 	write_seeds(seeds_counts(&c->seeds), w);
-	counter(w, STR("presenced_redis_refused_total"), STR("Writes that Redis refused."), f->redis_refusals);
+	if (c->bus.metrics != NULL)
+		c->bus.metrics(c->bus.ctx, w);
 }

@@ -91,7 +91,7 @@ static void ask(struct cluster *c, struct node *n)
 
 static void sweep(struct cluster *c, struct node *n)
 {
-	if (engine_peer_sweep(c->engine, nodes_peer(c, n), SWEEP_A_TURN, c->now))
+	if (!nodes_sweep(c, n))
 		return;
 	n->asking = ASKING_NOTHING;
 	n->awaited = false;
