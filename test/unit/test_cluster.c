@@ -436,6 +436,50 @@ static void test_hostile(void)
 	rig_close(&r);
 }
 
+static bool has(const char *text, const char *what)
+{
+	const char *at = strstr(text, what);
+
+	return at != NULL && strstr(at + 1, what) == NULL;
+}
+
+static void test_metrics(void)
+{
+	static char text[65536];
+	struct jsonw w;
+	struct rig r;
+
+	open_joined(&r, 3);
+	jsonw_init(&w, text, sizeof(text) - 1);
+	r.nodes[1].peers.metrics(r.nodes[1].peers.link.ctx, &w);
+	text[jsonw_bytes(&w)] = '\0';
+	tap_ok(!w.failed && has(text, "\npresenced_nodes 3\n") && has(text, "\npresenced_cluster_state{state=\"ready\"} 1\n") &&
+	       has(text, "\npresenced_letters_sent_total{type=\"hello\"} 1\n") && has(text, "# TYPE presenced_cluster_syncs_total counter\n") &&
+	       has(text, "\npresenced_cluster_syncs_total 2\n"), "CONTRACT 6: the lines of /metrics");
+	rig_close(&r);
+}
+
+static void test_refused(void)
+{
+	struct rig r;
+	struct rig_node *n;
+	uint32_t sets;
+
+	open_joined(&r, 2);
+	n = &r.nodes[0];
+	rig_run(&r, 30000);
+	sets = n->sets;
+	cluster_refused(n->c, STR("OOM"), r.now);
+	rig_run(&r, 2100);
+	tap_ok(n->sets == sets + 1, "R10: what was refused is written anew");
+	for (int i = 0; i < 20; i++) {
+		cluster_refused(n->c, STR("OOM"), r.now);
+		rig_run(&r, 1000);
+	}
+	tap_ok(n->sets == sets + 1, "R10: but not all the time");
+	rig_close(&r);
+}
+
 /* Anything may happen to anybody; then nothing more does, and all agree. */
 static void stir(struct rig *r)
 {
@@ -509,6 +553,8 @@ int main(void)
 	test_namesake();
 	test_messages();
 	test_hostile();
+	test_metrics();
+	test_refused();
 	test_chaos();
 	return tap_done();
 }
