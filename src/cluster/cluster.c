@@ -1,8 +1,8 @@
 /*
- * Invariants: every way in sets c->now first. Nothing is published while the bus is down: what changes then is
- * forgotten, because on return everybody asks for everything. What is heard is looked at in this order: is it a
- * letter, does it belong on its channel, is it our own, is its node known, was it heard before; only then is
- * anything of it used.
+ * Invariants: every way in sets c->now first. Nothing is published while the bus is down: what changes then
+ * is forgotten, because on return everybody asks for everything. What is heard is looked at in this order: is
+ * it a letter, does it belong on its channel, is it our own, is its node known, was it heard before; only
+ * then is anything of it used.
  */
 #include "cluster/cluster.h"
 
@@ -412,7 +412,9 @@ bool cluster_valid(const struct cluster *c)
 
 		if (n->state == NODE_FREE)
 			continue;
-		if (n->id_bytes == 0 || (n->state == NODE_LEAVING && (n->asking != ASKING_NOTHING || n->asks)))
+		if (n->id_bytes == 0)
+			return false;
+		if (n->state == NODE_LEAVING && (n->asking != ASKING_NOTHING || n->asks || n->awaited))
 			return false;
 		for (int k = 0; k < i; k++)
 			if (c->nodes[k].state != NODE_FREE && str_eq(nodes_id(&c->nodes[k]), nodes_id(n)))

@@ -1,8 +1,8 @@
 /*
  * Invariants: an id stands in the table at most once; a place is free only when the engine holds nothing of
  * that peer. A node is taken away only once a beat of ours was heard that left after its lease had ended:
- * Redis keeps the order of what it brings us, so whatever the node had published before was heard too, however
- * long Redis, or we, were stuck meanwhile.
+ * Redis keeps the order of what it brings us, so whatever the node had published before was heard too,
+ * however long Redis, or we, were stuck meanwhile.
  */
 #include "cluster/nodes.h"
 
