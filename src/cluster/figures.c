@@ -82,7 +82,8 @@ static void write_letters(const struct figures *f, struct jsonw *w)
 	by_word(w, STR("presenced_letters_sent_total"), STR("Letters to other nodes, by type."), STR("type"),
 		types, f->sent, LETTER_COUNT);
 	by_word(w, STR("presenced_letters_heard_total"),
-		STR("Letters from other nodes that counted, by type."), STR("type"), types, f->heard, LETTER_COUNT);
+		STR("Letters from other nodes that counted, by type."), STR("type"), types,
+		f->heard, LETTER_COUNT);
 	counter(w, STR("presenced_letters_sent_bytes_total"), STR("Bytes of letters sent."), f->sent_bytes);
 	counter(w, STR("presenced_letters_heard_bytes_total"),
 		STR("Bytes heard on the channels of nodes, our own and refused ones too."), f->heard_bytes);
@@ -100,7 +101,8 @@ static void write_seeds(const struct seeds_counts *n, struct jsonw *w)
 	by_word(w, STR("presenced_seeds_heard_total"), STR("Heard from other programs over Redis."),
 		STR("what"), heard, (const uint64_t[]){ n->believed, n->delivered, n->refused, n->full }, 4);
 	counter(w, STR("presenced_seeds_unsaid_total"),
-		STR("Typing, clients and rosters that Redis had no room for."), n->lost + n->rosters_too_long);
+		STR("Typing, clients and rosters that Redis had no room for."),
+		n->lost + n->rosters_too_long);
 }
 
 void figures_write(const struct cluster *c, struct jsonw *w)
@@ -114,7 +116,8 @@ void figures_write(const struct cluster *c, struct jsonw *w)
 	write_state(c, w);
 	write_letters(f, w);
 	by_word(w, STR("presenced_letters_refused_total"),
-		STR("Letters, or users in them, that did not count."), STR("reason"), reasons, f->refused, FIGURES_REFUSAL_COUNT);
+		STR("Letters, or users in them, that did not count."), STR("reason"), reasons, f->refused,
+		FIGURES_REFUSAL_COUNT);
 	counter(w, STR("presenced_cluster_users_told_total"), STR("Users told of to other nodes."),
 		f->users_told);
 	counter(w, STR("presenced_cluster_users_heard_total"), STR("Users told of by other nodes."),

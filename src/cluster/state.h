@@ -22,8 +22,8 @@ enum {
 	ANSWERS_MS = 500,        /* from our hello on: who shows themselves by then is waited for ... */
 	JOINING_MS_MAX = 5000,   /* ... but no longer than this */
 	RETRY_MS = 10,           /* the bus had no space */
-	LATE_MS = 250,           /* a turn that is so late was not ours to time: what waits to be read is heard
-	                          * first */
+	LATE_MS = 250,           /* a turn that is so late was not ours to time: what waits to be read is
+	                          * heard first */
 	ANSWER_MS = 2000,        /* a question is asked again after this */
 	ANSWER_MS_MAX = 30000,   /* back-off of that */
 	ASK_AGAIN_MS = 250,      /* between two beginnings of one sync, however many gaps there are */
