@@ -82,7 +82,6 @@ void life_join(struct cluster *c)
 	c->subscribed = c->rooms_cursor = 0;
 	c->rooms_done = false;
 	c->blocked_until = c->now.mono;
-	nodes_renew(c);
 	begin(c, "Redis is there");
 	seeds_up(&c->seeds, c->now);
 	renew(c); /* whether it was there says whether our other keys are */
@@ -115,7 +114,6 @@ static void stopped(struct cluster *c, int64_t late_ms)
 
 	LOG(server_log(c->server), c->now.wall, LOG_WARN, "This process was stopped: joining anew",
 	    LOG_MS("for", late_ms));
-	nodes_renew(c);
 	seeds_down(&c->seeds, then);
 	seeds_up(&c->seeds, c->now);
 	begin(c, "the process was stopped");

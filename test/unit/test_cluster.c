@@ -282,6 +282,47 @@ static void test_stopped(void)
 	rig_close(&r);
 }
 
+/* A turn that comes late, before what waits in the socket was read. */
+static void test_late(void)
+{
+	struct rig r;
+	struct rig_node *n;
+
+	open_joined(&r, 3);
+	n = &r.nodes[1];
+	while (!n->c->beat_out)
+		rig_run(&r, 1);
+	n->stopped = true;
+	rig_run(&r, 7000);
+	n->stopped = false;
+	rig_turn_deaf(n);
+	tap_ok(n->c->life == LIFE_READY && n->resets == 0, "R14: who was stopped does not take its own stop for Redis' silence");
+	rig_turn_deaf(n);
+	tap_ok(n->peers.nodes(n->peers.link.ctx) == 3, "R14: and asks for a proof before anybody is taken away");
+	rig_run(&r, 1000);
+	tap_ok(n->engine.swept == 0 && rig_agree(&r) && n->resets == 0, "R14: which shows that all are there");
+	rig_close(&r);
+}
+
+/* The outage began just before a lease ended: what passed meanwhile does not count. */
+static void test_full_lease(void)
+{
+	struct rig r;
+	struct rig_node *n;
+
+	open_joined(&r, 2);
+	n = &r.nodes[1];
+	r.nodes[0].stopped = true; /* 4 s: less than a lease */
+	rig_run(&r, 2000);
+	rig_unlink(n);
+	n->up_at = r.now.mono.ms + 3900;
+	rig_run(&r, 4500);
+	r.nodes[0].stopped = false;
+	rig_run(&r, 1000);
+	tap_ok(n->engine.swept == 0 && rig_holds(n, &r.nodes[0]), "R12: on return everybody has a full lease");
+	rig_close(&r);
+}
+
 static void test_no_space(void)
 {
 	struct rig r;
@@ -547,6 +588,8 @@ int main(void)
 	test_hung();
 	test_restart();
 	test_stopped();
+	test_late();
+	test_full_lease();
 	test_no_space();
 	test_flushed();
 	test_many();
