@@ -392,7 +392,11 @@ static uint32_t peers_nodes(void *ctx)
 
 static void peers_metrics(void *ctx, struct jsonw *out)
 {
-	figures_write(ctx, out);
+	const struct cluster *c = ctx;
+
+	figures_write(c, out);
+	if (c->bus.metrics != NULL)
+		c->bus.metrics(c->bus.ctx, out);
 }
 
 struct peers cluster_peers(struct cluster *c)
