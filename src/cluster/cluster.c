@@ -271,9 +271,6 @@ void cluster_turn(struct cluster *c, struct now now)
 	if (!cluster_is_up(c))
 		return;
 	sync_turn(c);
-	c->due = cluster_deadline(c);
-	if (mono_before(c->due, now.mono)) /* at once is not in the past */
-		c->due = now.mono;
 }
 
 mono_t cluster_deadline(const struct cluster *c)
@@ -349,6 +346,14 @@ static void peers_note(void *ctx, enum engine_note note, struct str user, struct
 	seeds_note(&c->seeds, note, user, device, now);
 }
 
+/* All of this turn is done: a next one that is late says that the process was stopped. */
+static void expect_turn(struct cluster *c)
+{
+	c->due = cluster_deadline(c);
+	if (mono_before(c->due, c->now.mono)) /* at once is not in the past */
+		c->due = c->now.mono;
+}
+
 static void peers_flush(void *ctx, struct now now)
 {
 	struct cluster *c = ctx;
@@ -362,6 +367,7 @@ static void peers_flush(void *ctx, struct now now)
 	}
 	if (c->life != LIFE_DOWN)
 		c->bus.flush(c->bus.ctx);
+	expect_turn(c);
 }
 
 static bool peers_leave(void *ctx, struct now now)
@@ -388,7 +394,11 @@ static uint32_t peers_nodes(void *ctx)
 
 static void peers_metrics(void *ctx, struct jsonw *out)
 {
-	figures_write(ctx, out);
+	const struct cluster *c = ctx;
+
+	figures_write(c, out);
+	if (c->bus.metrics != NULL)
+		c->bus.metrics(c->bus.ctx, out);
 }
 
 struct peers cluster_peers(struct cluster *c)

@@ -19,7 +19,6 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "base/jsonw.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cluster/bus.h"
@@ -86,9 +85,6 @@ void redis_turn(struct redis *);
 
 /* When redis_turn() has something to do. */
 mono_t redis_deadline(const struct redis *);
-
-/* Lines of /metrics. */
-void redis_metrics(const struct redis *, struct jsonw *out);
 
 /* Bytes that redis_open() maps. */
 size_t redis_measure(const struct redis_url *, uint32_t channels_max);

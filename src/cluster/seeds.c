@@ -43,7 +43,6 @@ void seeds_init(struct seeds *s, struct region *r, const struct seeds_config *co
 	s->users = region_take_array(r, config->users_max, sizeof(*s->users), 64);
 	s->queue = region_take_array(r, config->users_max, sizeof(*s->queue), 64);
 	s->happenings = region_take_array(r, SEEDS_HAPPENINGS_MAX, sizeof(*s->happenings), 64);
-	s->echoes = region_take_array(r, SEEDS_ECHOES, sizeof(*s->echoes), 64);
 	s->roster_text = region_take(r, s->roster_room_bytes, 64);
 	toks = region_take_array(r, JSON_TOKENS_MAX, sizeof(*toks), 64);
 	s->ids = region_take_array(r, BULK_USERS_MAX, sizeof(*s->ids), 64);
@@ -127,7 +126,6 @@ void seeds_up(struct seeds *s, struct now now)
 	s->up = true;
 	s->retry_ms = now.mono.ms;
 	s->heard_updates = s->heard_broadcasts = false;
-	s->echo_count = 0;
 }
 
 void seeds_ready(struct seeds *s, struct now now)

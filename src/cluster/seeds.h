@@ -13,6 +13,10 @@
  * userID and clientID), not what they carry: hence these two, called as in that seed's log, and when. Of who
  * is invisible nothing is said there, nor as typing.
  *
+ * An update that a node says ends with a blank, which says nothing to who reads JSON, and to nodes that it is
+ * not another program's: they tell each other of users in letters, and would hold one online for it who has
+ * gone meanwhile.
+ *
  * One node speaks for a user: of the live nodes that host it the one with the smallest id, for a user that
  * nobody hosts the smallest of all. Nodes that do not speak remember what the one that does says, so that
  * they can go on when it dies. Whom another program brought online stays that program's: no key is written.
@@ -46,7 +50,7 @@ enum {
 	SEEDS_TEXT_BYTES = 2048,         /* one key or update: three ids, escaped, fit */
 	SEEDS_TURN_USERS = 512,          /* looked at in one turn: well under a millisecond */
 	SEEDS_TURN_ROSTER = 1024,        /* ids put into a roster in one turn */
-	SEEDS_ECHOES = 1024,             /* own updates on their way back; of more the oldest are forgotten */
+	SEEDS_NODE_MARK = ' ',           /* behind the JSON of an update */
 	SEEDS_HAPPENINGS_MAX = 512,      /* clients and typing that wait for the bus; further ones are lost */
 	SEEDS_TURN_WALK = 4096,          /* records looked through in one turn */
 	SEEDS_TURN_SWEEP = 256,          /* users from outside taken away in one turn */
@@ -134,9 +138,6 @@ struct seeds {
 	char roster_after[ID_BYTES_MAX]; /* the last id in it */
 	size_t roster_after_bytes;
 
-	uint64_t *echoes;                /* hashes of own updates, a ring */
-	uint32_t echo_first, echo_count;
-
 	struct json json;
 	struct json_tok *toks;
 	struct str *ids;                 /* of one broadcast */
@@ -186,8 +187,7 @@ bool seeds_heard(struct seeds *, struct str channel, char *payload, size_t bytes
 /* --- time --- */
 
 /*
- * Says what there is to say. Once a turn, after this turn's letters about users were given to the bus: who
- * hears an update must have been told before who hosts the user, or takes it for another program's.
+ * Says what there is to say. Once a turn, after this turn's letters about users were given to the bus.
  */
 void seeds_turn(struct seeds *, struct now);
 /* When seeds_turn() has something to do: a time that has passed: at once. */

@@ -144,7 +144,7 @@ static void heard_update(struct seeds *s, char *payload, size_t bytes, struct no
 {
 	struct word word;
 
-	if (!s->ready || seeds_user_echo(s, str_of(payload, bytes)))
+	if (!s->ready || (bytes > 0 && payload[bytes - 1] == SEEDS_NODE_MARK))
 		return;
 	if (read_update(s, payload, bytes, &word))
 		believe(s, &word, now);

@@ -11,7 +11,7 @@
 #include "base/hex.h"
 #include "cluster/seeds_write.h"
 
-enum { TAG_LEAD = 1, ECHO_LEAD = 2 }; /* tell hashes of one kind from another's */
+enum { TAG_LEAD = 1 };
 
 static_assert(SEEDS_TEXT_BYTES >= 256 + 2 * 2 * ID_BYTES_MAX, "two ids, escaped, and what is around them");
 
@@ -64,34 +64,6 @@ struct seeds_user *seeds_user_meet(struct seeds *s, uint32_t user, struct str us
 	return u;
 }
 
-/* --- own words that come back --- */
-
-static void remember_echo(struct seeds *s, struct str text)
-{
-	uint32_t at;
-
-	if (s->echo_count == SEEDS_ECHOES) {
-		s->echo_first = (s->echo_first + 1) % SEEDS_ECHOES;
-		s->echo_count--;
-	}
-	at = (s->echo_first + s->echo_count++) % SEEDS_ECHOES;
-	s->echoes[at] = siphash13_lead(s->key, ECHO_LEAD, text);
-}
-
-bool seeds_user_echo(struct seeds *s, struct str text)
-{
-	uint64_t hash = siphash13_lead(s->key, ECHO_LEAD, text);
-
-	for (uint32_t i = 0; i < s->echo_count; i++) {
-		if (s->echoes[(s->echo_first + i) % SEEDS_ECHOES] != hash)
-			continue;
-		s->echo_first = (s->echo_first + i + 1) % SEEDS_ECHOES;
-		s->echo_count -= i + 1;
-		return true;
-	}
-	return false;
-}
-
 bool seeds_user_room(const struct seeds *s, size_t bytes)
 {
 	return s->bus.space(s->bus.ctx) >= bytes + SEEDS_SPARE_BYTES;
@@ -101,15 +73,17 @@ bool seeds_user_room(const struct seeds *s, size_t bytes)
 
 static bool publish(struct seeds *s, struct seeds_user *u, const struct presence_view *v, struct now now)
 {
-	char mem[SEEDS_TEXT_BYTES];
+	char mem[SEEDS_TEXT_BYTES + 1];
 	struct jsonw w;
+	struct str text;
 
-	jsonw_init(&w, mem, sizeof(mem));
+	jsonw_init(&w, mem, SEEDS_TEXT_BYTES);
 	seeds_write_update(&w, v, now.wall);
 	assert(!w.failed);
-	if (!s->bus.publish(s->bus.ctx, SEEDS_UPDATES, jsonw_text(&w)))
+	text = jsonw_text(&w);
+	mem[text.n] = SEEDS_NODE_MARK;
+	if (!s->bus.publish(s->bus.ctx, SEEDS_UPDATES, str_of(mem, text.n + 1)))
 		return false;
-	remember_echo(s, jsonw_text(&w));
 	u->told = (uint8_t)v->status;
 	s->counts.updates++;
 	return true;

@@ -30,9 +30,6 @@ struct seeds_user *seeds_user_meet(struct seeds *, uint32_t user, struct str use
  */
 bool seeds_user_say(struct seeds *, uint32_t user, struct now);
 
-/* Is that text one of the last that this node published there? It is forgotten then, with all before it. */
-bool seeds_user_echo(struct seeds *, struct str text);
-
 /* Is there room for n bytes and what others need? */
 bool seeds_user_room(const struct seeds *, size_t bytes);
 

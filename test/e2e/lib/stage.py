@@ -42,8 +42,8 @@ class Stage:
         self.truth, self.users, self.watchers, self.pulses, self.c = Truth(), [], {}, [], None
 
     async def __aenter__(self):
-        self.c = await asyncio.to_thread(Cluster, self.count, "--offline-debounce", "%dms" % (self.debounce * 1000), *self.options,
-                                         **self.cluster_options)
+        self.c = await Cluster.start(self.count, "--offline-debounce", "%dms" % (self.debounce * 1000), *self.options,
+                                     **self.cluster_options)
         try:
             for i, node in enumerate(self.c):
                 self.watchers[i] = [await Watcher("watch-%s-%s" % (kind, node.name), kind).connect(node) for kind in self.kinds]
