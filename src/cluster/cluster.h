@@ -29,7 +29,7 @@ enum {
 struct cluster;
 
 struct cluster_config {
-	struct str node_id;      /* absent: made from `random` */
+	struct str node_id;      /* letter_is_node(); absent: made from `random` */
 	uint64_t random[2];      /* from getrandom(), or the simulator's */
 	uint32_t users_max;      /* as the engine's */
 	int64_t presence_ttl_ms, typing_ttl_ms, offline_debounce_ms;
@@ -53,5 +53,8 @@ void cluster_turn(struct cluster *, struct now now);
 mono_t cluster_deadline(const struct cluster *);
 
 struct str cluster_node_id(const struct cluster *);
+
+/* Every invariant; O(users_max). For tests. */
+bool cluster_valid(const struct cluster *);
 
 #endif

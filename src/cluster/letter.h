@@ -21,11 +21,11 @@
  *	MESSAGE  t* type; u user_id  to target  d device_id  k KEY  r room  dm true  on true: is_typing,
  *	         is_read, is_away  us [id,...] users  ms [id,...] messages  c call_id  b TEXT body  w text
  *	         q count; of these:
- *	           typing u*, us or r, dm, on    receipt u* r* ms* dm on to    away u* on
+ *	           typing u*, us or r, dm, on    receipt u* r* ms* us dm on to   away u* on
  *	           close u* k*                   kick u*                       offer u* to* c* d* b
  *	           rang u* to* c* q              answer u* to* c* k* b         answered u* to* c* k*
  *	           ice u* to* c* b               ended u* to* c* w*
- *	           broadcast: one of all true, us, r, tp topics; x [id,...] exclude  ty type  b* TEXT data
+ *	           broadcast: some of all true, us, r, tp topics; x [id,...] exclude  ty type  b* TEXT data
  *
  * TEXT is JSON in a string, which was somebody else's: so its depth does not add to ours. It is parsed too
  * before it is given out.

@@ -10,7 +10,8 @@
 
 #define COUNT(rows) ((uint32_t)(sizeof(rows) / sizeof((rows)[0])))
 #define FORM(rows) { rows, COUNT(rows) }
-#define ROW(type, key, KIND, need, member) { STR(key), FORM_##KIND, need, BULK_USERS_MAX, offsetof(type, member) }
+#define ROW(type, key, KIND, need, member) \
+	{ STR(key), FORM_##KIND, need, BULK_USERS_MAX, offsetof(type, member) }
 
 #define HEAD(key, KIND, need, member) ROW(struct letter, key, KIND, need, member)
 #define USER(key, KIND, need, member) ROW(struct peer_user, key, KIND, need, member)
@@ -94,6 +95,7 @@ static const struct form_row receipt_rows[] = {
 	SAY_DM,
 	SAY("on", FLAG, false, is_read),
 	SAY("ms", IDS, true, messages),
+	SAY("us", IDS, false, users),
 	SAY("to", ID, false, target),
 };
 static const struct form_row away_rows[] = { SAY_USER, SAY("on", FLAG, false, is_away) };

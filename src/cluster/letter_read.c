@@ -198,7 +198,8 @@ static bool read_topics(struct letter_reader *lr, json_ref v, const struct form_
 	return true;
 }
 
-static bool (*const readers[FORM_KINDS])(struct letter_reader *, json_ref, const struct form_row *, void *) = {
+static bool (*const readers[FORM_KINDS])(struct letter_reader *, json_ref, const struct form_row *,
+					 void *) = {
 	[FORM_ID] = read_id,
 	[FORM_NODE] = read_node,
 	[FORM_IDS] = read_ids,
@@ -256,11 +257,12 @@ static bool read_link(struct letter_reader *lr, json_ref v, struct peer_link *ou
 
 	*out = (struct peer_link){ .connected_at = WALL_NONE };
 	if (json_type(&lr->json, v) != JSON_ARRAY || !json_str_id(&lr->json, device, &out->device_id) ||
-	    !read_integer(lr, dialect, 0, DIALECT_COUNT - 1, &number) || !json_bool(&lr->json, away, &out->away))
+	    !read_integer(lr, dialect, 0, DIALECT_COUNT - 1, &number) ||
+	    !json_bool(&lr->json, away, &out->away))
 		return false;
 	out->dialect = (uint8_t)number;
-	return key == JSON_ABSENT ||
-	       (read_hex(lr, key, NULL, &out->key) && out->key != 0 && read_time(lr, at, NULL, &out->connected_at));
+	return key == JSON_ABSENT || (read_hex(lr, key, NULL, &out->key) && out->key != 0 &&
+				      read_time(lr, at, NULL, &out->connected_at));
 }
 
 static bool read_links(struct letter_reader *lr, json_ref v, struct peer_user *out)
@@ -308,12 +310,14 @@ static bool is_type(struct str type)
 
 static bool read_broadcast(struct letter_reader *lr, json_ref v, struct broadcast *out)
 {
+	int ways;
+
 	*out = (struct broadcast){ 0 };
 	if (!read_form(lr, v, &letter_form_broadcast, out))
 		return false;
 	out->users_given = json_get(&lr->json, v, STR("us")) != JSON_ABSENT;
-	return (int)out->all + (int)out->users_given + (int)!str_absent(out->room) + (int)(out->topic != 0) == 1 &&
-	       (str_absent(out->type) || is_type(out->type));
+	ways = (int)out->all + (int)out->users_given + (int)!str_absent(out->room) + (int)(out->topic != 0);
+	return ways > 0 && (str_absent(out->type) || is_type(out->type));
 }
 
 static bool read_message(struct letter_reader *lr, json_ref v, struct peer_message *out)

@@ -36,6 +36,7 @@ struct loop {
 	struct transport transport; /* of both kinds, if there is TLS */
 	struct tls *tls;            /* NULL: no listener wants it */
 	struct fetch *fetch;        /* NULL: no service to ask is configured */
+	const struct loop_companion *companion; /* NULL: none */
 	struct log_limit unanswered; /* lines that say that one did not answer */
 	int epoll_fd, signal_fd;
 	int listen_fds[LISTENERS_MAX];
@@ -170,6 +171,9 @@ static void take_event(struct loop *l, const struct epoll_event *ev, struct now 
 	case WATCH_RESOLVER:
 		fetch_resolved(l->fetch);
 		return;
+	case WATCH_COMPANION:
+		l->companion->event(l->companion->ctx, number, generation, ev->events);
+		return;
 	}
 	assert(!"an event of a kind that nobody watches");
 }
@@ -186,6 +190,8 @@ static int timeout_ms(const struct loop *l, bool more, mono_t now)
 		at = mono_min(at, tls_deadline(l->tls));
 	if (l->fetch != NULL)
 		at = mono_min(at, fetch_deadline(l->fetch));
+	if (l->companion != NULL)
+		at = mono_min(at, l->companion->deadline(l->companion->ctx));
 	if (at.ms == MONO_NEVER.ms)
 		return -1;
 	if (at.ms <= now.ms)
@@ -239,6 +245,8 @@ static bool turn(struct loop *l, int timeout)
 	server_begin_turn(l->server, now);
 	if (l->tls != NULL)
 		tls_begin_turn(l->tls, now);
+	if (l->companion != NULL)
+		l->companion->begin(l->companion->ctx, now);
 	take_events(l, n, now);
 	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
 		watch_listeners(l, true);
@@ -246,6 +254,8 @@ static bool turn(struct loop *l, int timeout)
 		tls_turn(l->tls);
 	if (l->fetch != NULL)
 		fetch_turn(l->fetch, now.mono);
+	if (l->companion != NULL)
+		l->companion->turn(l->companion->ctx);
 	more = server_end_turn(l->server, all_read(l, n));
 	server_turn_took(l->server, machine_us() - began_us);
 	if (l->tls != NULL && tls_work(l->tls))
@@ -295,7 +305,7 @@ static bool open_listeners(struct loop *l)
 	return true;
 }
 
-static bool open_server(struct loop *l)
+static bool open_server(struct loop *l, const struct peers *peers)
 {
 	struct server_seed seed;
 	struct region r;
@@ -313,7 +323,7 @@ static bool open_server(struct loop *l)
 	region_init(&r, mem, bytes);
 	if (l->fetch != NULL)
 		outside = fetch_outside(l->fetch);
-	l->server = server_new(l->cfg, &r, &l->transport, l->fetch != NULL ? &outside : NULL, NULL,
+	l->server = server_new(l->cfg, &r, &l->transport, l->fetch != NULL ? &outside : NULL, peers,
 	                       machine_log, NULL, &seed, machine_now());
 	return l->server != NULL;
 }
@@ -416,9 +426,43 @@ static void close_listeners(const struct loop *l)
 	}
 }
 
+static enum loop_result open_companion(struct loop *l, struct peers *peers)
+{
+	enum loop_result result = LOOP_OK;
+
+	assert((l->companion != NULL) == l->cfg->clustered);
+	if (l->companion != NULL)
+		result = l->companion->open(l->companion->ctx, l->epoll_fd, peers, machine_now());
+	if (result != LOOP_OK)
+		l->companion = NULL;
+	return result;
+}
+
+/* Everybody is there: they may know the server now. */
+static void introduce(struct loop *l)
+{
+	if (l->tls != NULL)
+		tls_serve(l->tls, &(struct tls_host){ l, host_input, host_output, host_hangup },
+		          server_log(l->server));
+	if (l->companion != NULL)
+		l->companion->serve(l->companion->ctx, l->server);
+}
+
+static void end(struct loop *l)
+{
+	close_listeners(l);
+	if (l->companion != NULL)
+		l->companion->close(l->companion->ctx);
+	if (l->tls != NULL)
+		tls_free(l->tls);
+	if (l->fetch != NULL)
+		fetch_close(l->fetch);
+}
+
 static enum loop_result run(struct loop *l, struct str user)
 {
 	enum loop_result result;
+	struct peers peers;
 
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll_fd < 0 || !open_signals(l)) {
@@ -430,28 +474,25 @@ static enum loop_result run(struct loop *l, struct str user)
 	result = open_tls(l);
 	if (result == LOOP_OK)
 		result = open_fetch(l);
+	if (result == LOOP_OK)
+		result = open_companion(l, &peers);
 	if (result != LOOP_OK)
 		return result;
-	if (!open_server(l)) {
+	if (!open_server(l, l->companion != NULL ? &peers : NULL)) {
 		machine_complain(STR("memory or randomness refused"), errno);
 		return LOOP_FAILED;
 	}
-	if (l->tls != NULL)
-		tls_serve(l->tls, &(struct tls_host){ l, host_input, host_output, host_hangup },
-		          server_log(l->server));
+	introduce(l);
 	if (!machine_become(user))
 		return LOOP_BAD_USER;
 	say_listening(l);
 	serve(l);
-	close_listeners(l);
-	if (l->tls != NULL)
-		tls_free(l->tls);
-	if (l->fetch != NULL)
-		fetch_close(l->fetch);
+	end(l);
 	return LOOP_OK;
 }
 
-enum loop_result loop_run(const struct server_config *cfg, struct str user)
+enum loop_result loop_run(const struct server_config *cfg, struct str user,
+                          const struct loop_companion *companion)
 {
 	struct loop *l = machine_memory(sizeof(*l));
 	enum loop_result result;
@@ -461,6 +502,7 @@ enum loop_result loop_run(const struct server_config *cfg, struct str user)
 		return LOOP_FAILED;
 	}
 	l->cfg = cfg;
+	l->companion = companion;
 	result = run(l, user);
 	machine_memory_free(l, sizeof(*l));
 	return result;

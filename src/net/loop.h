@@ -5,8 +5,10 @@
 #ifndef NET_LOOP_H
 #define NET_LOOP_H
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "server/config.h"
+#include "server/peers.h"
 
 enum loop_result {
 	LOOP_OK,           /* drained after SIGTERM or SIGINT */
@@ -16,7 +18,27 @@ enum loop_result {
 	LOOP_FAILED,       /* the machine refused something else (memory, epoll): one line said what */
 };
 
-/* Binds, allocates, becomes `user` when started as root, and serves until told to stop. */
-enum loop_result loop_run(const struct server_config *cfg, struct str user);
+/* Who else lives on the loop: cluster/, which net/ does not know. Its epoll events bear WATCH_COMPANION. */
+struct loop_companion {
+	void *ctx;
+	/* Once, as the user that the process began as; fills what server_new() is given. Anything but LOOP_OK
+	 * ends the start; one line said why. close() is called only after LOOP_OK. */
+	enum loop_result (*open)(void *ctx, int epoll_fd, struct peers *peers, struct now now);
+	/* The server that it belongs to; once, before the first turn. */
+	void (*serve)(void *ctx, struct server *);
+	/* A turn: it begins, its events, and what is to be done behind these; all of it between
+	 * server_begin_turn() and server_end_turn(). */
+	void (*begin)(void *ctx, struct now now);
+	void (*event)(void *ctx, uint32_t number, uint32_t generation, uint32_t events);
+	void (*turn)(void *ctx);
+	/* When turn() has something to do; before now when at once. */
+	mono_t (*deadline)(void *ctx);
+	void (*close)(void *ctx);
+};
+
+/* Binds, allocates, becomes `user` when started as root, and serves until told to stop. `companion` is NULL
+ * unless cfg->clustered. */
+enum loop_result loop_run(const struct server_config *cfg, struct str user,
+                          const struct loop_companion *companion);
 
 #endif

@@ -88,13 +88,12 @@ static void set_trust(struct tls_client *t, const struct anchors *a, wall_t now)
 	br_ssl_engine_set_x509(eng, &t->xc.vtable);
 }
 
-bool tls_client_init(struct tls_client *t, const struct anchors *a, struct str host, wall_t now,
-                     const unsigned char seed[TLS_CLIENT_SEED_BYTES])
+/* The handshake, once the engine is set. */
+static bool begin(struct tls_client *t, const struct anchors *a, struct str host, wall_t now)
 {
 	char name[TLS_CLIENT_HOST_BYTES_MAX + 1];
 
 	host.n -= host.n > 0 && host.p[host.n - 1] == '.';
-	set_engine(t, seed);
 	set_trust(t, a, now);
 	if (host.n == 0 || host.n > TLS_CLIENT_HOST_BYTES_MAX) {
 		t->nameless = true;
@@ -103,6 +102,21 @@ bool tls_client_init(struct tls_client *t, const struct anchors *a, struct str h
 	memcpy(name, host.p, host.n);
 	name[host.n] = '\0';
 	return br_ssl_client_reset(&t->cc, name, 0) == 1;
+}
+
+bool tls_client_init_bare(struct tls_client *t, const struct anchors *a, struct str host, wall_t now,
+                          const unsigned char seed[TLS_CLIENT_SEED_BYTES])
+{
+	set_engine(t, seed);
+	br_ssl_engine_set_protocol_names(&t->cc.eng, NULL, 0);
+	return begin(t, a, host, now);
+}
+
+bool tls_client_init(struct tls_client *t, const struct anchors *a, struct str host, wall_t now,
+                     const unsigned char seed[TLS_CLIENT_SEED_BYTES])
+{
+	set_engine(t, seed);
+	return begin(t, a, host, now);
 }
 
 void tls_client_init_unverified(struct tls_client *t, const unsigned char seed[TLS_CLIENT_SEED_BYTES])

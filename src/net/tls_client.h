@@ -63,6 +63,10 @@ struct tls_client {
 bool tls_client_init(struct tls_client *t, const struct anchors *a, struct str host, wall_t now,
                      const unsigned char seed[TLS_CLIENT_SEED_BYTES]);
 
+/* The same without ALPN (RFC 7301): for what is not HTTP. */
+bool tls_client_init_bare(struct tls_client *t, const struct anchors *a, struct str host, wall_t now,
+                          const unsigned char seed[TLS_CLIENT_SEED_BYTES]);
+
 /*
  * The same with whoever is there: no name is sent, and every certificate will do. It keeps out nobody: not
  * for what is secret, nor for what is believed. For `presenced healthcheck`, which asks its own machine.

@@ -15,6 +15,7 @@ enum watch_kind {
 	WATCH_TLS,      /* a TLS session, by its number in net/tls */
 	WATCH_FETCH,    /* a question to another service, by its slot in net/fetch */
 	WATCH_RESOLVER,
+	WATCH_COMPANION, /* of struct loop_companion, by its number there */
 };
 
 enum { WATCH_NUMBER_BITS = 28 };

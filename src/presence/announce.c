@@ -235,6 +235,35 @@ bool announce_is_in_room(const struct engine *e, uint32_t user, uint32_t but_con
 	return p != NULL && interests_haunt_in(e, &p->haunts, room) != POOL_NONE;
 }
 
+/* Those who hear of the user already, in a room of the list but that one. */
+static void skip_room_mates(const struct engine *e, const struct list *interests, uint32_t but_room)
+{
+	const struct pool *cells = &e->interests.cells;
+
+	for (uint32_t i = list_first(interests); i != POOL_NONE; i = list_next(cells, INTERESTS_OF_LINK, i)) {
+		const struct interest *it = interests_at(&e->interests, i);
+		bool entered = it->kind == INTEREST_HAUNT ||
+			       (it->kind == INTEREST_ROOM && *interests_mask(e, i) != 0);
+
+		if (entered && it->target != but_room)
+			tell_skip_receivers(e, &rooms_at(&e->rooms, it->target)->members,
+					    TOPIC_ROOM_PRESENCE);
+	}
+}
+
+static void skip_mates(const struct engine *e, uint32_t user, uint32_t but_room)
+{
+	const struct user *u = users_at(&e->users, user);
+	const struct profile *p = users_profile(&e->users, u);
+
+	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
+		skip_room_mates(e, &links_at(&e->links, c)->interests, but_room);
+	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(&e->shares, i))
+		skip_room_mates(e, &shares_at(&e->shares, i)->rooms, but_room);
+	if (p != NULL)
+		skip_room_mates(e, &p->haunts, but_room);
+}
+
 void announce_entered(const struct engine *e, uint32_t user, uint32_t room, struct now now)
 {
 	const struct user *u = users_at(&e->users, user);
@@ -247,6 +276,7 @@ void announce_entered(const struct engine *e, uint32_t user, uint32_t room, stru
 	ev.change = CHANGE_ONLINE;
 	tell_begin(e, &ev, now);
 	tell_skip_links_of(e, user);
+	skip_mates(e, user, room);
 	tell_receivers(e, &rooms_at(&e->rooms, room)->members, TOPIC_ROOM_PRESENCE);
 	tell_end(e);
 }

@@ -12,7 +12,14 @@
 #include "base/list.h"
 #include "base/strpool.h"
 
+#include <assert.h>
 #include <stdint.h>
+
+enum device_flag {
+	DEVICE_AWAY = 1 << 0,      /* as all who host it say */
+	DEVICE_AWAY_HERE = 1 << 1, /* as this node does; counts if it hosts it */
+	DEVICE_LINKS_SHIFT = 2,
+};
 
 struct device {
 	union {
@@ -22,7 +29,7 @@ struct device {
 	};
 	strref id;                /* STRREF_NONE: generated */
 	struct list_link of_user;
-	uint32_t links_away;      /* links << 1 | away */
+	uint32_t links_away;      /* links << DEVICE_LINKS_SHIFT | enum device_flag */
 };
 
 static_assert(sizeof(struct device) <= 24, "one per connection");
@@ -49,12 +56,12 @@ static inline struct device *devices_at(const struct devices *ds, uint32_t i)
 
 static inline uint32_t device_links(const struct device *d)
 {
-	return d->links_away >> 1;
+	return d->links_away >> DEVICE_LINKS_SHIFT;
 }
 
 static inline bool device_away(const struct device *d)
 {
-	return (d->links_away & 1) != 0;
+	return (d->links_away & DEVICE_AWAY) != 0;
 }
 
 /* When REST's word for it ends, mono; 0: it never told of it. */
@@ -73,6 +80,18 @@ uint32_t devices_find(const struct devices *ds, const struct list *of_user, stru
 
 /* A new device without links at the end of the list; POOL_NONE when full. Absent id: generated from key. */
 uint32_t devices_make(struct devices *ds, struct list *of_user, struct str id, uint64_t key);
+
+/* One link more, or less: of this node or, told by it, of another. */
+static inline void device_add_link(struct device *d)
+{
+	d->links_away += 1U << DEVICE_LINKS_SHIFT;
+}
+
+static inline void device_drop_link(struct device *d)
+{
+	assert(device_links(d) > 0);
+	d->links_away -= 1U << DEVICE_LINKS_SHIFT;
+}
 
 /* Its id; generated ones are written to `buf`, which then lends it. */
 struct str devices_id(const struct devices *ds, uint32_t i, char buf[HEX_U64_BYTES]);

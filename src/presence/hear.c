@@ -158,7 +158,7 @@ static void hear_away(struct engine *e, uint32_t user, bool is_away, struct now 
 {
 	struct announce_state before = announce_state_of(e, user);
 
-	user_devices_mark_all(e, user, is_away);
+	user_devices_mark_own(e, user, is_away);
 	users_weigh_devices(users_at(&e->users, user));
 	announce_changed(e, user, &before);
 	pass_changed(e, user);

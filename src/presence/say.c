@@ -18,7 +18,7 @@ static struct peer_link *next_link(const struct engine *e, struct peer_scratch *
 	out->link_count++;
 	*l = (struct peer_link){
 		.connected_at = WALL_NONE, .device_id = devices_id(&e->devices, device, s->device_ids[n]),
-		.away = device_away(devices_at(&e->devices, device)),
+		.away = (devices_at(&e->devices, device)->links_away & DEVICE_AWAY_HERE) != 0,
 	};
 	return l;
 }
@@ -71,8 +71,7 @@ static void say_rooms(const struct engine *e, const struct user *u, struct peer_
 	uint32_t n = 0;
 
 	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
-		if ((links_at(&e->links, c)->flags & LINK_HEARS) != 0)
-			say_rooms_of(e, &links_at(&e->links, c)->interests, s, &n);
+		say_rooms_of(e, &links_at(&e->links, c)->interests, s, &n);
 	if (p != NULL && out->link_count > 0)
 		say_rooms_of(e, &p->haunts, s, &n);
 	out->rooms = (struct strs){ s->rooms, n };

@@ -74,10 +74,10 @@ static bool add_remote(struct engine *e, struct share *s, const struct peer_link
 		pool_give(&e->shares.remotes, r);
 		return false;
 	}
-	devices_at(&e->devices, device)->links_away += 2;
+	device_add_link(devices_at(&e->devices, device));
 	*shares_remote(&e->shares, r) = (struct remote){
 		.key = l->key, .connected_at = l->connected_at, .device = device,
-		.next_plus1 = s->remotes_plus1, .dialect = l->dialect, .told = true,
+		.next_plus1 = s->remotes_plus1, .dialect = l->dialect, .away = l->away, .told = true,
 	};
 	s->remotes_plus1 = r + 1;
 	return true;
@@ -98,7 +98,8 @@ static void drop_untold(struct engine *e, struct share *s)
 			continue;
 		}
 		*from = remote->next_plus1;
-		devices_at(&e->devices, remote->device)->links_away -= 2;
+		device_drop_link(devices_at(&e->devices, remote->device));
+		user_devices_weigh(e, s->user, remote->device);
 		user_devices_free_unused(e, s->user, remote->device);
 		pool_give(&e->shares.remotes, r);
 	}
@@ -167,8 +168,10 @@ static bool put_links(struct engine *e, struct share *s, const struct peer_user 
 	for (uint32_t i = 0; i < p->link_count; i++) {
 		uint32_t r = find_remote(e, s, &p->links[i]);
 
-		if (r != POOL_NONE)
-			user_devices_mark(e, s->user, shares_remote(&e->shares, r)->device, p->links[i].away);
+		if (r == POOL_NONE)
+			continue;
+		shares_remote(&e->shares, r)->away = p->links[i].away;
+		user_devices_weigh(e, s->user, shares_remote(&e->shares, r)->device);
 	}
 	return all;
 }

@@ -21,6 +21,7 @@ struct remote {
 	wall_t connected_at;
 	uint32_t device, next_plus1; /* of the share */
 	uint8_t dialect;
+	bool away;                /* its device, as that node says */
 	bool told;                /* scratch while a telling is compared with what was there */
 };
 

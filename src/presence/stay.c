@@ -33,6 +33,7 @@ enum {
 static void unpin_device(struct engine *e, uint32_t user, uint32_t d)
 {
 	devices_unpin(&e->devices, d);
+	user_devices_weigh(e, user, d);
 	users_unpin(&e->users, user);
 	user_devices_free_unused(e, user, d);
 }
@@ -105,7 +106,8 @@ static void link_up(struct engine *e, uint32_t conn, uint32_t user, uint32_t dev
 	};
 	links_push(&e->links, &u->link_plus1, conn);
 	u->links++;
-	devices_at(&e->devices, device)->links_away += 2;
+	user_devices_join(e, user, device);
+	device_add_link(devices_at(&e->devices, device));
 	interests_set_topics(e, conn, mask);
 }
 
@@ -117,7 +119,8 @@ static void link_down(struct engine *e, uint32_t conn)
 	interests_set_topics(e, conn, 0);
 	links_remove(&e->links, &u->link_plus1, conn);
 	u->links--;
-	devices_at(&e->devices, l->device)->links_away -= 2;
+	device_drop_link(devices_at(&e->devices, l->device));
+	user_devices_weigh(e, l->user, l->device);
 	l->flags = 0;
 }
 
@@ -264,6 +267,7 @@ static bool pin_device(struct engine *e, uint32_t user, uint32_t device, struct 
 
 	if (fresh && users_pins(&e->users, user) >= PINNED_PER_USER_MAX)
 		return false;
+	user_devices_join(e, user, device);
 	if (!devices_pin(&e->devices, device, expires_ms))
 		return false;
 	if (fresh)

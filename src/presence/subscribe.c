@@ -7,6 +7,7 @@
 #include "presence/subscribe.h"
 
 #include "presence/announce.h"
+#include "presence/pass.h"
 #include "presence/query.h"
 #include "presence/tell.h"
 
@@ -79,8 +80,10 @@ static void enter_room(struct engine *e, uint32_t conn, uint32_t room, uint8_t t
 	bool entered = *mask == 0;
 
 	*mask |= topics;
-	if (entered && e->config.audience_rooms)
+	if (entered && e->config.audience_rooms) {
+		pass_changed(e, links_at(&e->links, conn)->user);
 		announce_joined(e, conn, room, now);
+	}
 }
 
 static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
@@ -184,6 +187,8 @@ static void leave_room(struct engine *e, uint32_t conn, struct str id, uint8_t t
 	interest = room == MAP_NONE ? MAP_NONE : interests_find(e, conn, INTEREST_ROOM, room);
 	if (interest != MAP_NONE)
 		clear_mask(e, interest, topics & TOPIC_OF_ROOM);
+	if (e->config.audience_rooms)
+		pass_changed(e, links_at(&e->links, conn)->user);
 }
 
 static void leave_users(struct engine *e, uint32_t conn, const struct strs *ids)

@@ -33,7 +33,9 @@ void tell_links_of(const struct engine *e, uint32_t user)
 		tell_link(e, c);
 }
 
-void tell_receivers(const struct engine *e, const struct receivers *rs, uint8_t mask)
+/* Those of the list that want a bit of mask, chunk by chunk, to deliver() or skip(). */
+static void each_receiver(const struct engine *e, const struct receivers *rs, uint8_t mask,
+			  void (*to)(void *ctx, const uint32_t *conns, uint32_t n))
 {
 	struct receivers_walk walk = { 0 };
 	const struct receivers_chunk *c;
@@ -47,8 +49,18 @@ void tell_receivers(const struct engine *e, const struct receivers *rs, uint8_t 
 			wanted += (c->mask[i] & mask) != 0;
 		}
 		if (wanted > 0)
-			e->sink->deliver(e->sink->ctx, conns, wanted);
+			to(e->sink->ctx, conns, wanted);
 	}
+}
+
+void tell_receivers(const struct engine *e, const struct receivers *rs, uint8_t mask)
+{
+	each_receiver(e, rs, mask, e->sink->deliver);
+}
+
+void tell_skip_receivers(const struct engine *e, const struct receivers *rs, uint8_t mask)
+{
+	each_receiver(e, rs, mask, e->sink->skip);
 }
 
 void tell_hearing(const struct engine *e, uint8_t topics)

@@ -13,6 +13,7 @@ void tell_skip(const struct engine *e, uint32_t conn);
 void tell_skip_links_of(const struct engine *e, uint32_t user);
 void tell_link(const struct engine *e, uint32_t conn);
 void tell_links_of(const struct engine *e, uint32_t user);
+void tell_skip_receivers(const struct engine *e, const struct receivers *rs, uint8_t mask);
 /* Links with one of `topics`, which are of no room; LINK_HERE: all there are. */
 void tell_hearing(const struct engine *e, uint8_t topics);
 /* Those of the list that want a bit of mask. */

@@ -13,7 +13,7 @@ uint32_t user_devices_need(struct engine *e, uint32_t user, struct str id, uint6
 	d = devices_make(&e->devices, &u->devices, id, key);
 	if (d == POOL_NONE)
 		return POOL_NONE;
-	devices_at(&e->devices, d)->links_away = away;
+	devices_at(&e->devices, d)->links_away = away ? DEVICE_AWAY | DEVICE_AWAY_HERE : 0;
 	u->device_count++;
 	u->devices_away += away;
 	return d;
@@ -31,25 +31,89 @@ void user_devices_free_unused(struct engine *e, uint32_t user, uint32_t d)
 	devices_free(&e->devices, &u->devices, d);
 }
 
-void user_devices_mark(struct engine *e, uint32_t user, uint32_t d, bool away)
+/* Number of the device's links that are other nodes'; *away stays true if all of those say so. */
+static uint32_t count_elsewhere(const struct engine *e, uint32_t user, uint32_t d, bool *away)
+{
+	const struct shares *ss = &e->shares;
+	uint32_t n = 0;
+
+	for (uint32_t i = shares_first(users_at(&e->users, user)->share_plus1); i != POOL_NONE;
+	     i = shares_next(ss, i))
+		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
+		     r = shares_remote(ss, r)->next_plus1 - 1) {
+			if (shares_remote(ss, r)->device != d)
+				continue;
+			*away = *away && shares_remote(ss, r)->away;
+			n++;
+		}
+	return n;
+}
+
+static bool hosts(const struct device *device, uint32_t elsewhere)
+{
+	return device_links(device) > elsewhere || device_pinned(device);
+}
+
+void user_devices_join(struct engine *e, uint32_t user, uint32_t d)
+{
+	struct device *device = devices_at(&e->devices, d);
+	bool unused = true;
+	uint32_t elsewhere = count_elsewhere(e, user, d, &unused);
+
+	if (hosts(device, elsewhere))
+		return;
+	device->links_away &= ~(uint32_t)DEVICE_AWAY_HERE;
+	if (device_away(device))
+		device->links_away |= DEVICE_AWAY_HERE;
+}
+
+void user_devices_weigh(struct engine *e, uint32_t user, uint32_t d)
 {
 	struct device *device = devices_at(&e->devices, d);
 	struct user *u = users_at(&e->users, user);
+	bool away = true;
+	uint32_t elsewhere = count_elsewhere(e, user, d, &away);
 
+	if (hosts(device, elsewhere))
+		away = away && (device->links_away & DEVICE_AWAY_HERE) != 0;
+	else if (elsewhere == 0) /* it is about to go */
+		return;
 	if (device_away(device) == away)
 		return;
-	device->links_away ^= 1;
+	device->links_away ^= DEVICE_AWAY;
 	if (away)
 		u->devices_away++;
 	else
 		u->devices_away--;
 }
 
+void user_devices_mark(struct engine *e, uint32_t user, uint32_t d, bool away)
+{
+	struct device *device = devices_at(&e->devices, d);
+
+	device->links_away &= ~(uint32_t)DEVICE_AWAY_HERE;
+	if (away)
+		device->links_away |= DEVICE_AWAY_HERE;
+	user_devices_weigh(e, user, d);
+}
+
 void user_devices_mark_all(struct engine *e, uint32_t user, bool away)
 {
-	const struct list *devices = &users_at(&e->users, user)->devices;
+	const struct shares *ss = &e->shares;
 
-	for (uint32_t d = list_first(devices); d != POOL_NONE;
+	for (uint32_t i = shares_first(users_at(&e->users, user)->share_plus1); i != POOL_NONE;
+	     i = shares_next(ss, i))
+		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
+		     r = shares_remote(ss, r)->next_plus1 - 1)
+			shares_remote(ss, r)->away = away;
+	user_devices_mark_own(e, user, away);
+}
+
+void user_devices_mark_own(struct engine *e, uint32_t user, bool away)
+{
+	const struct user *u = users_at(&e->users, user);
+
+	for (uint32_t d = list_first(&u->devices); d != POOL_NONE;
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
 		user_devices_mark(e, user, d, away);
 }

@@ -1,6 +1,9 @@
 /*
  * presence/user_devices.h: the devices of one user, counted in the user's record: how many there are, and how
  * many of them are away.
+ *
+ * A device is away when all nodes that host it say so: what each says is its own, so that all come to the same.
+ * (One that moves between nodes is hosted by two for a moment.)
  */
 #ifndef PRESENCE_USER_DEVICES_H
 #define PRESENCE_USER_DEVICES_H
@@ -16,8 +19,19 @@ uint32_t user_devices_need(struct engine *e, uint32_t user, struct str id, uint6
 /* Frees a device without links that is not pinned; else nothing. */
 void user_devices_free_unused(struct engine *e, uint32_t user, uint32_t device);
 
-/* The device, or all of the user's, is away or not. */
+/* This node comes to host the device, if it did not: what the others say of it holds. Before its first link. */
+void user_devices_join(struct engine *e, uint32_t user, uint32_t device);
+
+/* Who hosts the device, or what they say of it, has changed. */
+void user_devices_weigh(struct engine *e, uint32_t user, uint32_t device);
+
+/*
+ * This node says that the device is away or not; or that all of the user's are, for the others too until they
+ * say; or that all it hosts are. The others must only be spoken for by who tells them to say so: another may
+ * host one of which that one does not know, and would never take it back.
+ */
 void user_devices_mark(struct engine *e, uint32_t user, uint32_t device, bool away);
 void user_devices_mark_all(struct engine *e, uint32_t user, bool away);
+void user_devices_mark_own(struct engine *e, uint32_t user, bool away);
 
 #endif

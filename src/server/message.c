@@ -45,17 +45,27 @@ static bool limited(struct server *s, struct conn *c, const struct command *cmd)
 	return true;
 }
 
+/* This node's part of what a user may send: nodes that host the user share it evenly, without a word. */
+static uint32_t user_rate(const struct server *s, uint32_t user)
+{
+	uint32_t nodes = 1, rate = s->cfg->user_message_rate;
+
+	if (s->cfg->clustered)
+		nodes += (uint32_t)__builtin_popcountll(engine_peer_hosts(s->engine, user));
+	return (rate + nodes - 1) / nodes;
+}
+
 static bool over_message_rate(struct server *s, struct conn *c)
 {
-	uint32_t user;
+	uint32_t user, rate;
 
 	if (!bucket_take(&c->messages, s->cfg->message_rate, s->cfg->message_burst, s->now.mono))
 		return true;
 	if (s->cfg->user_message_rate == 0 || !(c->flags & CONN_ATTACHED))
 		return false;
 	user = engine_user_number(s->engine, conn_index(s, c));
-	return !bucket_take(&s->user_buckets[user], s->cfg->user_message_rate,
-	                    s->cfg->user_message_rate, s->now.mono);
+	rate = user_rate(s, user);
+	return !bucket_take(&s->user_buckets[user], rate, rate, s->now.mono);
 }
 
 static bool over_command_rate(struct server *s, const struct conn *c, enum command_type type)

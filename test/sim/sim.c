@@ -315,7 +315,7 @@ bool sim_boot(struct sim *sim, uint64_t seed)
 	if (sim->company.join != NULL && !sim->company.join(sim->company.ctx, sim->now))
 		return false;
 	region_init(&r, sim->mem, sim->mem_bytes);
-	sim->server = server_new(&sim->cfg, &r, &transport, &outside, NULL, log_sink, sim, &random, sim->now);
+	sim->server = server_new(&sim->cfg, &r, &transport, &outside, sim->company.peers, log_sink, sim, &random, sim->now);
 	if (sim->server == NULL)
 		return false;
 	if (region_used(&r) != sim->mem_bytes)
@@ -496,6 +496,8 @@ void sim_check(struct sim *sim)
 {
 	if (sim->server != NULL && sim->cut < SIM_FREE_CUTS && !server_valid(sim->server))
 		sim_fault(sim, "server_valid() says no");
+	if (sim->server != NULL && sim->company.valid != NULL && !sim->company.valid(sim->company.ctx))
+		sim_fault(sim, "cluster_valid() says no");
 	for (uint32_t i = 0; i < sim->links_high; i++) {
 		struct sim_link *l = &sim->links[i];
 

@@ -98,6 +98,7 @@ struct sim_company {
 	bool (*attend)(void *ctx, struct now now);
 	void (*speak)(void *ctx, struct now now);
 	mono_t (*due)(const void *ctx);
+	bool (*valid)(const void *ctx);
 };
 
 struct sim {

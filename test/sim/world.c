@@ -92,7 +92,7 @@ static bool join(void *ctx, struct now now)
 	const struct server_config *cfg = &n->crowd.sim.cfg;
 	const struct cluster_config config = {
 		.node_id = str_of(n->id, strlen(n->id)), .random = { mixed(n->world->seed, 100 * n->boots + n->number), mixed(n->boots, n->number) },
-		.users_max = WORLD_USERS_MAX(cfg), .presence_ttl_ms = cfg->presence_ttl_ms, .typing_ttl_ms = cfg->typing_ttl_ms,
+		.users_max = server_users_max(cfg), .presence_ttl_ms = cfg->presence_ttl_ms, .typing_ttl_ms = cfg->typing_ttl_ms,
 		.offline_debounce_ms = cfg->offline_debounce_ms, .keys = n->world->keys,
 	};
 	struct bus bus = redis_model_bus(&n->world->redis, n->number - 1);
@@ -146,6 +146,13 @@ static mono_t due(const void *ctx)
 	return mono_min(heard, cluster_deadline(n->cluster));
 }
 
+static bool valid(const void *ctx)
+{
+	const struct world_node *n = ctx;
+
+	return cluster_valid(n->cluster);
+}
+
 /* --- beginning and end --- */
 
 void world_init(struct world *w, uint64_t seed)
@@ -184,9 +191,10 @@ bool world_start(struct world *w, uint32_t nodes, bool redis)
 		struct world_node *n = &w->nodes[i];
 
 		if (redis) {
+			n->crowd.sim.cfg.clustered = true;
 			n->crowd.sim.cfg.node_id = str_of(n->id, strlen(n->id));
 			n->crowd.sim.company = (struct sim_company){
-				.ctx = n, .peers = &n->peers, .join = join, .serve = serve, .attend = attend, .speak = speak, .due = due,
+				.ctx = n, .peers = &n->peers, .join = join, .serve = serve, .attend = attend, .speak = speak, .due = due, .valid = valid,
 			};
 		}
 		if (!crowd_start(&n->crowd, seed_of(n)))
@@ -259,8 +267,6 @@ static bool end_quitting(struct world_node *n)
 	struct sim *sim = &n->crowd.sim;
 
 	if (!n->quitting || sim->server == NULL || !server_drained(sim->server))
-		return false;
-	if (n->cluster != NULL && !n->peers.leave(n->peers.link.ctx, sim->now))
 		return false;
 	end(n, true);
 	return true;

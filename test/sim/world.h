@@ -15,9 +15,6 @@
 
 enum { WORLD_NODES_MAX = REDIS_CLIENTS_MAX };
 
-/* As server/start.c has it. */
-#define WORLD_USERS_MAX(cfg) (2 * (cfg)->connections_max + 1024)
-
 struct world;
 
 struct world_node {

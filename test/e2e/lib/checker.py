@@ -79,7 +79,7 @@ class Stream:
     """What one watcher was shown, in its dialect; begin() when it connects anew."""
 
     def __init__(self, name, kind):
-        self.name, self.kind, self.events = name, kind, []
+        self.name, self.kind, self.events, self.now = name, kind, [], {}  # now: user -> what it shows, None: offline
         self.fresh = True
         self.online = set()  # of a roster
 
@@ -88,10 +88,12 @@ class Stream:
 
     def show(self, user, state, at=None, whole=False):
         self.events.append(Event(now() if at is None else at, user, state, whole))
+        self.now[user] = None if offline(state) else {**(self.now.get(user) or {}), **state}
 
     def snapshot(self, states, at=None):
         """All that is online; whoever is not in it is not."""
         self.events.append(Event(now() if at is None else at, None, dict(states), True))
+        self.now = {user: state for user, state in states.items() if not offline(state)}
         self.fresh = False
 
     def read(self, message, at=None):
@@ -214,12 +216,8 @@ class _Replay:
 
     def last(self):
         for user in sorted(self.users):
-            true, shown = self.truth.last(user), self.shown.get(user)
-            if user in self.truth.loose:
-                good = offline(true) == offline(shown)
-            else:
-                good = agrees(self.stream.kind, shown, true)
-            if not good:
+            true, shown = self.truth.last(user), self.stream.now.get(user)
+            if not _settled(self.truth, self.stream, user):
                 return now(), "the last state shown is %r, the truth %r" % (OFFLINE if shown is None else shown, true), user
         return None
 
@@ -261,22 +259,14 @@ async def settled(truth, streams, seconds, users=None):
     """Waits until every stream's last states are the truth; how long that took. Says nothing if they never are: check() does."""
     start = now()
     users = set(truth.spans if users is None else users)
-    while now() - start < seconds:
-        if all(last_states(stream, users, truth) for stream in streams):
-            break
+    while now() - start < seconds and not all(_settled(truth, stream, user) for stream in streams for user in users):
         await asyncio.sleep(0.05)
     return now() - start
 
 
-def last_states(stream, users, truth):
-    shown = {}
-    for event in stream.events:
-        if event.user is None:
-            shown = dict(event.state)
-        else:
-            shown[event.user] = {**(shown.get(event.user) or {}), **event.state} if not offline(event.state) else None
-    return all(offline(shown.get(u)) == offline(truth.last(u)) if u in truth.loose else
-               agrees(stream.kind, shown.get(u), truth.last(u)) for u in users)
+def _settled(truth, stream, user):
+    shown, true = stream.now.get(user), truth.last(user)
+    return offline(shown) == offline(true) if user in truth.loose else agrees(stream.kind, shown, true)
 
 
 class Watcher:

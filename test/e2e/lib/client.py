@@ -28,6 +28,7 @@ class Client:
         options.setdefault("ping_interval", None)
         options.setdefault("close_timeout", 2)
         options.setdefault("compression", None)
+        options.setdefault("max_queue", None)  # else one that does not read cannot close: the Close waits behind what is unread
         return cls(await asyncio.wait_for(websockets.connect(url, **credentials(url, headers), **options), 10))
 
     async def send(self, message):

@@ -119,7 +119,12 @@ async def _one(function, server, seconds):
 async def _all(server, together, seconds):
     CASES[:] = [(name, f) for name, f in CASES if len(sys.argv) < 2 or sys.argv[1] in name]
     if together:
-        wrong = await asyncio.gather(*[_one(f, server, seconds) for _, f in CASES])
+        gate = asyncio.Semaphore(len(CASES) if together is True else together)
+
+        async def one(function):
+            async with gate:
+                return await _one(function, server, seconds)
+        wrong = await asyncio.gather(*[one(f) for _, f in CASES])
         for (name, _), why in zip(CASES, wrong):
             ok(why is None, name, why)
         return
@@ -129,7 +134,7 @@ async def _all(server, together, seconds):
 
 
 def run(server, together=False, seconds=30):
-    """Runs all cases against one server, stops it, and exits. `together`: all at once (for those that wait)."""
+    """Runs all cases against one server, stops it, and exits. `together`: all at once (for those that wait), or so many."""
     try:
         asyncio.run(_all(server, together, seconds))
     finally:

@@ -1,0 +1,201 @@
+/*
+ * Invariants: an id stands in the table at most once; a place is free only when the engine holds nothing of
+ * that peer. A node is taken away only once a beat of ours was heard that left after its lease had ended:
+ * Redis keeps the order of what it brings us, so whatever the node had published before was heard too, however
+ * long Redis, or we, were stuck meanwhile.
+ */
+#include "cluster/nodes.h"
+
+#include <assert.h>
+
+#include "cluster/sync.h"
+
+static struct node *find(struct cluster *c, struct str id)
+{
+	for (int i = 0; i < PEERS_MAX; i++)
+		if (c->nodes[i].state != NODE_FREE && str_eq(nodes_id(&c->nodes[i]), id))
+			return &c->nodes[i];
+	return NULL;
+}
+
+static struct node *place(struct cluster *c)
+{
+	for (int i = 0; i < PEERS_MAX; i++)
+		if (c->nodes[i].state == NODE_FREE)
+			return &c->nodes[i];
+	return NULL;
+}
+
+static void no_place(struct cluster *c, struct str id)
+{
+	uint64_t more;
+
+	c->figures.refused[FIGURES_NO_PLACE]++;
+	if (log_limit_pass(&c->no_place_limit, c->now.mono, &more))
+		LOG(server_log(c->server), c->now.wall, LOG_ERROR, "Too many nodes: one is not listened to",
+		    LOG_STR("node", id), LOG_U64("nodes_max", PEERS_MAX + 1), LOG_U64("suppressed", more));
+}
+
+static struct node *welcome(struct cluster *c, const struct letter *l)
+{
+	struct node *n = place(c);
+
+	if (n == NULL) {
+		no_place(c, l->node);
+		return NULL;
+	}
+	assert(l->node.n <= sizeof(n->id) && engine_peer_users(c->engine, nodes_peer(c, n)) == 0);
+	*n = (struct node){ .state = NODE_HERE, .id_bytes = (uint8_t)l->node.n };
+	memcpy(n->id, l->node.p, l->node.n);
+	return n;
+}
+
+/* All that was heard of it is void, but its users stay until it has told who they are now. */
+static void begin(struct cluster *c, struct node *n, const struct letter *l)
+{
+	n->state = NODE_HERE;
+	c->nodes_changed = true;
+	n->epoch = l->epoch;
+	n->seq = l->seq;
+	n->asks = false;
+	sync_want(c, n);
+	LOG(server_log(c->server), c->now.wall, LOG_INFO, "Node is there", LOG_STR("node", nodes_id(n)),
+	    LOG_U64("epoch", n->epoch), LOG_U64("nodes", nodes_count(c) + 1));
+}
+
+static bool is_stale(struct cluster *c, const struct node *n, const struct letter *l)
+{
+	bool stale = l->epoch < n->epoch || (l->type == LETTER_USERS && l->seq <= n->seq);
+
+	c->figures.refused[FIGURES_STALE] += stale;
+	return stale;
+}
+
+/* The first piece of a state tells everything from here on, whatever was missed before. */
+static void count(struct cluster *c, struct node *n, const struct letter *l)
+{
+	bool all = l->type == LETTER_STATE && l->first;
+	uint64_t heard = l->type == LETTER_USERS ? l->seq - 1 : l->seq;
+
+	if (heard > n->seq && !all) {
+		c->figures.gaps++;
+		sync_want(c, n);
+	}
+	if (all || l->seq > n->seq)
+		n->seq = l->seq;
+}
+
+struct node *nodes_hear(struct cluster *c, const struct letter *l)
+{
+	struct node *n = find(c, l->node);
+
+	if (l->type == LETTER_BYE && (n == NULL || n->state == NODE_LEAVING))
+		return NULL;
+	if (n == NULL) {
+		n = welcome(c, l);
+		if (n == NULL)
+			return NULL;
+		begin(c, n, l);
+	} else if (n->state == NODE_LEAVING || l->epoch > n->epoch) {
+		begin(c, n, l);
+	} else if (is_stale(c, n, l)) {
+		return NULL;
+	}
+	count(c, n, l);
+	n->heard_at = c->now.mono;
+	return n;
+}
+
+static void leave(struct cluster *c, struct node *n, struct str why)
+{
+	assert(n->state == NODE_HERE);
+	n->state = NODE_LEAVING;
+	c->nodes_changed = true;
+	n->asking = ASKING_NOTHING;
+	n->awaited = n->asks = false;
+	LOG(server_log(c->server), c->now.wall, LOG_INFO, "Node is gone", LOG_STR("node", nodes_id(n)),
+	    LOG_STR("reason", why), LOG_U64("users", engine_peer_users(c->engine, nodes_peer(c, n))),
+	    LOG_U64("nodes", nodes_count(c) + 1));
+	engine_peer_begin(c->engine, nodes_peer(c, n));
+}
+
+void nodes_tell(struct cluster *c)
+{
+	struct str ids[PEERS_MAX];
+	uint64_t alive = 0;
+
+	if (!c->nodes_changed)
+		return;
+	for (int i = 0; i < PEERS_MAX; i++) {
+		ids[i] = nodes_id(&c->nodes[i]);
+		if (c->nodes[i].state == NODE_HERE)
+			alive |= UINT64_C(1) << i;
+	}
+	seeds_nodes(&c->seeds, cluster_node_id(c), alive, ids);
+	c->nodes_changed = false;
+}
+
+void nodes_end(struct cluster *c, struct node *n)
+{
+	leave(c, n, STR("bye"));
+}
+
+void nodes_renew(struct cluster *c)
+{
+	for (int i = 0; i < PEERS_MAX; i++)
+		c->nodes[i].heard_at = c->now.mono;
+}
+
+static mono_t lease_end(const struct node *n)
+{
+	return mono_add_ms(n->heard_at, LEASE_MS);
+}
+
+/* Without a beat that proves it, one is asked for. */
+static void check_lease(struct cluster *c, struct node *n)
+{
+	if (!c->hello_heard || mono_before(c->now.mono, lease_end(n)))
+		return;
+	if (!mono_before(c->proven_at, lease_end(n)))
+		leave(c, n, STR("silent"));
+	else if (!c->beat_out || mono_before(c->beat_sent_at, lease_end(n)))
+		c->extra_beat_at = mono_min(c->extra_beat_at, c->now.mono);
+}
+
+void nodes_turn(struct cluster *c)
+{
+	for (uint32_t i = 0; i < PEERS_MAX; i++) {
+		struct node *n = &c->nodes[i];
+
+		if (n->state == NODE_HERE)
+			check_lease(c, n);
+		if (n->state == NODE_LEAVING && !engine_peer_sweep(c->engine, i, SWEEP_A_TURN, c->now))
+			n->state = NODE_FREE;
+	}
+}
+
+mono_t nodes_deadline(const struct cluster *c)
+{
+	mono_t at = MONO_NEVER;
+
+	for (int i = 0; i < PEERS_MAX; i++) {
+		const struct node *n = &c->nodes[i];
+
+		if (n->state == NODE_LEAVING)
+			return c->now.mono;
+		if (n->state == NODE_HERE && c->hello_heard && !mono_before(c->proven_at, lease_end(n)))
+			return c->now.mono;
+		if (n->state == NODE_HERE && c->hello_heard && mono_before(c->now.mono, lease_end(n)))
+			at = mono_min(at, lease_end(n));
+	}
+	return at;
+}
+
+uint32_t nodes_count(const struct cluster *c)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < PEERS_MAX; i++)
+		n += c->nodes[i].state == NODE_HERE;
+	return n;
+}

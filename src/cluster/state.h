@@ -1,0 +1,134 @@
+/*
+ * cluster/state.h: what the files of cluster/ that are one node among others share. Nobody else includes it.
+ *
+ * Who writes what: nodes.c who is there and what was heard of them; sync.c what is asked and answered; post.c
+ * sequence and text of what is published; life.c the epoch and all that comes with it; cluster.c the rest.
+ */
+#ifndef CLUSTER_STATE_H
+#define CLUSTER_STATE_H
+
+#include "base/log.h"
+#include "cluster/cluster.h"
+#include "cluster/figures.h"
+#include "cluster/letter.h"
+#include "cluster/outgoing.h"
+#include "cluster/seeds.h"
+
+enum {
+	DEAF_MS = 2000,          /* what was published must have been heard by then: /ready within 5 s of a
+	                          * fault */
+	HELLO_AGAIN_MS = 250,    /* our own was not heard: it went out before the subscription stood */
+	HELLO_JITTER_MS = 50,    /* many do not answer one at once */
+	ANSWERS_MS = 500,        /* from our hello on: who shows themselves by then is waited for ... */
+	JOINING_MS_MAX = 5000,   /* ... but no longer than this */
+	RETRY_MS = 10,           /* the bus had no space */
+	LATE_MS = 250,           /* a turn that is so late was not ours to time: what waits to be read first is
+	                          * heard */
+	ANSWER_MS = 2000,        /* a question is asked again after this */
+	ANSWER_MS_MAX = 30000,   /* back-off of that */
+	ASK_AGAIN_MS = 250,      /* between two beginnings of one sync, however many gaps there are */
+	ASKED_AT_ONCE = 8,       /* nodes: their pieces must not fill the subscription's output buffer */
+	PIECES_A_TURN = 2,       /* pieces of state that one turn tells: some 0.5 ms */
+	LETTERS_A_TURN = 4,      /* letters of changes that one turn writes */
+	SWEEP_A_TURN = 200,      /* users that one turn takes away, of each node */
+	ROOMS_A_TURN = 256,      /* channels that one turn subscribes to */
+	SPACE_MIN_BYTES = 2 * LETTER_FILL_BYTES, /* a letter is not written when less can be given */
+	NAMESAKE_MS = 60000,     /* between two lines about another process of our name */
+};
+
+enum node_state {
+	NODE_FREE,
+	NODE_HERE,
+	NODE_LEAVING,            /* gone; what it hosted is being taken away */
+};
+
+enum asking {
+	ASKING_NOTHING,          /* it has told everything, and we missed nothing since */
+	ASKING_SOON,             /* the question `cursor` is to be asked, from ask_at on */
+	ASKING_NOW,              /* it was; until ask_at for the answer */
+	ASKING_SWEEP,            /* all was told: what was not is being taken away */
+};
+
+/* Another node. Its place in the table is the engine's number of the peer. */
+struct node {
+	enum node_state state;
+	char id[NODE_ID_BYTES_MAX];
+	uint8_t id_bytes;
+	uint64_t epoch, seq;     /* of its last letter of users that we heard, or heard of */
+	mono_t heard_at;
+
+	enum asking asking;
+	bool awaited;            /* we are not ready until it has told all */
+	uint32_t cursor, failures;
+	mono_t asked_at;         /* when all was asked for anew */
+	mono_t ask_at;
+
+	bool asks;               /* it asked us, and was not answered yet */
+	uint32_t asks_from;
+};
+
+enum life {
+	LIFE_DOWN,               /* no bus */
+	LIFE_JOINING,
+	LIFE_READY,
+	LIFE_LEFT,               /* `bye` was said: nothing else is said after it */
+};
+
+struct cluster {
+	struct cluster_config cfg;
+	struct bus bus;
+	struct server *server;
+	struct engine *engine;
+	struct now now;
+	uint64_t random;
+	char id[NODE_ID_BYTES_MAX];
+	uint32_t id_bytes;
+
+	enum life life;
+	uint64_t epoch, epoch_before, seq;
+	bool seq_skips;          /* something could not be said: the others shall miss a number and ask */
+	mono_t due;              /* when the next turn should come */
+
+	uint32_t subscribed;     /* of the channels that every node hears */
+	uint32_t rooms_cursor;
+	bool rooms_done;         /* all rooms are subscribed to */
+
+	bool hello_heard;        /* in this epoch */
+	mono_t hello_at;         /* when the next is due; NEVER: none is */
+	mono_t joining_since, hello_heard_at;
+
+	mono_t beat_at, extra_beat_at;   /* the regular one; one more */
+	bool beat_out;           /* one is on its way to ourselves; there is never a second */
+	mono_t beat_sent_at;     /* the one on its way, else the last one */
+	mono_t proven_at;        /* when the last beat that was heard was sent: all that was published before
+	                          * was heard */
+	mono_t unheard_since;    /* something of ours should have been heard by now; NEVER: nothing should */
+
+	bool bye_heard;
+	mono_t bye_at;
+
+	struct node nodes[PEERS_MAX];
+	bool nodes_changed;      /* since seeds.h was told who is there */
+	uint32_t answer_next;    /* whose turn it is to be answered */
+	mono_t blocked_until;    /* the bus had no space */
+
+	struct outgoing outgoing;
+	char *text;              /* [LETTER_BYTES_MAX] */
+	struct letter_reader *reader;
+	struct peer_scratch scratch;
+	struct seeds seeds;
+
+	struct figures figures;
+	struct log_limit refused_limit, misread_limit, full_limit, no_place_limit, namesake_limit;
+	mono_t namesake_again;
+};
+
+static inline bool cluster_is_up(const struct cluster *c)
+{
+	return c->life == LIFE_JOINING || c->life == LIFE_READY;
+}
+
+/* 0 .. below - 1. */
+uint32_t cluster_random(struct cluster *, uint32_t below);
+
+#endif

@@ -1,0 +1,22 @@
+/* cluster/sync.h: asking other nodes for all they have, and answering those who ask. */
+#ifndef CLUSTER_SYNC_H
+#define CLUSTER_SYNC_H
+
+#include "cluster/state.h"
+
+/* Something of the node was missed: it shall tell everything, from the start. */
+void sync_want(struct cluster *, struct node *);
+
+/* A LETTER_STATE; its users were heard. */
+void sync_told(struct cluster *, struct node *, const struct letter *);
+
+/* A LETTER_SYNC. */
+void sync_asked(struct cluster *, struct node *, const struct letter *);
+
+/* Asks, answers and takes away what was not told, in slices. */
+void sync_turn(struct cluster *);
+
+/* When sync_turn() has something to do. */
+mono_t sync_deadline(const struct cluster *);
+
+#endif
