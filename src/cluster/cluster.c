@@ -1,8 +1,8 @@
 /*
- * Invariants: every way in sets c->now first. Nothing is published while the bus is down: what changes then is
- * forgotten, because on return everybody asks for everything. What is heard is looked at in this order: is it a
- * letter, does it belong on its channel, is it our own, is its node known, was it heard before; only then is
- * anything of it used.
+ * Invariants: every way in sets c->now first. Nothing is published while the bus is down: what changes then
+ * is forgotten, because on return everybody asks for everything. What is heard is looked at in this order: is
+ * it a letter, does it belong on its channel, is it our own, is its node known, was it heard before; only
+ * then is anything of it used.
  */
 #include "cluster/cluster.h"
 
@@ -100,21 +100,19 @@ void cluster_down(struct cluster *c, struct now now)
 void cluster_renewed(struct cluster *c, bool was_there, struct now now)
 {
 	c->now = now;
-	if (was_there || !cluster_is_up(c))
+	if (!cluster_is_up(c) || (was_there && (!c->was_refused || mono_before(now.mono, c->rewrite_at))))
 		return;
+	c->was_refused = false;
+	c->rewrite_at = mono_add_ms(now.mono, REWRITE_MS);
 	life_assert(c);
 	seeds_rewrite(&c->seeds);
 }
 
 void cluster_refused(struct cluster *c, struct str code, struct now now)
 {
-	uint64_t more;
-
+	(void)code;
 	c->now = now;
-	c->figures.redis_refusals++;
-	if (log_limit_pass(&c->refused_limit, now.mono, &more))
-		LOG(server_log(c->server), now.wall, LOG_WARN, "Redis refused a write", LOG_STR("error", code),
-		    LOG_U64("suppressed", more));
+	c->was_refused = true; /* what it was is not known */
 }
 
 /* --- hearing --- */
@@ -418,7 +416,9 @@ bool cluster_valid(const struct cluster *c)
 
 		if (n->state == NODE_FREE)
 			continue;
-		if (n->id_bytes == 0 || (n->state == NODE_LEAVING && (n->asking != ASKING_NOTHING || n->asks)))
+		if (n->id_bytes == 0)
+			return false;
+		if (n->state == NODE_LEAVING && (n->asking != ASKING_NOTHING || n->asks || n->awaited))
 			return false;
 		for (int k = 0; k < i; k++)
 			if (c->nodes[k].state != NODE_FREE && str_eq(nodes_id(&c->nodes[k]), nodes_id(n)))

@@ -1,8 +1,8 @@
 /*
- * Invariants: a node that is asked from the start was announced to the engine at that moment (engine_peer_begin),
- * and nothing is taken away before its last piece came with nothing missed meanwhile. Pieces, and letters of
- * changes, reach us in the order in which the node published them, so the later of two is right, whichever of
- * them it is; a piece that nobody waits for is as true as any other.
+ * Invariants: a node that is asked from the start was announced to the engine at that moment
+ * (engine_peer_begin), and nothing is taken away before its last piece came with nothing missed meanwhile.
+ * Pieces, and letters of changes, reach us in the order in which the node published them, so the later of two
+ * is right, whichever of them it is; a piece that nobody waits for is as true as any other.
  */
 #include "cluster/sync.h"
 
@@ -91,7 +91,7 @@ static void ask(struct cluster *c, struct node *n)
 
 static void sweep(struct cluster *c, struct node *n)
 {
-	if (engine_peer_sweep(c->engine, nodes_peer(c, n), SWEEP_A_TURN, c->now))
+	if (!nodes_sweep(c, n))
 		return;
 	n->asking = ASKING_NOTHING;
 	n->awaited = false;
