@@ -318,7 +318,8 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 		r->links[i].wire.fd = -1;
 	result = open_tls(r, c->ca_file);
 	if (result == REDIS_OPENED &&
-	    (!redis_memory_open(r->channels_max + SUBSCRIPTIONS_OWN) || !open_tables(r) || !open_resolver(r, c->lookup)))
+	    (!redis_memory_open(r->channels_max + SUBSCRIPTIONS_OWN) || !open_tables(r) ||
+	     !open_resolver(r, c->lookup)))
 		result = REDIS_DENIED;
 	if (result == REDIS_OPENED)
 		*out = r;

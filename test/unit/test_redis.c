@@ -179,6 +179,8 @@ static const struct rig_lie lie_rows[] = {
 	LATER("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n*1\r\n:1\r\n"),
 	LATER("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$-1\r\n"),
 	LATER("*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n$1\r\n0\r\n"),
+	LATER("*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n-0\r\n"),
+	LATER("*3\r\n+subscribe\r\n$1\r\nc\r\n:1\r\n"), LATER("*3\r\n$9\r\nsubscribe\r\n-c\r\n:1\r\n"),
 	LATER("*2\r\n$7\r\nmessage\r\n$1\r\nc\r\n"), LATER("*4\r\n" "$7\r\nmessage\r\n$1\r\nc\r\n:1\r\n:1\r\n"),
 	LATER(SUBSCRIBED "*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n:0\r\n" MESSAGE),
 	LATER(SUBSCRIBED "*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n:0\r\n" SUBSCRIBED),
