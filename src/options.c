@@ -532,7 +532,8 @@ static bool finish(struct options *o, const struct options_world *world)
 		return false;
 	open_service_port(o);
 	return check_node_id(o) && read_api_key(o, world) && options_tls_finish(o, world) &&
-	       check_user(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max) && fit_memory(o, world);
+	       check_user(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max) &&
+	       fit_memory(o, world);
 }
 
 bool options_load(struct options *o, const struct options_world *world, char *const *args, char *const *env)

@@ -14,7 +14,7 @@
 /* Connections, and numbers of epoll events. */
 enum { COMMANDS, SUBSCRIPTIONS, FINDER, LINKS, RESOLVER = LINKS };
 
-enum state { STATE_WAITING, STATE_ASKING, STATE_RESOLVING, STATE_OPENING, STATE_UP };
+enum state { STATE_WAITING, STATE_CHOSEN, STATE_ASKING, STATE_RESOLVING, STATE_OPENING, STATE_UP };
 
 /* Kinds of commands. */
 enum { ANSWER_WRITE, ANSWER_RENEW, ANSWER_MASTER, ANSWER_AUTH };
@@ -42,8 +42,7 @@ struct redis {
 	uint32_t attempts;         /* that failed in a row */
 	uint64_t random;
 	struct target target;
-	bool found, was_asked;     /* ASKING: target is what the Sentinel said; it was asked */
-	bool authenticated;        /* ASKING: it wanted a password */
+	bool was_asked, authenticated; /* ASKING: for the master; it wanted a password */
 	uint32_t sentinel, asked;  /* the next one to be asked; how many were in this attempt */
 	struct resolver resolver;
 	bool resolving;            /* the thread has a question */

@@ -15,7 +15,7 @@ enum { COMPLAIN_AGAIN_MS = 60000 };
 /* --- words --- */
 
 static const char *const state_names[] = {
-	[STATE_WAITING] = "waiting", [STATE_ASKING] = "asking", [STATE_RESOLVING] = "resolving",
+	[STATE_WAITING] = "waiting", [STATE_CHOSEN] = "chosen", [STATE_ASKING] = "asking", [STATE_RESOLVING] = "resolving",
 	[STATE_OPENING] = "opening", [STATE_UP] = "up",
 };
 
@@ -113,6 +113,7 @@ static void set_target(struct redis *r, struct str host, uint16_t port, bool sen
 	assert(host.n <= HOST_BYTES_MAX);
 	r->target = (struct target){ .sentinel = sentinel, .port = port, .host_bytes = (uint32_t)host.n };
 	memcpy(r->target.host, host.p, host.n);
+	to(r, STATE_CHOSEN);
 }
 
 static void open_link(struct redis *r, int i, const struct redis_greeting *g)
@@ -129,7 +130,7 @@ static void connect_to(struct redis *r)
 	};
 
 	if (r->target.sentinel) {
-		r->found = r->was_asked = r->authenticated = false;
+		r->was_asked = r->authenticated = false;
 		to(r, STATE_ASKING);
 		open_link(r, FINDER, &g);
 	} else {
@@ -138,8 +139,6 @@ static void connect_to(struct redis *r)
 		open_link(r, SUBSCRIPTIONS, &g);
 	}
 }
-
-static void begin_target(struct redis *r);
 
 /* A Sentinel did not help: the next one, unless all were asked. */
 static void next_sentinel(struct redis *r, struct str why)
@@ -150,11 +149,9 @@ static void next_sentinel(struct redis *r, struct str why)
 		fail(r, why);
 		return;
 	}
-	close_links(r);
 	r->sentinel = (r->sentinel + 1) % u->host_count;
 	r->asked++;
 	set_target(r, u->hosts[r->sentinel].name, u->hosts[r->sentinel].port, true);
-	begin_target(r);
 }
 
 static void give_up_target(struct redis *r, struct str why)
@@ -187,6 +184,7 @@ static void begin_target(struct redis *r)
 {
 	struct str host = str_of(r->target.host, r->target.host_bytes);
 
+	close_links(r); /* the Sentinel's, that named it */
 	r->next_address = 0;
 	r->addresses = (struct resolver_answer){ .n = 1 };
 	if (resolver_is_literal(host, &r->addresses.v[0])) {
@@ -233,7 +231,6 @@ static void begin_attempt(struct redis *r)
 		return;
 	case REDIS_URL_TCP:
 		set_target(r, u->hosts[0].name, u->hosts[0].port, false);
-		begin_target(r);
 	}
 }
 
@@ -303,8 +300,8 @@ void redis_way_master(struct redis *r, const redisReply *reply)
 		redis_link_end(&r->links[FINDER], STR("Sentinel named something that is no address"));
 		return;
 	}
+	/* Within a callback of hiredis: what comes of it is settle's. */
 	set_target(r, host, port, false);
-	r->found = true;
 }
 
 /* --- what became of it --- */
@@ -318,10 +315,7 @@ static void settle_asking(struct redis *r)
 {
 	struct redis_link *l = &r->links[FINDER];
 
-	if (r->found) {
-		redis_link_close(l);
-		begin_target(r);
-	} else if (l->state == REDIS_CLOSED) {
+	if (l->state == REDIS_CLOSED) {
 		if (l->reached)
 			next_sentinel(r, why_of(l));
 		else
@@ -372,7 +366,7 @@ static void settle_up(struct redis *r)
 /* One step may make the next one due: there are fewer of them than addresses of all Sentinels. */
 void redis_way_settle(struct redis *r)
 {
-	enum { STEPS_MAX = REDIS_URL_HOSTS_MAX * (RESOLVER_ADDRESSES_MAX + 2) };
+	enum { STEPS_MAX = REDIS_URL_HOSTS_MAX * (RESOLVER_ADDRESSES_MAX + 3) };
 
 	for (int step = 0; step < STEPS_MAX; step++) {
 		enum state before = r->state;
@@ -381,6 +375,7 @@ void redis_way_settle(struct redis *r)
 		switch (r->state) {
 		case STATE_WAITING:
 		case STATE_RESOLVING: return;
+		case STATE_CHOSEN: begin_target(r); break;
 		case STATE_ASKING: settle_asking(r); break;
 		case STATE_OPENING: settle_opening(r); break;
 		case STATE_UP: settle_up(r); break;

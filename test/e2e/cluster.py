@@ -807,4 +807,4 @@ def lanes():
 every = All()
 every.spread = Spread(every.five)
 lanes()
-run(every, together=True, seconds=300)
+run(every, together=True, seconds=120)

@@ -451,7 +451,7 @@ async def readonly(_):
 
 @case("R10 OOM: no memory for writes, and memory again")
 async def oom(_):
-    async with Stage(2) as s:
+    async with Stage(2, "--presence-ttl", "8s") as s:  # a key that was refused is written again when it is kept fresh
         async def full():
             await command(s, "CONFIG", "SET", "maxmemory", "1")
 

@@ -4,12 +4,13 @@
  *	A c1 connect alice as=dotted      a line for the engine of node A; its answers come as "A -> c1: ..."
  *	+500                              time passes, at all nodes, 500 ms at a time
  *	hold | go                         from here on what nodes tell each other waits; all of it is delivered, and so from here on
+ *	flush                             while it waits: users that changed are told, behind what was said so far
  *	step A B | lose A B | twice A B   the first thing that waits from A to B is delivered, lost, delivered and kept
  *	die C | back C                    node C is no more and the others find out; it starts anew and they tell each other all
  *	forget A B | meet A B             A takes B for dead; A is told anew by B
  *	B says A offer bob alice k1 ...   a message that B's engine never sent: type, from, to, call, then key= body= text= count=
  *
- * Calls have no words at connections 32 and above. Users that changed are told at the end of a line, behind its messages.
+ * Calls have no words at connections 32 and above.
  */
 #ifndef TEST_ENGINES_RIG_H
 #define TEST_ENGINES_RIG_H
@@ -263,6 +264,7 @@ static void node_start(struct engines *es, uint32_t i)
 	r->config.remotes_max = 64;
 	r->config.node_tag = i + 1;
 	r->config.users_max = ENGINES_USERS;
+	r->config.calls_max = 24;
 	r->sink.key = node_key;
 	r->sink.end = node_end;
 	r->quiet = es->quiet;
@@ -412,6 +414,8 @@ static bool engines_verb(struct engines *es, char *words[], int n)
 		es->hold = true;
 	else if (strcmp(verb, "go") == 0)
 		es->hold = false;
+	else if (strcmp(verb, "flush") == 0)
+		engines_flush(es);
 	else if (strcmp(verb, "step") == 0)
 		assert(engines_step(es, a, b, true, true));
 	else if (strcmp(verb, "lose") == 0)
@@ -471,7 +475,6 @@ static void engines_line(struct engines *es, const char *line, size_t n)
 		else
 			assert(engines_verb(es, words, count));
 	}
-	engines_flush(es);
 	if (!es->hold)
 		engines_settle(es);
 }

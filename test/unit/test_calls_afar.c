@@ -473,7 +473,7 @@ static uint32_t calls_of(const struct engines *es, uint32_t node)
 	return s.calls;
 }
 
-/* A user has 16 calls at most, and so many are all that these engines have room for. */
+/* A user has 16 calls at most, and these engines have room for 24. */
 static void full(void)
 {
 	static struct engines es;
@@ -486,16 +486,25 @@ static void full(void)
 	line(&es, "C c1 connect carol as=dotted");
 	repeat(&es, "A c1 offer a%d bob S", 10);
 	repeat(&es, "C c1 offer c%d bob S", 6);
-	tap_is_u64(calls_of(&es, 1), 16, "C3 dotted: a record for each call");
+	line(&es, "C c2 connect alice as=dotted");
+	repeat(&es, "C c2 offer e%d eve S", 6);
+	tap_is_u64(calls_of(&es, 1), 22, "C3 dotted: a record for each call");
 	engines_collect(&es);
 	es.out_n = 0;
 	tap_ok(engines_transcript(&es, "C c1 offer c7 bob S\nC -> c1: ack offer\nC -> c1: ended c7 busy\n"),
 	       "C3 dotted: the callee has too many calls at another node: busy");
 	es.out_n = 0;
-	tap_ok(engines_transcript(&es, "A c2 offer d1 eve S\nA -> c2: ack offer\nA -> c2: ended d1 unavailable\n"),
+	tap_ok(engines_transcript(&es, "C c2 offer e7 eve S\nC -> c2: ack offer\nC -> c2: ended e7 unavailable\n"),
+	       "C3 dotted: the caller has, from several nodes: unavailable");
+	repeat(&es, "A c2 offer d%d eve S", 2);
+	engines_collect(&es);
+	es.out_n = 0;
+	tap_ok(engines_transcript(&es, "A c2 offer d2 eve S\nA -> c2: ack offer\nA -> c2: ended d2 unavailable\n"),
 	       "C3 dotted: no room for more at another node: unavailable");
 	line(&es, "A c1 gone");
+	line(&es, "A c2 gone");
 	line(&es, "C c1 gone");
+	line(&es, "C c2 gone");
 	tap_is_u64(calls_of(&es, 0) + calls_of(&es, 1) + calls_of(&es, 2), 0, "C3 dotted: none is left");
 	engines_fini(&es);
 }

@@ -102,10 +102,10 @@ class Stage:
         closed += [w.user for i, of in self.watchers.items() if not nodes or i in nodes for w in of if w.lost]
         assert not closed, "closed: %r" % closed[:10]
 
-    def pulse(self, *nodes):
+    def pulse(self, *nodes, worst=1.0):
         for i, p in enumerate(self.pulses):
             if not nodes or i in nodes:
-                p.report()
+                p.report(worst)
 
     async def ready(self, wanted, *nodes, seconds=8):
         """Until /ready of these says so; the longest that one took."""
