@@ -170,7 +170,7 @@ mono_t sync_deadline(const struct cluster *c)
 		const struct node *n = &c->nodes[i];
 
 		if (n->asking == ASKING_SWEEP)
-			return c->now.mono;
+			at = mono_min(at, c->sweep_at);
 		if (n->asking == ASKING_NOW || (n->asking == ASKING_SOON && (n->cursor > 0 || !full)))
 			at = mono_min(at, n->ask_at);
 		if (n->asks)

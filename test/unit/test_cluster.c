@@ -95,7 +95,7 @@ static void test_bye(void)
 	tap_ok(ms < 5, "CONTRACT 5: then it may end");
 	tap_ok(!r.lease[0], "CONTRACT 5: its lease is given back");
 	rig_kill(n);
-	rig_run(&r, 20);
+	rig_run(&r, 400); /* of hundreds, at SWEEP_USERS in SWEEP_MS */
 	tap_ok(rig_agree(&r) && r.nodes[1].peers.nodes(r.nodes[1].peers.link.ctx) == 2, "CONTRACT 5: a bye is believed at once");
 	rig_unlink(&r.nodes[1]);
 	tap_ok(r.nodes[1].peers.leave(r.nodes[1].peers.link.ctx, r.now), "without Redis nobody is kept from leaving");
