@@ -131,7 +131,7 @@ void call_end_if_silent(struct engine *e, uint32_t i, uint32_t but_conn, struct 
 /* Why a call ends that nobody answered: whether it rang makes the difference. */
 struct str call_why_unanswered(const struct call *c, struct str if_it_rang);
 
-/* Each of its users is told of in a list elsewhere. */
+/* The leg, found in the list of that user, and its call. */
 bool call_valid(const struct engine *e, uint32_t leg, uint32_t user);
 
 #endif
