@@ -219,10 +219,15 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 	}
 }
 
+<<<<<<< HEAD
 /*
  * Somebody may type or read through REST whom nobody has seen online, or call before it is told that they
  * came: of such a one a record is made for the moment.
  */
+=======
+/* Somebody may type or read through REST whom nobody has seen online, or call before it is told that they
+ * came: of such a one a record is made for the moment. */
+>>>>>>> calls
 void engine_peer_message(struct engine *e, uint32_t peer, const struct peer_message *m, struct now now)
 {
 	bool may_be_new = m->type == PEER_TYPING || m->type == PEER_RECEIPT || m->type == PEER_CALL_OFFER;
