@@ -220,13 +220,29 @@ static void make_name(struct redis *r, struct str node_id)
 			r->name[i] = '_';
 }
 
+static uint32_t channels_of(uint32_t i, uint32_t channels_max)
+{
+	return i == SUBSCRIPTIONS ? channels_max + SUBSCRIPTIONS_OWN : 1;
+}
+
+static size_t tables_bytes(uint32_t channels_max)
+{
+	struct region region;
+	struct redis_vet vet;
+
+	region_init(&region, NULL, 0);
+	for (uint32_t i = 0; i < LINKS; i++)
+		redis_vet_init(&vet, &region, channels_of(i, channels_max), (struct siphash_key){ 0 });
+	return region_used(&region);
+}
+
 static void make_links(struct redis *r, struct region *region, const struct siphash_key *key)
 {
 	for (uint32_t i = 0; i < LINKS; i++)
 		redis_link_init(&r->links[i], region, &(struct redis_link_config){
 			.number = i, .epoll_fd = r->epoll_fd, .tls = r->tls != NULL ? &r->tls[i] : NULL,
 			.anchors = &r->anchors,
-			.channels_max = i == SUBSCRIPTIONS ? r->channels_max : 1, .key = *key,
+			.channels_max = channels_of(i, r->channels_max), .key = *key,
 			.owner = { r, answered, heard },
 		});
 }
@@ -236,9 +252,7 @@ static bool open_tables(struct redis *r)
 	struct siphash_key key = { 0 };
 	struct region region;
 
-	region_init(&region, NULL, 0);
-	make_links(r, &region, &key);
-	r->mem_bytes = region_used(&region);
+	r->mem_bytes = tables_bytes(r->channels_max);
 	r->mem = machine_memory(r->mem_bytes);
 	if (r->mem == NULL || !machine_random(&key, sizeof(key)) ||
 	    !machine_random(&r->random, sizeof(r->random)))
@@ -290,7 +304,7 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 		return REDIS_DENIED;
 	r->url = c->url;
 	r->epoll_fd = c->epoll_fd;
-	r->channels_max = c->channels_max + SUBSCRIPTIONS_OWN;
+	r->channels_max = c->channels_max;
 	r->resolver = (struct resolver){ -1, -1 };
 	r->now = now;
 	r->at = now.mono;
@@ -304,7 +318,8 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 		r->links[i].wire.fd = -1;
 	result = open_tls(r, c->ca_file);
 	if (result == REDIS_OPENED &&
-	    (!redis_memory_open(r->channels_max) || !open_tables(r) || !open_resolver(r, c->lookup)))
+	    (!redis_memory_open(r->channels_max + SUBSCRIPTIONS_OWN) || !open_tables(r) ||
+	     !open_resolver(r, c->lookup)))
 		result = REDIS_DENIED;
 	if (result == REDIS_OPENED)
 		*out = r;
@@ -391,10 +406,6 @@ void redis_close(struct redis *r)
 
 size_t redis_measure(const struct redis_url *u, uint32_t channels_max)
 {
-	struct region region;
-
-	region_init(&region, NULL, 0);
-	pool_init(&(struct pool){ 0 }, &region, 16, channels_max + SUBSCRIPTIONS_OWN);
 	return redis_memory_bytes(channels_max + SUBSCRIPTIONS_OWN) + sizeof(struct redis) +
-	       (u->tls ? sizeof(struct tls_client) * LINKS : 0) + region_used(&region);
+	       (u->tls ? sizeof(struct tls_client) * LINKS : 0) + tables_bytes(channels_max);
 }

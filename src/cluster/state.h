@@ -17,7 +17,9 @@
 enum {
 	DEAF_MS = 2000,          /* what was published must have been heard by then: /ready within 5 s of a
 	                          * fault */
-	HELLO_AGAIN_MS = 250,    /* our own was not heard: it went out before the subscription stood */
+	HELLO_AGAIN_MS = 25,     /* our own was not heard: it went out before the subscription stood; doubled
+	                          * each time ... */
+	HELLO_AGAIN_MS_MAX = 250, /* ... up to this */
 	HELLO_JITTER_MS = 50,    /* many do not answer one at once */
 	ANSWERS_MS = 500,        /* from our hello on: who shows themselves by then is waited for ... */
 	JOINING_MS_MAX = 5000,   /* ... but no longer than this */
@@ -99,6 +101,7 @@ struct cluster {
 
 	bool hello_heard;        /* in this epoch */
 	mono_t hello_at;         /* when the next is due; NEVER: none is */
+	int64_t hello_again_ms;  /* from that to the one after it */
 	mono_t joining_since, hello_heard_at;
 
 	mono_t beat_at, extra_beat_at;   /* the regular one; one more */

@@ -25,6 +25,15 @@ void sync_want(struct cluster *c, struct node *n)
 	n->cursor = 0;
 }
 
+void sync_greeted(struct cluster *c, struct node *n)
+{
+	if (n->asking != ASKING_NOW)
+		return;
+	n->asking = ASKING_SOON;
+	n->cursor = 0;
+	n->ask_at = c->now.mono;
+}
+
 /* It does not answer, or not as it should: later, from the start. */
 static void put_off(struct cluster *c, struct node *n)
 {
