@@ -4,12 +4,13 @@ hosts nobody interested. Redis and all nodes share core 0; relay.c, which is all
 import collections, contextlib, http.client, re, socket, statistics, subprocess, threading, time
 
 READY_SECONDS = 15
-TTL, IDLE_USERS, IDLE_SECONDS = 20, 1000, 20
+TTL, IDLE_USERS, IDLE_SECONDS = 10, 1000, 15
 REMOTE_USERS = 10000
 RATE = 1000
 FIRST_STEP = 1000  # users of one run; those of the next are new, and whoever left is offline by then
 # Further than what keeps a server quiet.
-SETTINGS = ["--max-connections", "12000", "--presence-rate", "0", "--audience", "all", "--offline-debounce", "50ms"]
+SETTINGS = ["--max-connections", "12000", "--presence-rate", "0", "--audience", "all", "--offline-debounce", "50ms",
+            "--client-buffer", "8192", "--client-buffer-bytes", "4m"]
 SEEDS = {"on": ("set", "publish"), "off": ("publish",)}  # of seeds 002 and 003, per change: the key, and presence:updates
 
 
@@ -180,7 +181,7 @@ def commands(got):
 class Cluster:
     def __init__(self, bench, server_class, free_port, rounds):
         self.bench, self.server_class, self.free_port, self.rounds = bench, server_class, free_port, rounds
-        self.seconds = min(1.0, bench.options.seconds)
+        self.seconds = min(0.7, bench.options.seconds)
         self.counted = []  # (keys, what, result): for the table of commands
 
     def rig(self, count, *options, **more):
@@ -198,14 +199,16 @@ class Cluster:
         return (good if enough else good + spoiled), (" (%s%d spoiled)" % ("" if enough else "~", len(spoiled)) if spoiled else "")
 
     # 1
-    def latency_once(self, keys):
-        with self.rig(2, "--redis-keys", keys) as rig:
-            run = ["--seconds", self.seconds]
-            floor = rig.load("floor", *run)
-            got = rig.load("load --speaking 1 --watching 2", *run)
-            self.counted.append((keys, "1 at a time, 2 nodes", got))
+    def latency_once(self):
+        run, got = ["--seconds", self.seconds], {}
         with self.rig(1, alone=True) as rig:
-            return {"floor": floor, "cluster": got, "alone": rig.load("load", *run)}
+            got["alone"] = rig.load("load", *run)
+        for keys in ("on", "off"):
+            with self.rig(2, "--redis-keys", keys) as rig:
+                got["floor"] = rig.load("floor", *run)
+                got[keys] = rig.load("load --speaking 1 --watching 2", *run)
+            self.counted.append((keys, "1 at a time, 2 nodes", got[keys]))
+        return got
 
     def show_latency(self):
         print("\nA change of presence on one of 2 nodes, one at a time, until a client of another node, and one of the same, has read it;")
@@ -213,12 +216,12 @@ class Cluster:
         print("%d; ratio: to alone + PUBLISH, median of the rounds' own [least most].\n" % self.rounds)
         print("%-10s %-15s %-15s %-15s %-15s %-18s %-18s" % ("redis-keys", "other node", "same node", "alone", "PUBLISH", "ratio p50",
                                                            "ratio p99"))
+        rounds, spoiled = self.many(self.latency_once)
         for keys in ("on", "off"):
-            rounds, spoiled = self.many(lambda: self.latency_once(keys))
             cells = []
-            for side, part in (("cluster", "far"), ("cluster", "near"), ("alone", "near"), ("floor", "near")):
+            for side, part in ((keys, "far"), (keys, "near"), ("alone", "near"), ("floor", "near")):
                 cells.append(" / ".join(ms(statistics.median(r[side]["%s_%s_ns" % (part, q)] for r in rounds)) for q in ("p50", "p99")))
-            ratios = [middle(r["cluster"]["far_%s_ns" % q] / (r["alone"]["near_%s_ns" % q] + r["floor"]["near_%s_ns" % q])
+            ratios = [middle(r[keys]["far_%s_ns" % q] / (r["alone"]["near_%s_ns" % q] + r["floor"]["near_%s_ns" % q])
                              for r in rounds) for q in ("p50", "p99")]
             print("%-10s %-15s %-15s %-15s %-15s %-18s %-18s%s" % (keys, *cells, *ratios, spoiled), flush=True)
 
@@ -264,6 +267,8 @@ class Cluster:
                 " / ".join(ms(statistics.median(g["%s_%s_ns" % (part, q)] for g in all_)) for q in ("p50", "p99")),
                 middle(node_us, "%.1f"), "%.1f" % redis_us if nodes > 1 else "-",
                 statistics.median(1e6 / busiest(g, nodes)[1] for g in all_), who, spoiled), flush=True)
+        for left, right in (("3 nodes, 192 outstanding", "1 alone, 192 outstanding"), ("3 nodes, 768 outstanding", "1 alone, 768 outstanding")):
+            print("%s / %s: %s" % (left, right, middle(r[left]["per_second"] / r[right]["per_second"] for r in rounds)), flush=True)
 
     # 3
     def show_commands(self):

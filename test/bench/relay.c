@@ -27,7 +27,7 @@
 
 enum {
 	NODES_MAX = 3, NODE_USERS = 100000, WATCHER_FIRST = 9000000, TALKER_FIRST = 5000000, TALKERS = 10, SOURCES = 64,
-	FLIGHT = 128, WARM_MS = 400, DRAIN_MS = 3000, FILL_SECONDS = 30, LIFE_SECONDS_MAX = 200, CATCH_UP_MAX = 64
+	FLIGHT = 128, REST_MS = 250, WARM_MS = 200, SETTLE_MS = 20, DRAIN_MS = 3000, FILL_SECONDS = 30, LIFE_SECONDS_MAX = 200, CATCH_UP_MAX = 64
 };
 
 static const char usage[] =
@@ -319,7 +319,7 @@ static bool begin(struct relay *r)
 			return false;
 	for (i = 0; i < o->watching && !failed(r); i++)
 		connect_watcher(r, i);
-	rest(r, WARM_MS);
+	rest(r, REST_MS);
 	for (i = 0; i < o->nodes; i++)
 		fleet_watch(&r->site[i].talkers, script_event_marker(&r->talk));
 	return !failed(r);
@@ -345,6 +345,16 @@ static void end(struct relay *r)
 
 /* --- scenarios --- */
 
+static uint64_t messages_heard(const struct relay *r)
+{
+	uint64_t n = 0;
+	uint32_t i;
+
+	for (i = 0; i < r->o->nodes; i++)
+		n += r->site[i].talkers.frames;
+	return n;
+}
+
 static bool sample(struct relay *r, struct totals *t)
 {
 	const struct options *o = r->o;
@@ -354,11 +364,10 @@ static bool sample(struct relay *r, struct totals *t)
 	t->core.server_ns = t->redis_ns;
 	t->done = r->done;
 	t->said = r->said;
-	t->heard = 0;
+	t->heard = messages_heard(r);
 	for (i = 0; i < o->nodes && ok; i++) {
 		ok = proc_cpu_ns(o->node[i].pid, &t->cpu_ns[i]);
 		t->core.server_ns += t->cpu_ns[i];
-		t->heard += r->site[i].talkers.frames;
 	}
 	return ok;
 }
@@ -400,6 +409,7 @@ static bool warm(struct relay *r)
 {
 	run_for(r, WARM_MS);
 	drain(r, DRAIN_MS);
+	rest(r, SETTLE_MS);
 	if (pending(r) > 0 && !failed(r))
 		(void)fprintf(stderr, "relay: %" PRIu64 " users' changes were not heard by all\n", pending(r));
 	hist_reset(&r->near);
@@ -423,6 +433,8 @@ static bool load(struct relay *r)
 		run_for(r, r->o->ms);
 		ok = sample(r, &to) && !failed(r);
 		drain(r, DRAIN_MS);
+		rest(r, SETTLE_MS);
+		to.heard = messages_heard(r);
 		ok = ok && mark(r, "end", &to.stats) && !failed(r);
 	}
 	if (ok)
