@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "cluster/companion.h"
 #include "net/loop.h"
 #include "options.h"
 #include "tool/check.h"
@@ -57,8 +58,14 @@ static void keep_memory_private(void)
 
 static enum exit_code serve(const struct options *o)
 {
+	struct loop_companion companion;
+
 	keep_memory_private();
-	switch (loop_run(&o->config, o->user, NULL)) {
+	if (o->config.clustered && !companion_new(&o->config, &companion)) {
+		fprintf(stderr, "presenced: memory refused\n");
+		return EXIT_FAILED;
+	}
+	switch (loop_run(&o->config, o->user, o->config.clustered ? &companion : NULL)) {
 	case LOOP_OK: return EXIT_DONE;
 	case LOOP_BAD_LISTENER:
 	case LOOP_BAD_TLS:

@@ -102,6 +102,13 @@ static const struct option rows[] = {
 	     .help = "What must stand in a token's `aud`, or be its `azp`: one of these. Repeatable"),
 	DURATION("auth-timeout", auth_timeout_ms, "10s", 10,
 	         .help = "A connection that may authenticate in-band has so long to do it"),
+	{ .name = "redis-url", .kind = OPTION_REDIS, .at = AT(config.redis), .env = "REDIS_URL",
+	  .value = "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]|...", .unset = "none: this node is alone",
+	  .help = "Where all nodes of one presence, and the programs beside them, meet. rediss:// is TLS "
+	          "(with ca-file), redis+sentinel://HOST[:PORT],.../MASTER[/DB] asks Sentinels, "
+	          "redis+unix:///PATH[?db=DB] is a socket; user and password may be percent-encoded" },
+	{ .name = "redis-keys", .kind = OPTION_SWITCH, .at = AT(config.redis_keys), .fallback = "on",
+	  .help = "Keep presence:{user_id} in Redis for other programs; off where none reads it" },
 	DURATION("offline-debounce", offline_debounce_ms, "5s", 0, .env = "PRESENCE_OFFLINE_DEBOUNCE",
 	         .help = "From a user's last socket closing to the user being offline"),
 	DURATION("stale-timeout", stale_timeout_ms, "90s", 0, .file_key = "stale-connection-timeout",
@@ -150,6 +157,9 @@ static const struct option rows[] = {
 	      .help = "A new one beyond it replaces the user's longest-silent one"),
 	COUNT("connection-rate", connection_rate, "0", 0, RATE_MAX,
 	      .help = "New connections per second; more get 503"),
+	COUNT("max-users", users_max, "0", 0, INT64_C(1) << 28,
+	      .help = "Users known at once, those of other nodes too; 0 is twice max-connections and 1024, "
+	              "with redis-url eight times as many"),
 	COUNT("max-subscriptions", subscriptions_per_connection_max, "128", 1, 10000,
 	      .help = "Of one connection"),
 	TEXT("user-check-url", OPTION_URL, user_check_url, .unset = "none",
@@ -186,7 +196,7 @@ static const struct option rows[] = {
 	TEXT("tls-key", OPTION_PATHS, tls_keys, .unset = "none",
 	     .help = "The private keys of these, as PEM. Repeatable"),
 	TEXT("ca-file", OPTION_PATH, config.tls.ca, .unset = "none",
-	     .help = "Certificates to trust, as PEM, when an https URL is asked"),
+	     .help = "Certificates to trust, as PEM, when an https URL is asked, or Redis over TLS"),
 	{ .name = "api-key-file", .kind = OPTION_PATH, .at = AT(api_key_path), .value = "FILE",
 	  .unset = "none: writes only from loopback, or with a token of the scope presence:write",
 	  .help = "Holds the key for REST writes and admin requests (Authorization: Bearer KEY)" },
@@ -285,6 +295,7 @@ void option_value_name(const struct option *row, char *out, size_t cap)
 		[OPTION_DURATION] = "DURATION", [OPTION_SIZE] = "SIZE", [OPTION_COUNT] = "N",
 		[OPTION_TEXT] = "TEXT",
 		[OPTION_PATH] = "FILE", [OPTION_URL] = "URL", [OPTION_SWITCH] = "on|off",
+		[OPTION_REDIS] = "URL",
 		[OPTION_PATHS] = "FILE,...", [OPTION_MESSAGE_SIZE] = "SIZE", [OPTION_NOTE] = "N",
 	};
 

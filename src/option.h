@@ -13,6 +13,7 @@ enum option_kind {
 	OPTION_TEXT,         /* struct str */
 	OPTION_PATH,         /* struct str; what is in the file is read at the end of options_load() */
 	OPTION_URL,          /* struct str, which url_parse() takes: http or https */
+	OPTION_REDIS,        /* struct redis_url; its text is in redis_url, and its password in no message */
 	OPTION_SWITCH,       /* bool */
 	OPTION_CHOICE,       /* an enum */
 	OPTION_LISTENERS,    /* config.listeners, separated by blanks; repeatable */

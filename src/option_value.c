@@ -53,6 +53,7 @@ void option_value_wanted(const struct option *row, char out[OPTION_WHY_BYTES])
 		[OPTION_TEXT] = "text of 1 to 64 bytes without control characters and double quotes",
 		[OPTION_PATH] = "the path of a file, without control characters and double quotes",
 		[OPTION_URL] = "an http or https URL without user and fragment",
+		[OPTION_REDIS] = "the URL of a Redis (redis://host:6379/0)",
 		[OPTION_SWITCH] = "on or off (true, false, yes, no, 1, 0)",
 		[OPTION_LISTENERS] = "an address to listen on (ADDR:PORT or unix:PATH)",
 		[OPTION_ORIGINS] = "an origin (https://example.org, or *)",
@@ -180,6 +181,20 @@ static bool text_set(struct options *o, const struct option *row, struct str val
 	return true;
 }
 
+/* What is wrong is said without the value: it may hold a password. */
+static bool redis_set(struct options *o, const struct option *row, struct str value,
+		      char why[OPTION_WHY_BYTES])
+{
+	const char *phrase = redis_url_parse(value, place(o, row));
+
+	o->redis_url = value;
+	if (phrase == NULL && !option_value_is_text(value, REDIS_URL_BYTES_MAX))
+		phrase = "it holds a control character or a double quote";
+	if (phrase != NULL)
+		snprintf(why, OPTION_WHY_BYTES, "not the URL of a Redis: %s", phrase);
+	return phrase == NULL;
+}
+
 static bool switch_set(struct options *o, const struct option *row, struct str value,
 		       char why[OPTION_WHY_BYTES])
 {
@@ -215,6 +230,7 @@ bool option_value_set(struct options *o, uint32_t row_number, struct str value, 
 	case OPTION_TEXT:
 	case OPTION_PATH:
 	case OPTION_URL: return text_set(o, row, value, why);
+	case OPTION_REDIS: return redis_set(o, row, value, why);
 	case OPTION_SWITCH: return switch_set(o, row, value, why);
 	case OPTION_CHOICE: return choice_set(o, row, value, why);
 	case OPTION_LISTENERS:
@@ -258,6 +274,22 @@ static bool choice_put(const struct options *o, const struct option *row, char o
 	return true;
 }
 
+/* With `***` for the password. */
+static bool redis_put(const struct options *o, char out[OPTION_VALUE_BYTES_MAX])
+{
+	struct str s = o->redis_url, password = redis_url_password(s);
+
+	if (str_absent(s))
+		return false;
+	if (password.n == 0) {
+		option_value_put_text(s, out);
+		return true;
+	}
+	snprintf(out, OPTION_VALUE_BYTES_MAX, "%.*s***%.*s", (int)(password.p - s.p), s.p,
+		 (int)(s.n - (size_t)(password.p - s.p) - password.n), password.p + password.n);
+	return true;
+}
+
 bool option_value_put(const struct options *o, uint32_t row_number, uint32_t i,
 		      char out[OPTION_VALUE_BYTES_MAX])
 {
@@ -275,6 +307,7 @@ bool option_value_put(const struct options *o, uint32_t row_number, uint32_t i,
 	case OPTION_MESSAGE_SIZE:
 		return o->state[row_number].source != OPTION_DEFAULT &&
 		       number_out(row, (int64_t)o->config.message_bytes_max[0], out);
+	case OPTION_REDIS: return redis_put(o, out);
 	case OPTION_CHOICE: return choice_put(o, row, out);
 	case OPTION_SWITCH:
 		snprintf(out, OPTION_VALUE_BYTES_MAX, *(const bool *)place_of(o, row) ? "on" : "off");

@@ -11,6 +11,7 @@
 
 #include "base/hex.h"
 #include "base/units.h"
+#include "cluster/letter.h"
 #include "fault.h"
 #include "listener.h"
 #include "option.h"
@@ -229,15 +230,6 @@ static bool read_env(struct options *o, char *const *env)
 	return true;
 }
 
-/* A variable of the seeds that asks for what this build does not do: silence would leave the operator
- * believing it did. */
-static void warn_of_unserved(struct options *o, char *const *env)
-{
-	if (!str_absent(env_get(env, STR("REDIS_URL"))))
-		fault_warn(o,
-			   "REDIS_URL is set, and this build does not use it: one node alone, all in memory");
-}
-
 /* --- file --- */
 
 /* Where the file is: the last --config, else PRESENCED_CONFIG. False: the flags cannot be read. */
@@ -419,7 +411,13 @@ static uint32_t descriptors_reserve(const struct server_config *config)
 {
 	bool asks = config->token.has_jwks_url || config->has_user_check;
 
-	return OPTIONS_DESCRIPTORS_RESERVE + (asks ? OPTIONS_DESCRIPTORS_OUTSIDE : 0);
+	uint32_t reserve = OPTIONS_DESCRIPTORS_RESERVE;
+
+	if (asks)
+		reserve += OPTIONS_DESCRIPTORS_OUTSIDE;
+	if (config->clustered)
+		reserve += OPTIONS_DESCRIPTORS_REDIS;
+	return reserve;
 }
 
 static bool fit_connections(struct options *o, uint64_t descriptors_max)
@@ -497,6 +495,19 @@ static void draw_node_id(struct options *o, uint64_t random)
 	o->config.node_id = str_of(o->node_id, sizeof(o->node_id));
 }
 
+/* Its name goes into channels and keys, where the others find it. */
+static bool check_node_id(struct options *o)
+{
+	char quoted[OPTION_QUOTE_BYTES];
+
+	if (!o->config.clustered || letter_is_node(o->config.node_id))
+		return true;
+	return fault_at(o, option_by_flag(STR("node-id")),
+			"%s cannot name a node among others: with redis-url it is 1 to 64 of A-Z a-z 0-9 . _ "
+			"-",
+			option_value_quote(o->config.node_id, quoted));
+}
+
 /* A silent client lives by answering pings: they have to come before its time is up. */
 static void check_pings(struct options *o)
 {
@@ -514,19 +525,20 @@ static bool finish(struct options *o, const struct options_world *world)
 {
 	for (uint32_t i = 0; i < CMD_COUNT; i++)
 		o->config.command_rate_any |= o->config.command_rate[i] > 0;
+	o->config.clustered = !str_absent(o->redis_url);
 	draw_node_id(o, world->random);
 	check_pings(o);
 	if (!options_auth_finish(o, world))
 		return false;
 	open_service_port(o);
-	return read_api_key(o, world) && options_tls_finish(o, world) && check_user(o, world) &&
-	       check_trust(o) && fit_connections(o, world->descriptors_max) && fit_memory(o, world);
+	return check_node_id(o) && read_api_key(o, world) && options_tls_finish(o, world) &&
+	       check_user(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max) &&
+	       fit_memory(o, world);
 }
 
 bool options_load(struct options *o, const struct options_world *world, char *const *args, char *const *env)
 {
 	assert(o->config.listener_count == 0 && o->warning_bytes == 0);
-	warn_of_unserved(o, env);
 	return set_defaults(o) && read_file(o, world, args, env) && read_aliases(o, env) &&
 	       read_env(o, env) && read_flags(o, args) && finish(o, world);
 }

@@ -23,6 +23,7 @@ enum {
 	OPTIONS_WARNING_BYTES = 4096,   /* all warnings; those that do not fit are left out */
 	OPTIONS_DESCRIPTORS_RESERVE = 100, /* listeners, epoll, standard streams, REST and refusals */
 	OPTIONS_DESCRIPTORS_OUTSIDE = 72, /* jwks-url, user-check-url: 64 questions, the resolver */
+	OPTIONS_DESCRIPTORS_REDIS = 8,  /* redis-url: three connections, a resolver */
 };
 
 /* OPTION_DERIVED: not given; another option's value says it. */
@@ -43,6 +44,7 @@ struct options {
 	struct str api_key_path, config_path;
 	struct str jwt_secret_path, jwt_key_path, jwks_path;
 	struct str jwks_url, user_check_url, keycloak_url, keycloak_realm;
+	struct str redis_url;           /* as it was written */
 	struct name_list keycloak_clients, tls_certs, tls_keys;
 	/* Of config.token.keys, first come those of jwks-file, then of jwt-key-file, then the secret. */
 	uint32_t jwks_key_count, pem_key_count;

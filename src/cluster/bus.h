@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/jsonw.h"
 #include "base/str.h"
 
 struct bus {
@@ -31,6 +32,8 @@ struct bus {
 	void (*flush)(void *ctx);
 	/* It does not hear, or does not answer: connect anew. */
 	void (*reset)(void *ctx);
+	/* Lines of /metrics. NULL: none. */
+	void (*metrics)(const void *ctx, struct jsonw *out);
 };
 
 struct cluster;

@@ -1,8 +1,8 @@
 /*
- * Invariants: every way in sets c->now first. Nothing is published while the bus is down: what changes then is
- * forgotten, because on return everybody asks for everything. What is heard is looked at in this order: is it a
- * letter, does it belong on its channel, is it our own, is its node known, was it heard before; only then is
- * anything of it used.
+ * Invariants: every way in sets c->now first. Nothing is published while the bus is down: what changes then
+ * is forgotten, because on return everybody asks for everything. What is heard is looked at in this order: is
+ * it a letter, does it belong on its channel, is it our own, is its node known, was it heard before; only
+ * then is anything of it used.
  */
 #include "cluster/cluster.h"
 
@@ -100,21 +100,19 @@ void cluster_down(struct cluster *c, struct now now)
 void cluster_renewed(struct cluster *c, bool was_there, struct now now)
 {
 	c->now = now;
-	if (was_there || !cluster_is_up(c))
+	if (!cluster_is_up(c) || (was_there && (!c->was_refused || mono_before(now.mono, c->rewrite_at))))
 		return;
+	c->was_refused = false;
+	c->rewrite_at = mono_add_ms(now.mono, REWRITE_MS);
 	life_assert(c);
 	seeds_rewrite(&c->seeds);
 }
 
 void cluster_refused(struct cluster *c, struct str code, struct now now)
 {
-	uint64_t more;
-
+	(void)code;
 	c->now = now;
-	c->figures.redis_refusals++;
-	if (log_limit_pass(&c->refused_limit, now.mono, &more))
-		LOG(server_log(c->server), now.wall, LOG_WARN, "Redis refused a write", LOG_STR("error", code),
-		    LOG_U64("suppressed", more));
+	c->was_refused = true; /* what it was is not known */
 }
 
 /* --- hearing --- */
@@ -212,6 +210,7 @@ static void hear(struct cluster *c, const struct letter *l)
 	c->figures.heard[l->type]++;
 	switch (l->type) {
 	case LETTER_HELLO:
+		sync_greeted(c, n);
 		life_greeted(c);
 		break;
 	case LETTER_BYE:
@@ -271,9 +270,6 @@ void cluster_turn(struct cluster *c, struct now now)
 	if (!cluster_is_up(c))
 		return;
 	sync_turn(c);
-	c->due = cluster_deadline(c);
-	if (mono_before(c->due, now.mono)) /* at once is not in the past */
-		c->due = now.mono;
 }
 
 mono_t cluster_deadline(const struct cluster *c)
@@ -349,6 +345,14 @@ static void peers_note(void *ctx, enum engine_note note, struct str user, struct
 	seeds_note(&c->seeds, note, user, device, now);
 }
 
+/* All of this turn is done: a next one that is late says that the process was stopped. */
+static void expect_turn(struct cluster *c)
+{
+	c->due = cluster_deadline(c);
+	if (mono_before(c->due, c->now.mono)) /* at once is not in the past */
+		c->due = c->now.mono;
+}
+
 static void peers_flush(void *ctx, struct now now)
 {
 	struct cluster *c = ctx;
@@ -362,6 +366,7 @@ static void peers_flush(void *ctx, struct now now)
 	}
 	if (c->life != LIFE_DOWN)
 		c->bus.flush(c->bus.ctx);
+	expect_turn(c);
 }
 
 static bool peers_leave(void *ctx, struct now now)
@@ -388,7 +393,11 @@ static uint32_t peers_nodes(void *ctx)
 
 static void peers_metrics(void *ctx, struct jsonw *out)
 {
-	figures_write(ctx, out);
+	const struct cluster *c = ctx;
+
+	figures_write(c, out);
+	if (c->bus.metrics != NULL)
+		c->bus.metrics(c->bus.ctx, out);
 }
 
 struct peers cluster_peers(struct cluster *c)
@@ -408,7 +417,9 @@ bool cluster_valid(const struct cluster *c)
 
 		if (n->state == NODE_FREE)
 			continue;
-		if (n->id_bytes == 0 || (n->state == NODE_LEAVING && (n->asking != ASKING_NOTHING || n->asks)))
+		if (n->id_bytes == 0)
+			return false;
+		if (n->state == NODE_LEAVING && (n->asking != ASKING_NOTHING || n->asks || n->awaited))
 			return false;
 		for (int k = 0; k < i; k++)
 			if (c->nodes[k].state != NODE_FREE && str_eq(nodes_id(&c->nodes[k]), nodes_id(n)))

@@ -22,7 +22,6 @@ struct figures {
 	uint64_t refused[FIGURES_REFUSAL_COUNT];
 	uint64_t gaps, syncs;    /* letters missed; times that a node told all it has */
 	uint64_t deaf, epochs;   /* times that we did not hear ourselves; that we began anew */
-	uint64_t redis_refusals;
 	int64_t echo_ms;         /* from our last beat's leaving until we heard it */
 };
 

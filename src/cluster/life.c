@@ -1,5 +1,6 @@
 /*
- * Invariants: c->life is written in to() alone. In an epoch `bye` is the last letter. At most one beat is on its way to ourselves, so what comes back is the one that was sent.
+ * Invariants: c->life is written in to() alone. In an epoch `bye` is the last letter. At most one beat is on
+ * its way to ourselves, so what comes back is the one that was sent.
  */
 #include "cluster/life.h"
 
@@ -11,16 +12,17 @@
 
 enum { KEY_TTL_MS = 3 * BEAT_MS, BYE_MS = 1000, CHANNELS = 4, EPOCH_DIGITS_MAX = 20 };
 
+const struct str life_words[LIFE_COUNT] = {
+	[LIFE_DOWN] = STR("down"), [LIFE_JOINING] = STR("joining"), [LIFE_READY] = STR("ready"),
+	[LIFE_LEFT] = STR("left"),
+};
+
 static void to(struct cluster *c, enum life life, const char *why)
 {
-	static const struct str words[] = {
-		[LIFE_DOWN] = STR("down"), [LIFE_JOINING] = STR("joining"), [LIFE_READY] = STR("ready"),
-		[LIFE_LEFT] = STR("left"),
-	};
-
 	LOG(server_log(c->server), c->now.wall, life == LIFE_DOWN ? LOG_WARN : LOG_INFO, "Cluster",
-	    LOG_STR("from", words[c->life]), LOG_STR("to", words[life]), LOG_STR("because", str_of(why, strlen(why))),
-	    LOG_STR("node", cluster_node_id(c)), LOG_U64("epoch", c->epoch), LOG_U64("nodes", nodes_count(c) + 1));
+	    LOG_STR("from", life_words[c->life]), LOG_STR("to", life_words[life]),
+	    LOG_STR("because", str_of(why, strlen(why))), LOG_STR("node", cluster_node_id(c)),
+	    LOG_U64("epoch", c->epoch), LOG_U64("nodes", nodes_count(c) + 1));
 	c->life = life;
 }
 
@@ -68,6 +70,7 @@ static void begin(struct cluster *c, const char *why)
 {
 	raise_epoch(c);
 	c->hello_heard = c->beat_out = false;
+	c->hello_again_ms = HELLO_AGAIN_MS;
 	c->hello_at = c->joining_since = c->due = c->now.mono;
 	c->beat_at = c->extra_beat_at = c->unheard_since = MONO_NEVER;
 	to(c, LIFE_JOINING, why);
@@ -80,7 +83,6 @@ void life_join(struct cluster *c)
 	c->subscribed = c->rooms_cursor = 0;
 	c->rooms_done = false;
 	c->blocked_until = c->now.mono;
-	nodes_renew(c);
 	begin(c, "Redis is there");
 	seeds_up(&c->seeds, c->now);
 	renew(c); /* whether it was there says whether our other keys are */
@@ -100,7 +102,8 @@ void life_lose(struct cluster *c)
 static void deaf(struct cluster *c)
 {
 	c->figures.deaf++;
-	LOG(server_log(c->server), c->now.wall, LOG_WARN, "This node does not hear itself: connecting to Redis anew");
+	LOG(server_log(c->server), c->now.wall, LOG_WARN,
+	    "This node does not hear itself: connecting to Redis anew");
 	life_lose(c);
 	c->bus.reset(c->bus.ctx);
 }
@@ -112,7 +115,6 @@ static void stopped(struct cluster *c, int64_t late_ms)
 
 	LOG(server_log(c->server), c->now.wall, LOG_WARN, "This process was stopped: joining anew",
 	    LOG_MS("for", late_ms));
-	nodes_renew(c);
 	seeds_down(&c->seeds, then);
 	seeds_up(&c->seeds, c->now);
 	begin(c, "the process was stopped");
@@ -160,9 +162,14 @@ static void say_hello(struct cluster *c)
 	if (mono_before(c->now.mono, c->hello_at))
 		return;
 	expect_echo(c);
-	c->hello_at = mono_add_ms(c->now.mono, HELLO_AGAIN_MS);
-	if (c->subscribed < CHANNELS || !post_short(c, LETTER_HELLO))
+	if (c->subscribed < CHANNELS || !post_short(c, LETTER_HELLO)) {
 		c->hello_at = mono_add_ms(c->now.mono, RETRY_MS);
+		return;
+	}
+	c->hello_at = mono_add_ms(c->now.mono, c->hello_again_ms);
+	c->hello_again_ms *= 2;
+	if (c->hello_again_ms > HELLO_AGAIN_MS_MAX)
+		c->hello_again_ms = HELLO_AGAIN_MS_MAX;
 }
 
 static bool is_anybody_awaited(const struct cluster *c)

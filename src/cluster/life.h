@@ -4,6 +4,8 @@
 
 #include "cluster/state.h"
 
+extern const struct str life_words[LIFE_COUNT];
+
 /* The bus stands: a new epoch, and everything is said from the start. */
 void life_join(struct cluster *);
 
@@ -16,8 +18,8 @@ void life_echo(struct cluster *, const struct letter *);
 /* `hello` of another node was heard. */
 void life_greeted(struct cluster *);
 
-/* Before anything of a turn: one that comes late was not ours to time, one that comes very late finds that the
- * others have taken us away. */
+/* Before anything of a turn: one that comes late was not ours to time, one that comes very late finds that
+ * the others have taken us away. */
 void life_late(struct cluster *);
 
 /* All that is due of it. */

@@ -1,8 +1,8 @@
 /*
  * Invariants: an id stands in the table at most once; a place is free only when the engine holds nothing of
  * that peer. A node is taken away only once a beat of ours was heard that left after its lease had ended:
- * Redis keeps the order of what it brings us, so whatever the node had published before was heard too, however
- * long Redis, or we, were stuck meanwhile.
+ * Redis keeps the order of what it brings us, so whatever the node had published before was heard too,
+ * however long Redis, or we, were stuck meanwhile.
  */
 #include "cluster/nodes.h"
 
@@ -162,14 +162,22 @@ static void check_lease(struct cluster *c, struct node *n)
 		c->extra_beat_at = mono_min(c->extra_beat_at, c->now.mono);
 }
 
+bool nodes_sweep(struct cluster *c, const struct node *n)
+{
+	if (mono_before(c->now.mono, c->sweep_at))
+		return false;
+	c->sweep_at = mono_add_ms(c->now.mono, SWEEP_MS);
+	return !engine_peer_sweep(c->engine, nodes_peer(c, n), SWEEP_USERS, c->now);
+}
+
 void nodes_turn(struct cluster *c)
 {
-	for (uint32_t i = 0; i < PEERS_MAX; i++) {
+	for (int i = 0; i < PEERS_MAX; i++) {
 		struct node *n = &c->nodes[i];
 
 		if (n->state == NODE_HERE)
 			check_lease(c, n);
-		if (n->state == NODE_LEAVING && !engine_peer_sweep(c->engine, i, SWEEP_A_TURN, c->now))
+		if (n->state == NODE_LEAVING && nodes_sweep(c, n))
 			n->state = NODE_FREE;
 	}
 }
@@ -182,7 +190,7 @@ mono_t nodes_deadline(const struct cluster *c)
 		const struct node *n = &c->nodes[i];
 
 		if (n->state == NODE_LEAVING)
-			return c->now.mono;
+			at = mono_min(at, c->sweep_at);
 		if (n->state == NODE_HERE && c->hello_heard && !mono_before(c->proven_at, lease_end(n)))
 			return c->now.mono;
 		if (n->state == NODE_HERE && c->hello_heard && mono_before(c->now.mono, lease_end(n)))

@@ -20,6 +20,10 @@ void nodes_end(struct cluster *, struct node *);
 /* We hear again: everybody has a full lease to show themselves. */
 void nodes_renew(struct cluster *);
 
+/* Takes away what the node hosted and has not told of, a slice, if this turn has time for it. True: all is
+ * done. */
+bool nodes_sweep(struct cluster *, const struct node *);
+
 /* Takes those away whose lease ended, in slices. */
 void nodes_turn(struct cluster *);
 

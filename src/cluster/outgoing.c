@@ -19,7 +19,8 @@ void outgoing_init(struct outgoing *o, struct region *r, uint32_t users_max)
 	assert(users_max > 0);
 	*o = (struct outgoing){ .users_max = users_max };
 	o->ring = region_take_array(r, users_max, sizeof(*o->ring), alignof(uint32_t));
-	o->waiting = region_take_array(r, (size_t)users_max / BITS + 1, sizeof(*o->waiting), alignof(uint64_t));
+	o->waiting = region_take_array(r, (size_t)users_max / BITS + 1, sizeof(*o->waiting),
+				       alignof(uint64_t));
 }
 
 void outgoing_add(struct outgoing *o, uint32_t user)

@@ -2,7 +2,8 @@
  * cluster/redis.h: `struct bus` on a real Redis: two connections, one for commands and one for subscriptions,
  * to one server, which is found, connected to, and found again when it is lost.
  *
- *	WAITING --time--> (ASKING: a Sentinel for the master) --> RESOLVING --> OPENING both --> UP
+ *	WAITING --time--> CHOSEN a host --> RESOLVING --> OPENING both --> UP
+ *	                                      \-> ASKING, a Sentinel --> CHOSEN: what it named, or the next
  *	    any of them --it failed, a connection ended--> WAITING, up to a second (Sentinel) or four
  *
  * Up is when both stand, down when one does not: then both are made anew, so that whoever is told of `up` has
@@ -19,7 +20,6 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "base/jsonw.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cluster/bus.h"
@@ -86,9 +86,6 @@ void redis_turn(struct redis *);
 
 /* When redis_turn() has something to do. */
 mono_t redis_deadline(const struct redis *);
-
-/* Lines of /metrics. */
-void redis_metrics(const struct redis *, struct jsonw *out);
 
 /* Bytes that redis_open() maps. */
 size_t redis_measure(const struct redis_url *, uint32_t channels_max);

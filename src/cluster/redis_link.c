@@ -239,7 +239,7 @@ size_t redis_link_space(const struct redis_link *l)
 	return REDIS_PENDING_BYTES_MAX - used;
 }
 
-/* False: hiredis has not got it. If it has it but not what is sent, for want of memory, its next step fails. */
+/* False: hiredis has not got it. If it has, but no memory for what is to be sent, its next step fails. */
 static bool say(struct redis_link *l, redisCallbackFn *fn, int n, const struct str *arguments)
 {
 	const char *texts[REDIS_ARGUMENTS_MAX];

@@ -1,6 +1,7 @@
 /*
- * cluster/redis_link.h: one connection to a Redis or a Sentinel. One state machine owns it, and the context of
- * hiredis in it, which hiredis frees by itself when the connection ends (RELIABILITY R6): nobody else keeps it.
+ * cluster/redis_link.h: one connection to a Redis or a Sentinel. One state machine owns it, and the context
+ * of hiredis in it, which hiredis frees by itself when the connection ends (RELIABILITY R6): nobody else
+ * keeps it.
  *
  *	CLOSED --open--> CONNECTING --> (SECURING: TLS) --> GREETING --> READY
  *	                 any of them --it broke, time is up, redis_link_end()--> CLOSED, and l->why says why

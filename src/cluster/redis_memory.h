@@ -11,7 +11,7 @@
 
 enum {
 	/* The two connections' buffers at their worst: what is sent doubles up to 4 MiB and is built beside
-	 * it, what is received the same, and a value is copied out of it. Pages count when they are touched. */
+	 * it, what is received the same, and a value is copied out of it. Pages count when first touched. */
 	REDIS_MEMORY_BUFFERS = 10 << 20,
 	REDIS_MEMORY_CHANNEL = 384, /* a subscription: its name, an entry, a callback, a place in a table */
 };
@@ -23,8 +23,8 @@ struct redis_memory_use {
 	size_t room;           /* the largest block that is free */
 };
 
-/* Maps the region, for so many subscriptions, and makes hiredis use it; once, before anything of hiredis. False:
- * refused, errno. */
+/* Maps the region, for so many subscriptions, and makes hiredis use it; once, before anything of hiredis.
+ * False: refused, errno. */
 bool redis_memory_open(uint32_t channels_max);
 
 /* Nothing of hiredis may be left. */

@@ -35,8 +35,8 @@ struct redis_vet {
 /* For so many subscriptions at once; measures when `r` does. */
 void redis_vet_init(struct redis_vet *, struct region *r, uint32_t channels_max, struct siphash_key);
 
-/* Puts itself between the reader of `ac`, which is new, and its functions, and forgets what was subscribed to.
- * `pending` is borrowed. */
+/* Puts itself between the reader of `ac`, which is new, and its functions, and forgets what was subscribed
+ * to. `pending` is borrowed. */
 void redis_vet_watch(struct redis_vet *, redisAsyncContext *ac, const uint32_t *pending);
 
 /* SUBSCRIBE is about to be said; false: too many, or too long. */

@@ -1,6 +1,6 @@
 /*
- * cluster/redis_wire.h: the bytes below hiredis: a socket that never waits, TLS if it is wanted, and the guard
- * that looks at all that comes (cluster/resp_guard.h). hiredis' own connect would look names up by
+ * cluster/redis_wire.h: the bytes below hiredis: a socket that never waits, TLS if it is wanted, and the
+ * guard that looks at all that comes (cluster/resp_guard.h). hiredis' own connect would look names up by
  * getaddrinfo(), which waits and allocates, and its send() raises SIGPIPE: neither is used.
  */
 #ifndef CLUSTER_REDIS_WIRE_H
@@ -55,7 +55,7 @@ bool redis_wire_push(struct redis_wire *);
 /* Does something wait there still? */
 bool redis_wire_is_full(const struct redis_wire *);
 
-/* For a context whose privdata is the wire. `close` closes the wire's socket, which hiredis owns from then on. */
+/* For a context whose privdata is the wire; it owns the socket from then on. */
 const redisContextFuncs *redis_wire_funcs(const struct redis_wire *);
 
 void redis_wire_close(struct redis_wire *);

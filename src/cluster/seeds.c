@@ -43,7 +43,6 @@ void seeds_init(struct seeds *s, struct region *r, const struct seeds_config *co
 	s->users = region_take_array(r, config->users_max, sizeof(*s->users), 64);
 	s->queue = region_take_array(r, config->users_max, sizeof(*s->queue), 64);
 	s->happenings = region_take_array(r, SEEDS_HAPPENINGS_MAX, sizeof(*s->happenings), 64);
-	s->echoes = region_take_array(r, SEEDS_ECHOES, sizeof(*s->echoes), 64);
 	s->roster_text = region_take(r, s->roster_room_bytes, 64);
 	toks = region_take_array(r, JSON_TOKENS_MAX, sizeof(*toks), 64);
 	s->ids = region_take_array(r, BULK_USERS_MAX, sizeof(*s->ids), 64);
@@ -127,7 +126,6 @@ void seeds_up(struct seeds *s, struct now now)
 	s->up = true;
 	s->retry_ms = now.mono.ms;
 	s->heard_updates = s->heard_broadcasts = false;
-	s->echo_count = 0;
 }
 
 void seeds_ready(struct seeds *s, struct now now)
@@ -223,9 +221,9 @@ static int64_t tick_ms(const struct seeds *s)
 }
 
 /*
- * Marks the keys whose turn it is, so that each comes once in a cycle, and all evenly spread over it. That more
- * users come makes it go faster, never slower: no key waits for longer than a cycle. A walk that was late goes on
- * from where it was, a slice at a time.
+ * Marks the keys whose turn it is, so that each comes once in a cycle, and all evenly spread over it. That
+ * more users come makes it go faster, never slower: no key waits for longer than a cycle. A walk that was
+ * late goes on from where it was, a slice at a time.
  */
 static void walk_fresh(struct seeds *s, struct now now)
 {

@@ -1,24 +1,29 @@
 /*
  * cluster/seeds.h: what the other programs of seeds 002 and 003 read and write in Redis, in their own words.
  *
- *	presence:{user_id}   string, TTL presence-ttl   {"user_id","username","status","connection_id","last_seen"}
+ *	presence:{user_id}   string, TTL presence-ttl
+ *	                     {"user_id","username","status","connection_id","last_seen"}
  *	typing:{room}:{user} string, TTL typing-ttl     the username
  *	presence:updates     {"type":"presence","user_id","username","status","timestamp"}   said and believed
  *	message:broadcast    {"room_id" or "user_ids","message":{...}}                       heard
  *	ws.client.ready, ws.client.disconnected         {"user_id","client_id","timestamp"}  said
  *	presence.user.online {"type":"presence.user.online","users":[...]}                   said
  *
- * Seed 003 names the two ws.client channels and says what a listener does with them (it keys its map by userID
- * and clientID), not what they carry: hence these two, called as in that seed's log, and when. Of who is
- * invisible nothing is said there, nor as typing.
+ * Seed 003 names the two ws.client channels and says what a listener does with them (it keys its map by
+ * userID and clientID), not what they carry: hence these two, called as in that seed's log, and when. Of who
+ * is invisible nothing is said there, nor as typing.
+ *
+ * An update that a node says ends with a blank, which says nothing to who reads JSON, and to nodes that it is
+ * not another program's: they tell each other of users in letters, and would hold one online for it who has
+ * gone meanwhile.
  *
  * One node speaks for a user: of the live nodes that host it the one with the smallest id, for a user that
- * nobody hosts the smallest of all. Nodes that do not speak remember what the one that does says, so that they
- * can go on when it dies. Whom another program brought online stays that program's: no key is written.
+ * nobody hosts the smallest of all. Nodes that do not speak remember what the one that does says, so that
+ * they can go on when it dies. Whom another program brought online stays that program's: no key is written.
  *
- * Nothing is lost for want of room at the bus: a user waits in a queue that holds each once, and what is told is
- * how things are then. While the bus is down this queue waits; what is worth nothing later (typing, clients that
- * come and go) is dropped then, and counted.
+ * Nothing is lost for want of room at the bus: a user waits in a queue that holds each once, and what is told
+ * is how things are then. While the bus is down this queue waits; what is worth nothing later (typing,
+ * clients that come and go) is dropped then, and counted.
  *
  * Sans I/O, all memory from the region. seeds_shown(), seeds_changed(), seeds_roster(), seeds_note() and
  * seeds_typing() may be called from inside the engine: they only note down; seeds_turn() does the rest.
@@ -45,7 +50,7 @@ enum {
 	SEEDS_TEXT_BYTES = 2048,         /* one key or update: three ids, escaped, fit */
 	SEEDS_TURN_USERS = 512,          /* looked at in one turn: well under a millisecond */
 	SEEDS_TURN_ROSTER = 1024,        /* ids put into a roster in one turn */
-	SEEDS_ECHOES = 1024,             /* own updates on their way back; of further ones the oldest are forgotten */
+	SEEDS_NODE_MARK = ' ',           /* behind the JSON of an update */
 	SEEDS_HAPPENINGS_MAX = 512,      /* clients and typing that wait for the bus; further ones are lost */
 	SEEDS_TURN_WALK = 4096,          /* records looked through in one turn */
 	SEEDS_TURN_SWEEP = 256,          /* users from outside taken away in one turn */
@@ -133,9 +138,6 @@ struct seeds {
 	char roster_after[ID_BYTES_MAX]; /* the last id in it */
 	size_t roster_after_bytes;
 
-	uint64_t *echoes;                /* hashes of own updates, a ring */
-	uint32_t echo_first, echo_count;
-
 	struct json json;
 	struct json_tok *toks;
 	struct str *ids;                 /* of one broadcast */
@@ -162,7 +164,7 @@ void seeds_down(struct seeds *, struct now);
  * seeds_ready(), and when one has died before what it hosted is taken away. Ids are not kept. */
 void seeds_nodes(struct seeds *, struct str self, uint64_t alive, const struct str ids[PEERS_MAX]);
 
-/* The lease key was gone (FLUSHALL, failover): everything that this node speaks for is written and said anew. */
+/* The lease key was gone (FLUSHALL, failover): all that this node speaks for is written and said anew. */
 void seeds_rewrite(struct seeds *);
 
 /* --- what happens here --- */
@@ -174,7 +176,7 @@ void seeds_changed(struct seeds *, uint32_t user);
 void seeds_roster(struct seeds *);
 /* struct peers, note: NOTE_CONNECTED and NOTE_DISCONNECTED are told, the others ignored. */
 void seeds_note(struct seeds *, enum engine_note, struct str user_id, struct str device_id, struct now);
-/* Of PEER_TYPING that this node's engine tells: somebody here types in a room, or stopped. Absent room: nothing. */
+/* Of PEER_TYPING that this node's engine tells: somebody here types, or stopped. Absent room: nothing. */
 void seeds_typing(struct seeds *, struct str room, struct str user_id, bool is_typing);
 
 /* --- what is heard --- */
@@ -185,8 +187,7 @@ bool seeds_heard(struct seeds *, struct str channel, char *payload, size_t bytes
 /* --- time --- */
 
 /*
- * Says what there is to say. Once a turn, after this turn's letters about users were given to the bus: who hears
- * an update must have been told before who hosts the user, or takes it for another program's.
+ * Says what there is to say. Once a turn, after this turn's letters about users were given to the bus.
  */
 void seeds_turn(struct seeds *, struct now);
 /* When seeds_turn() has something to do: a time that has passed: at once. */

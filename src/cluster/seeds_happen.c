@@ -1,6 +1,6 @@
 /*
- * cluster/seeds_happen.c: see seeds_happen.h. Invariant: what is in the ring was told to a bus that was up, and
- * its ids are ids (1 to ID_BYTES_MAX bytes), except a device's, which may be absent.
+ * cluster/seeds_happen.c: see seeds_happen.h. Invariant: what is in the ring was told to a bus that was up,
+ * and its ids are ids (1 to ID_BYTES_MAX bytes), except a device's, which may be absent.
  */
 #include "cluster/seeds_happen.h"
 
@@ -30,7 +30,8 @@ static void put(struct seeds *s, enum happening what, struct str user, struct st
 		memcpy(h->other, other.p, other.n);
 }
 
-void seeds_note(struct seeds *s, enum engine_note note, struct str user_id, struct str device_id, struct now now)
+void seeds_note(struct seeds *s, enum engine_note note, struct str user_id, struct str device_id,
+		struct now now)
 {
 	assert(s->engine != NULL);
 	if (note == NOTE_CONNECTED)

@@ -1,6 +1,6 @@
 /*
- * cluster/seeds_happen.h: what happens once and is told once: clients that come and go, and typing. Kept until
- * the turn's end, because the engine may not be asked while it tells. For seeds*.c.
+ * cluster/seeds_happen.h: what happens once and is told once: clients that come and go, and typing. Kept
+ * until the turn's end, because the engine may not be asked while it tells. For seeds*.c.
  */
 #ifndef CLUSTER_SEEDS_HAPPEN_H
 #define CLUSTER_SEEDS_HAPPEN_H

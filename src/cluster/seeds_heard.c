@@ -78,8 +78,8 @@ static struct peer_profile nothing_set(void)
 }
 
 /*
- * Busy and dnd are the user's own, whoever hosts them: what another program says is set as if the user had. All
- * nodes hear it and come to the same version. One who is invisible here stays so.
+ * Busy and dnd are the user's own, whoever hosts them: what another program says is set as if the user had.
+ * All nodes hear it and come to the same version. One who is invisible here stays so.
  */
 static struct peer_profile profile_of(struct seeds *s, uint32_t user, enum status status, struct now now)
 {
@@ -119,7 +119,8 @@ static void believe(struct seeds *s, const struct word *word, struct now now)
 	struct peer_link link = { .device_id = OUTSIDE_DEVICE, .connected_at = WALL_NONE,
 				  .away = word->status == STATUS_AWAY };
 	struct peer_user said = {
-		.user_id = word->user_id, .username = word->username, .last_seen = here ? now.wall : WALL_NONE,
+		.user_id = word->user_id, .username = word->username,
+		.last_seen = here ? now.wall : WALL_NONE,
 		.links = &link, .link_count = here ? 1 : 0, .profile = nothing_set(),
 	};
 	struct presence_view v;
@@ -143,7 +144,7 @@ static void heard_update(struct seeds *s, char *payload, size_t bytes, struct no
 {
 	struct word word;
 
-	if (!s->ready || seeds_user_echo(s, str_of(payload, bytes)))
+	if (!s->ready || (bytes > 0 && payload[bytes - 1] == SEEDS_NODE_MARK))
 		return;
 	if (read_update(s, payload, bytes, &word))
 		believe(s, &word, now);
@@ -180,8 +181,8 @@ static bool is_own_type(struct str type)
 }
 
 /*
- * A string's characters, read from a copy in `mem`: the original may be part of what is passed on raw. False: it
- * is no word that a message may be called by.
+ * A string's characters, read from a copy in `mem`: the original may be part of what is passed on raw. False:
+ * it is no word that a message may be called by.
  */
 static bool read_type(struct str raw, char *mem, struct str *out)
 {

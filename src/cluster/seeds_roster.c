@@ -1,8 +1,8 @@
 /*
  * cluster/seeds_roster.c: see seeds_roster.h.
  *
- * Invariants: while it is written, every id in it was online when its slice was; who comes or goes meanwhile is
- * news (roster_due) and makes another one. `roster_ms` has passed whenever one is begun.
+ * Invariants: while it is written, every id in it was online when its slice was; who comes or goes meanwhile
+ * is news (roster_due) and makes another one. `roster_ms` has passed whenever one is begun.
  */
 #include "cluster/seeds_roster.h"
 
@@ -54,9 +54,10 @@ static void write_on(struct seeds *s, struct now now)
 	struct presence_view v;
 
 	for (uint32_t i = 0; i < SEEDS_TURN_ROSTER && !s->roster_json.failed; i++) {
-		struct str after = s->roster_after_bytes == 0 ? STR_NONE
-							      : str_of(s->roster_after, s->roster_after_bytes);
+		struct str after = STR_NONE;
 
+		if (s->roster_after_bytes > 0)
+			after = str_of(s->roster_after, s->roster_after_bytes);
 		if (!engine_online_after(s->engine, after, &v, now)) {
 			jsonw_end_arr(&s->roster_json);
 			jsonw_end_obj(&s->roster_json);

@@ -1,6 +1,6 @@
 /*
- * cluster/seeds_roster.h: seed 003's list of everybody online, published by the smallest live node alone. Written
- * in slices, as it may hold tens of thousands. For seeds*.c.
+ * cluster/seeds_roster.h: seed 003's list of everybody online, published by the smallest live node alone.
+ * Written in slices, as it may hold tens of thousands. For seeds*.c.
  */
 #ifndef CLUSTER_SEEDS_ROSTER_H
 #define CLUSTER_SEEDS_ROSTER_H

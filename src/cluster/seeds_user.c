@@ -1,8 +1,8 @@
 /*
  * cluster/seeds_user.c: see seeds_user.h.
  *
- * Invariants: `told` is the last status on presence:updates as far as this node knows, whoever said it; nothing
- * is said that equals it. A record is as its user's only while the tag is that user's.
+ * Invariants: `told` is the last status on presence:updates as far as this node knows, whoever said it;
+ * nothing is said that equals it. A record is as its user's only while the tag is that user's.
  */
 #include "cluster/seeds_user.h"
 
@@ -11,9 +11,9 @@
 #include "base/hex.h"
 #include "cluster/seeds_write.h"
 
-enum { TAG_LEAD = 1, ECHO_LEAD = 2 }; /* tell hashes of one kind from another's */
+enum { TAG_LEAD = 1 };
 
-static_assert(SEEDS_TEXT_BYTES >= 256 + 2 * 2 * ID_BYTES_MAX, "two ids, escaped, and what stands around them");
+static_assert(SEEDS_TEXT_BYTES >= 256 + 2 * 2 * ID_BYTES_MAX, "two ids, escaped, and what is around them");
 
 static bool is_hosted_by(const struct seeds *s, uint32_t user, uint64_t *hosts, bool *local)
 {
@@ -64,34 +64,6 @@ struct seeds_user *seeds_user_meet(struct seeds *s, uint32_t user, struct str us
 	return u;
 }
 
-/* --- own words that come back --- */
-
-static void remember_echo(struct seeds *s, struct str text)
-{
-	uint32_t at;
-
-	if (s->echo_count == SEEDS_ECHOES) {
-		s->echo_first = (s->echo_first + 1) % SEEDS_ECHOES;
-		s->echo_count--;
-	}
-	at = (s->echo_first + s->echo_count++) % SEEDS_ECHOES;
-	s->echoes[at] = siphash13_lead(s->key, ECHO_LEAD, text);
-}
-
-bool seeds_user_echo(struct seeds *s, struct str text)
-{
-	uint64_t hash = siphash13_lead(s->key, ECHO_LEAD, text);
-
-	for (uint32_t i = 0; i < s->echo_count; i++) {
-		if (s->echoes[(s->echo_first + i) % SEEDS_ECHOES] != hash)
-			continue;
-		s->echo_first = (s->echo_first + i + 1) % SEEDS_ECHOES;
-		s->echo_count -= i + 1;
-		return true;
-	}
-	return false;
-}
-
 bool seeds_user_room(const struct seeds *s, size_t bytes)
 {
 	return s->bus.space(s->bus.ctx) >= bytes + SEEDS_SPARE_BYTES;
@@ -101,15 +73,17 @@ bool seeds_user_room(const struct seeds *s, size_t bytes)
 
 static bool publish(struct seeds *s, struct seeds_user *u, const struct presence_view *v, struct now now)
 {
-	char mem[SEEDS_TEXT_BYTES];
+	char mem[SEEDS_TEXT_BYTES + 1];
 	struct jsonw w;
+	struct str text;
 
-	jsonw_init(&w, mem, sizeof(mem));
+	jsonw_init(&w, mem, SEEDS_TEXT_BYTES);
 	seeds_write_update(&w, v, now.wall);
 	assert(!w.failed);
-	if (!s->bus.publish(s->bus.ctx, SEEDS_UPDATES, jsonw_text(&w)))
+	text = jsonw_text(&w);
+	mem[text.n] = SEEDS_NODE_MARK;
+	if (!s->bus.publish(s->bus.ctx, SEEDS_UPDATES, str_of(mem, text.n + 1)))
 		return false;
-	remember_echo(s, jsonw_text(&w));
 	u->told = (uint8_t)v->status;
 	s->counts.updates++;
 	return true;
@@ -136,8 +110,8 @@ static uint16_t fold(uint64_t key)
 	return folded == 0 && key != 0 ? 1 : folded;
 }
 
-/* The view does not live through this. */
-static bool write_key(struct seeds *s, struct seeds_user *u, const struct presence_view *v, uint64_t connection)
+static bool write_key(struct seeds *s, struct seeds_user *u, const struct presence_view *v,
+		      uint64_t connection)
 {
 	char mem[SEEDS_TEXT_BYTES], key[SEEDS_KEY_BYTES_MAX], digits[HEX_U64_BYTES];
 	struct jsonw w;

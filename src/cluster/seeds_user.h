@@ -25,13 +25,10 @@ bool seeds_user_invisible(struct seeds *, uint32_t user, struct now);
 struct seeds_user *seeds_user_meet(struct seeds *, uint32_t user, struct str user_id);
 
 /*
- * Tells the others what they have to be told of the user, if it is this node that tells it. False: the bus had no
- * room for all of it; what is left is marked in the record, so call again.
+ * Tells the others what they have to be told of the user, if it is this node that tells it. False: the bus
+ * had no room for all of it; what is left is marked in the record, so call again.
  */
 bool seeds_user_say(struct seeds *, uint32_t user, struct now);
-
-/* Is that text one of the last that this node published there? It is forgotten then, with all before it. */
-bool seeds_user_echo(struct seeds *, struct str text);
 
 /* Is there room for n bytes and what others need? */
 bool seeds_user_room(const struct seeds *, size_t bytes);

@@ -1,8 +1,8 @@
 /*
- * Invariants: a node that is asked from the start was announced to the engine at that moment (engine_peer_begin),
- * and nothing is taken away before its last piece came with nothing missed meanwhile. Pieces, and letters of
- * changes, reach us in the order in which the node published them, so the later of two is right, whichever of
- * them it is; a piece that nobody waits for is as true as any other.
+ * Invariants: a node that is asked from the start was announced to the engine at that moment
+ * (engine_peer_begin), and nothing is taken away before its last piece came with nothing missed meanwhile.
+ * Pieces, and letters of changes, reach us in the order in which the node published them, so the later of two
+ * is right, whichever of them it is; a piece that nobody waits for is as true as any other.
  */
 #include "cluster/sync.h"
 
@@ -23,6 +23,15 @@ void sync_want(struct cluster *c, struct node *n)
 		n->ask_at = mono_add_ms(n->asked_at, ASK_AGAIN_MS);
 	n->asking = ASKING_SOON;
 	n->cursor = 0;
+}
+
+void sync_greeted(struct cluster *c, struct node *n)
+{
+	if (n->asking != ASKING_NOW)
+		return;
+	n->asking = ASKING_SOON;
+	n->cursor = 0;
+	n->ask_at = c->now.mono;
 }
 
 /* It does not answer, or not as it should: later, from the start. */
@@ -91,7 +100,7 @@ static void ask(struct cluster *c, struct node *n)
 
 static void sweep(struct cluster *c, struct node *n)
 {
-	if (engine_peer_sweep(c->engine, nodes_peer(c, n), SWEEP_A_TURN, c->now))
+	if (!nodes_sweep(c, n))
 		return;
 	n->asking = ASKING_NOTHING;
 	n->awaited = false;
@@ -161,7 +170,7 @@ mono_t sync_deadline(const struct cluster *c)
 		const struct node *n = &c->nodes[i];
 
 		if (n->asking == ASKING_SWEEP)
-			return c->now.mono;
+			at = mono_min(at, c->sweep_at);
 		if (n->asking == ASKING_NOW || (n->asking == ASKING_SOON && (n->cursor > 0 || !full)))
 			at = mono_min(at, n->ask_at);
 		if (n->asks)

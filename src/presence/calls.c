@@ -1,11 +1,10 @@
 /*
- * presence/calls.c: see calls.h.
- *
- * Invariants: a call is in the lists of both its users, who differ; the caller's link lives; the callee has a
- * link, and once it is answered that one lives too; its timer is set exactly while it rings.
+ * presence/calls.c: see calls.h. Invariants: those of call.c; no call is there that is in no user's list.
  */
 #include "presence/calls.h"
 
+#include "presence/calls_afar.h"
+#include "presence/pass.h"
 #include "presence/state.h"
 #include "presence/tell.h"
 
@@ -14,97 +13,7 @@ void calls_init(struct calls *cs, struct region *r, uint32_t calls_max)
 	pool_init(&cs->cells, r, sizeof(struct call), calls_max);
 }
 
-static struct call *call_at(const struct engine *e, uint32_t i)
-{
-	return (struct call *)pool_at(&e->calls.cells, i);
-}
-
-static bool ringing(const struct call *c)
-{
-	return c->conn[CALLEE] == LINK_NONE;
-}
-
-static uint32_t next_leg(const struct engine *e, uint32_t leg)
-{
-	return call_at(e, leg >> 1)->next_leg_plus1[leg & 1] - 1;
-}
-
-/*
- * The user's leg of the call with that id; LINK_NONE when there is none. *count: all legs of the user, if
- * none.
- */
-static uint32_t find_leg(const struct engine *e, uint32_t user, struct str id, uint32_t *count)
-{
-	*count = 0;
-	for (uint32_t leg = users_call_leg_plus1(&e->users, user) - 1; leg != LINK_NONE;
-	     leg = next_leg(e, leg), ++*count)
-		if (str_eq(strpool_get(&e->ids, call_at(e, leg >> 1)->id), id))
-			return leg;
-	return LINK_NONE;
-}
-
-/* --- lists --- */
-
-static void push_leg(struct engine *e, uint32_t i, enum call_role role)
-{
-	struct call *c = call_at(e, i);
-	struct profile *p = users_need_profile(&e->users, c->user[role]);
-
-	c->next_leg_plus1[role] = p->call_leg_plus1;
-	p->call_leg_plus1 = (i << 1 | role) + 1;
-	users_settle(&e->users, c->user[role]);
-}
-
-static void remove_leg(struct engine *e, uint32_t i, enum call_role role)
-{
-	struct call *c = call_at(e, i);
-	uint32_t *from = &users_need_profile(&e->users, c->user[role])->call_leg_plus1;
-
-	while (*from != (i << 1 | role) + 1)
-		from = &call_at(e, (*from - 1) >> 1)->next_leg_plus1[(*from - 1) & 1];
-	*from = c->next_leg_plus1[role];
-	users_settle(&e->users, c->user[role]);
-}
-
-static void forget(struct engine *e, uint32_t i)
-{
-	struct call *c = call_at(e, i);
-
-	wheel_unset(e->wheel, &c->timer);
-	remove_leg(e, i, CALLER);
-	remove_leg(e, i, CALLEE);
-	strpool_drop(&e->ids, c->id);
-	pool_give(&e->calls.cells, i);
-}
-
-/* --- events --- */
-
-static struct event event_of(const struct engine *e, enum event_type type, const struct call *c,
-			     enum call_role from, struct now now)
-{
-	struct event ev = { .type = type, .call_id = strpool_get(&e->ids, c->id) };
-
-	users_view(&e->users, c->user[from], false, now, &ev.user);
-	return ev;
-}
-
-/* To everyone in it: the two links, or while it rings the caller's link and all of the callee's. */
-static void tell_ended(const struct engine *e, const struct call *c, struct str reason, uint32_t but_conn,
-		       struct now now)
-{
-	struct event ev = event_of(e, EV_CALL_ENDED, c, CALLER, now);
-
-	ev.text = reason;
-	tell_begin(e, &ev, now);
-	if (but_conn != LINK_NONE)
-		tell_skip(e, but_conn);
-	tell_link(e, c->conn[CALLER]);
-	if (ringing(c))
-		tell_links_of(e, c->user[CALLEE]);
-	else
-		tell_link(e, c->conn[CALLEE]);
-	tell_end(e);
-}
+/* --- answers to the sender --- */
 
 static void tell_refused(const struct engine *e, uint32_t conn, const struct command *cmd, struct str reason,
 			 struct now now)
@@ -131,84 +40,92 @@ static void ack(const struct engine *e, uint32_t conn, const struct command *cmd
 static uint32_t leg_of_command(const struct engine *e, uint32_t conn, const struct command *cmd,
 			       struct now now)
 {
-	uint32_t count, leg = find_leg(e, links_at(&e->links, conn)->user, cmd->call.id, &count);
+	uint32_t count, leg = call_find_leg(e, links_at(&e->links, conn)->user, cmd->call.id, &count);
 
 	if (leg == LINK_NONE)
 		tell_error(e, conn, cmd, 404, STR("no such call"), now);
 	return leg;
 }
 
-/* --- commands --- */
-
-static uint32_t make(struct engine *e, uint32_t conn, uint32_t callee, const struct command *cmd,
+/* To the nodes that know of the call. False, after an error was told: the body is too long for that. */
+static bool may_pass(const struct engine *e, uint32_t conn, const struct command *cmd, uint64_t nodes,
 		     struct now now)
 {
-	uint32_t i = pool_take(&e->calls.cells);
-	struct call *c;
-	strref id;
-
-	if (i == POOL_NONE)
-		return POOL_NONE;
-	id = strpool_put(&e->ids, cmd->call.id);
-	assert(id != STRREF_FULL);
-	c = call_at(e, i);
-	*c = (struct call){
-		.id = id, .user = { links_at(&e->links, conn)->user, callee }, .conn = { conn, LINK_NONE },
-	};
-	timer_init(&c->timer, TIMER_CALL);
-	wheel_set(e->wheel, &c->timer, mono_add_ms(now.mono, CALL_RING_MS));
-	push_leg(e, i, CALLER);
-	push_leg(e, i, CALLEE);
-	return i;
+	if (nodes == 0 || calls_afar_fits(cmd->call.body))
+		return true;
+	tell_error(e, conn, cmd, 413, STR("too long for a call between nodes"), now);
+	return false;
 }
 
-/* False: none of the callee's devices has words for a call. */
-static bool ring(const struct engine *e, uint32_t i, uint32_t conn, struct str sdp, struct now now)
+/* The sender's end says so to the other one, as far as that is elsewhere. */
+static void pass_body(const struct engine *e, const struct call *c, enum peer_message_type type,
+		      enum call_role from, struct str body)
 {
-	const struct call *c = call_at(e, i);
-	struct event incoming = event_of(e, EV_CALL_INCOMING, c, CALLER, now);
-	struct event offer = event_of(e, EV_CALL_OFFER, c, CALLER, now);
-	char buf[HEX_U64_BYTES];
+	struct peer_message m = call_message(e, c, type, from);
 
-	incoming.device_id = devices_id(&e->devices, links_at(&e->links, conn)->device, buf);
-	tell_begin(e, &incoming, now);
-	tell_links_of(e, c->user[CALLEE]);
-	if (tell_end(e) == 0)
-		return false;
-	offer.body = sdp;
-	tell_begin(e, &offer, now);
-	tell_links_of(e, c->user[CALLEE]);
-	tell_end(e);
-	return true;
+	m.body = body;
+	if (type == PEER_CALL_ANSWER)
+		m.key = call_key(e, c);
+	pass_to_nodes(e, call_nodes(c), &m);
+}
+
+/* --- commands --- */
+
+static void pass_offer(const struct engine *e, const struct call *c, struct str device_id, struct str body)
+{
+	struct peer_message m = call_message(e, c, PEER_CALL_OFFER, CALLER);
+
+	m.device_id = device_id;
+	m.body = body;
+	pass_to_nodes(e, call_nodes(c), &m);
+}
+
+/* Rings at the callee's connections here, and has it ring at the other nodes that host any. */
+static void place(struct engine *e, uint32_t i, uint32_t conn, const struct command *cmd, struct now now)
+{
+	struct call *c = call_at(e, i);
+	char buf[HEX_U64_BYTES];
+	struct str device_id = devices_id(&e->devices, links_at(&e->links, conn)->device, buf);
+
+	c->asked = pass_hosts(e, c->user[CALLEE]);
+	if (call_ring(e, c, device_id, cmd->call.body, now) > 0)
+		c->flags |= CALL_RINGS_HERE | CALL_RANG;
+	if (c->flags == 0 && c->asked == 0) {
+		call_forget(e, i);
+		tell_refused(e, conn, cmd, STR("unavailable"), now);
+		return;
+	}
+	ack(e, conn, cmd, now);
+	pass_offer(e, c, device_id, cmd->call.body);
 }
 
 void calls_offer(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
 {
 	uint32_t caller = links_at(&e->links, conn)->user;
 	uint32_t callee = users_find(&e->users, cmd->call.target);
+	uint64_t hosts = callee == MAP_NONE ? 0 : pass_hosts(e, callee);
 	uint32_t mine, theirs = 0, i;
 
 	if (callee == caller) {
 		tell_error(e, conn, cmd, 400, STR("a call to oneself"), now);
-	} else if (find_leg(e, caller, cmd->call.id, &mine) != LINK_NONE) {
+	} else if (call_find_leg(e, caller, cmd->call.id, &mine) != LINK_NONE) {
 		tell_error(e, conn, cmd, 409, STR("this call_id is in use"), now);
 	} else if (mine >= CALLS_PER_USER_MAX) {
 		tell_error(e, conn, cmd, 429, STR("too many calls"), now);
-	} else if (callee == MAP_NONE || users_at(&e->users, callee)->links == 0 ||
+	} else if (callee == MAP_NONE || (users_at(&e->users, callee)->links == 0 && hosts == 0) ||
 	           users_status_shown(users_at(&e->users, callee)) == STATUS_OFFLINE) {
 		/* an invisible callee would show by ringing */
 		tell_refused(e, conn, cmd, STR("unavailable"), now);
-	} else if (find_leg(e, callee, cmd->call.id, &theirs) != LINK_NONE) {
+	} else if (call_find_leg(e, callee, cmd->call.id, &theirs) != LINK_NONE) {
 		tell_error(e, conn, cmd, 409, STR("this call_id is in use"), now);
 	} else if (theirs >= CALLS_PER_USER_MAX) {
 		tell_refused(e, conn, cmd, STR("busy"), now);
-	} else if ((i = make(e, conn, callee, cmd, now)) == POOL_NONE) {
-		tell_error(e, conn, cmd, 503, STR("no room for more calls"), now);
-	} else if (!ring(e, i, conn, cmd->call.body, now)) {
-		forget(e, i);
-		tell_refused(e, conn, cmd, STR("unavailable"), now);
-	} else {
-		ack(e, conn, cmd, now);
+	} else if (may_pass(e, conn, cmd, hosts, now)) {
+		i = call_make(e, caller, conn, callee, cmd->call.id, CALL_RING_MS, now);
+		if (i == POOL_NONE)
+			tell_error(e, conn, cmd, 503, STR("no room for more calls"), now);
+		else
+			place(e, i, conn, cmd, now);
 	}
 }
 
@@ -216,28 +133,26 @@ void calls_answer(struct engine *e, uint32_t conn, const struct command *cmd, st
 {
 	uint32_t leg = leg_of_command(e, conn, cmd, now);
 	struct call *c;
-	struct event ev;
 
 	if (leg == LINK_NONE)
 		return;
 	c = call_at(e, leg >> 1);
-	if ((leg & 1) == CALLER || !ringing(c)) {
+	if ((leg & 1) == CALLER || !call_rings(c)) {
 		tell_error(e, conn, cmd, 409,
 			   (leg & 1) == CALLER ? STR("one's own call") : STR("already answered"), now);
 		return;
 	}
-	wheel_unset(e->wheel, &c->timer);
+	if (!call_is_ours(c) && !may_pass(e, conn, cmd, call_nodes(c), now))
+		return;
 	c->conn[CALLEE] = conn;
 	ack(e, conn, cmd, now);
-	ev = event_of(e, EV_CALL_ANSWER, c, CALLEE, now);
-	ev.body = cmd->call.body;
-	tell_only(e, c->conn[CALLER], &ev, now);
-	ev = event_of(e, EV_CALL_ENDED, c, CALLER, now);
-	ev.text = STR("answered_elsewhere");
-	tell_begin(e, &ev, now);
-	tell_skip(e, conn);
-	tell_links_of(e, c->user[CALLEE]);
-	tell_end(e);
+	if (call_is_ours(c)) {
+		call_answered(e, leg >> 1, cmd->call.body, now);
+		return;
+	}
+	/* Whoever the owner takes, nobody else here has it. */
+	call_tell_answered_elsewhere(e, c, conn, now);
+	pass_body(e, c, PEER_CALL_ANSWER, CALLEE, cmd->call.body);
 }
 
 /* The sender is in the call: it is one of its two links, or the call rings at it. */
@@ -245,14 +160,15 @@ static bool takes_part(const struct call *c, uint32_t leg, uint32_t conn)
 {
 	enum call_role role = (enum call_role)(leg & 1);
 
-	return c->conn[role] == conn || (role == CALLEE && ringing(c));
+	return c->conn[role] == conn || (role == CALLEE && call_rings(c));
 }
 
 void calls_ice(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
 {
 	uint32_t leg = leg_of_command(e, conn, cmd, now);
+	enum call_role from = (enum call_role)(leg & 1);
 	const struct call *c;
-	struct event ev;
+	uint64_t nodes;
 
 	if (leg == LINK_NONE)
 		return;
@@ -261,17 +177,14 @@ void calls_ice(struct engine *e, uint32_t conn, const struct command *cmd, struc
 		tell_error(e, conn, cmd, 409, STR("the call is on another device"), now);
 		return;
 	}
+	/* What a callee says while it rings is for the caller alone. */
+	nodes = from == CALLEE && call_is_ours(c) ? 0 : call_nodes(c);
+	if (!may_pass(e, conn, cmd, nodes, now))
+		return;
 	ack(e, conn, cmd, now);
-	ev = event_of(e, EV_CALL_ICE, c, (enum call_role)(leg & 1), now);
-	ev.body = cmd->call.body;
-	tell_begin(e, &ev, now);
-	if ((leg & 1) == CALLEE)
-		tell_link(e, c->conn[CALLER]);
-	else if (ringing(c))
-		tell_links_of(e, c->user[CALLEE]);
-	else
-		tell_link(e, c->conn[CALLEE]);
-	tell_end(e);
+	call_tell_body(e, c, EV_CALL_ICE, from, cmd->call.body, now);
+	if (nodes != 0)
+		pass_body(e, c, PEER_CALL_ICE, from, cmd->call.body);
 }
 
 void calls_hangup(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
@@ -286,8 +199,7 @@ void calls_hangup(struct engine *e, uint32_t conn, const struct command *cmd, st
 	}
 	ack(e, conn, cmd, now);
 	/* Who gave an id has its answer, which says the same. */
-	tell_ended(e, call_at(e, leg >> 1), STR("hangup"), str_absent(cmd->reply_to) ? LINK_NONE : conn, now);
-	forget(e, leg >> 1);
+	call_end(e, leg >> 1, STR("hangup"), str_absent(cmd->reply_to) ? LINK_NONE : conn, now);
 }
 
 /* --- ends that nobody asked for --- */
@@ -295,16 +207,18 @@ void calls_hangup(struct engine *e, uint32_t conn, const struct command *cmd, st
 void calls_end_link(struct engine *e, uint32_t conn, struct now now)
 {
 	uint32_t user = links_at(&e->links, conn)->user, leg = users_call_leg_plus1(&e->users, user) - 1;
+	bool is_last = users_at(&e->users, user)->links == 1;
 
 	while (leg != LINK_NONE) {
-		uint32_t next = next_leg(e, leg), i = leg >> 1;
-		const struct call *c = call_at(e, i);
-		bool rang_only_here = (leg & 1) == CALLEE && ringing(c) &&
-			users_at(&e->users, user)->links == 1;
+		uint32_t next = call_next_leg(e, leg), i = leg >> 1;
+		struct call *c = call_at(e, i);
+		bool rang_here = is_last && (leg & 1) == CALLEE && call_rings(c);
 
-		if (c->conn[leg & 1] == conn || rang_only_here) {
-			tell_ended(e, c, STR("disconnected"), conn, now);
-			forget(e, i);
+		if (c->conn[leg & 1] == conn || (rang_here && !call_is_ours(c))) {
+			call_end(e, i, STR("disconnected"), conn, now);
+		} else if (rang_here) {
+			c->flags &= (uint8_t)~CALL_RINGS_HERE;
+			call_end_if_silent(e, i, conn, now);
 		}
 		leg = next;
 	}
@@ -313,36 +227,15 @@ void calls_end_link(struct engine *e, uint32_t conn, struct now now)
 void calls_expire(struct engine *e, struct timer *timer, struct now now)
 {
 	uint32_t i = pool_index(&e->calls.cells, timer);
+	const struct call *c = call_at(e, i);
 
-	tell_ended(e, call_at(e, i), STR("timeout"), LINK_NONE, now);
-	forget(e, i);
-}
-
-/* --- other nodes --- */
-
-void calls_hear(struct engine *e, uint32_t peer, uint32_t user, const struct peer_message *m, struct now now)
-{
-	(void)e, (void)peer, (void)user, (void)m, (void)now;
-}
-
-void calls_hear_share(struct engine *e, uint32_t user, struct now now)
-{
-	(void)e, (void)user, (void)now;
+	if (call_rings(c))
+		call_end(e, i, call_why_unanswered(c, STR("timeout")), LINK_NONE, now);
+	else
+		calls_afar_check(e, i, now);
 }
 
 /* --- validity --- */
-
-static bool call_valid(const struct engine *e, uint32_t leg, uint32_t user)
-{
-	const struct call *c = call_at(e, leg >> 1);
-
-	if (c->user[leg & 1] != user || c->user[CALLER] == c->user[CALLEE] ||
-	    ringing(c) != timer_is_set(&c->timer))
-		return false;
-	if (users_at(&e->users, user)->links == 0 || !links_live(&e->links, c->conn[CALLER]))
-		return false;
-	return ringing(c) || links_live(&e->links, c->conn[CALLEE]);
-}
 
 bool calls_valid(const struct engine *e)
 {
@@ -351,7 +244,7 @@ bool calls_valid(const struct engine *e)
 	for (uint32_t u = map_next(&e->users.by_id, &cursor); u != MAP_NONE;
 	     u = map_next(&e->users.by_id, &cursor))
 		for (uint32_t leg = users_call_leg_plus1(&e->users, u) - 1; leg != LINK_NONE;
-		     leg = next_leg(e, leg))
+		     leg = call_next_leg(e, leg))
 			if (++legs > 2 * pool_used(&e->calls.cells) || !call_valid(e, leg, u))
 				return false;
 	return legs == 2 * pool_used(&e->calls.cells) && pool_valid(&e->calls.cells);

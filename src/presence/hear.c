@@ -5,7 +5,7 @@
  * nothing of its own connections that this node would have to believe.
  */
 #include "presence/announce.h"
-#include "presence/calls.h"
+#include "presence/calls_afar.h"
 #include "presence/pass.h"
 #include "presence/receipts.h"
 #include "presence/status.h"
@@ -82,7 +82,7 @@ static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t use
 		all = users_rename(&e->users, user, p->username) && all;
 	see(u, p->last_seen, now);
 	all = shares_put(e, peer, user, p) && all;
-	calls_hear_share(e, user, now);
+	calls_afar_hear_share(e, user, now);
 	stay_elsewhere(e, user, had_devices, &before, now);
 	share = shares_find(e, user, peer);
 	if (e->config.audience_rooms && share != POOL_NONE)
@@ -211,7 +211,7 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 	case PEER_CALL_ANSWERED:
 	case PEER_CALL_ICE:
 	case PEER_CALL_ENDED:
-		calls_hear(e, peer, user, m, now);
+		calls_afar_hear(e, peer, user, m, now);
 		return;
 	case PEER_BROADCAST:
 	case PEER_MESSAGE_COUNT:
@@ -219,11 +219,11 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 	}
 }
 
-/* Somebody may type or read through REST whom nobody has seen online: of such a one a record is made for the
- * moment. */
+/* Somebody may type or read through REST whom nobody has seen online, or call before it is told that they came:
+ * of such a one a record is made for the moment. */
 void engine_peer_message(struct engine *e, uint32_t peer, const struct peer_message *m, struct now now)
 {
-	bool may_be_new = m->type == PEER_TYPING || m->type == PEER_RECEIPT;
+	bool may_be_new = m->type == PEER_TYPING || m->type == PEER_RECEIPT || m->type == PEER_CALL_OFFER;
 	uint32_t user;
 
 	assert(peer < PEERS_MAX && m->type < PEER_MESSAGE_COUNT);

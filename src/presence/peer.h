@@ -26,6 +26,8 @@ enum {
 	PEER_OUTSIDE = PEERS_MAX, /* other programs that say who is online */
 	PEER_LINKS_MAX = 64,    /* connections and devices of one user that are told of, no more */
 	PEER_ROOMS_MAX = 256,   /* rooms of one user that are told of */
+	PEER_BODY_BYTES_MAX = 61440, /* of a call's body that is told; above: 413 to who sends it. Escaped as
+	                              * JSON in a string it may double, and has to go into a letter */
 };
 
 /* One connection of a user, or a device of REST. */
@@ -71,9 +73,10 @@ enum peer_message_type {
 	PEER_CLOSE,         /* the connection `key` of user has to make room for a newer one */
 	PEER_KICK,          /* all connections of user: an operator wants it */
 	PEER_CALL_OFFER,    /* user: caller, device_id; target: callee; call_id, body */
-	PEER_CALL_RANG,     /* user: the caller; target: the callee; call_id; count: devices that ring */
+	PEER_CALL_RANG,     /* user: the caller; target: the callee; call_id; count: connections that ring, or
+	                     * have it still */
 	PEER_CALL_ANSWER,   /* user: the callee; target: the caller; call_id, key: the connection, body */
-	PEER_CALL_ANSWERED, /* user: the caller; target: the callee; call_id; key: who has it */
+	PEER_CALL_ANSWERED, /* user: the caller; target: the callee; call_id; key: who has it, or has it still */
 	PEER_CALL_ICE,      /* user: from whom; target: to whom; call_id, body */
 	PEER_CALL_ENDED,    /* user: from whom; target: to whom; call_id, text: why */
 	PEER_MESSAGE_COUNT

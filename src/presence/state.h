@@ -2,8 +2,8 @@
  * presence/state.h: everything an engine holds. For presence/'s own .c files; the outside sees engine.h.
  *
  * Layers, lowest first: receivers, devices, links, rooms, users | user_devices, interests | shares | tell |
- * query | announce | typing, calls | stay, status | subscribe, receipts, broadcast, hear, say | engine. A
- * file includes this header and calls only files to its left.
+ * query | announce | typing, call | calls_afar | calls | stay, status | subscribe, receipts, broadcast, hear,
+ * say | engine. A file includes this header and calls only files to its left.
  */
 #ifndef PRESENCE_STATE_H
 #define PRESENCE_STATE_H

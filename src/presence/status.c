@@ -386,9 +386,13 @@ bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in,
 	if (p->custom != STRREF_NONE || p->metadata != STRREF_NONE)
 		u->flags |= USER_DESCRIBED;
 	if (in->override == STATUS_INVISIBLE) {
+		wall_t seen = in->shown_last_seen.ms < now.wall.ms ? in->shown_last_seen : now.wall;
+
 		p->hidden_ms = now.mono.ms - in->hidden_for_ms;
-		if (p->shown_last_seen.ms < in->shown_last_seen.ms)
-			p->shown_last_seen = in->shown_last_seen;
+		if (p->shown_last_seen.ms < seen.ms) /* a peer's clock may be ahead */
+			p->shown_last_seen = seen;
+		if (u->last_seen.ms < p->shown_last_seen.ms)
+			u->last_seen = p->shown_last_seen;
 	}
 	return true;
 }

@@ -13,6 +13,7 @@
 #include "dialect/dialect.h"
 #include "presence/command.h"
 #include "wire/jwk.h"
+#include "wire/redis_url.h"
 #include "wire/url.h"
 
 enum {
@@ -86,6 +87,8 @@ struct server_config {
 	uint32_t connections_max, connections_per_ip_max, connections_per_user_max, connection_rate;
 	uint32_t subscriptions_per_connection_max;
 	bool clustered;                         /* there are other nodes (server/peers.h) */
+	struct redis_url redis;                 /* where they meet; these two count with clustered */
+	bool redis_keys;                        /* seed 002's per-user keys are kept there */
 	uint32_t users_max;                     /* known at once, those of all nodes; 0: by connections_max */
 	uint64_t message_bytes_max[DIALECT_COUNT];
 	uint32_t fragments_max;

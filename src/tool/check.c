@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster/companion.h"
 #include "net/certificates.h"
 #include "net/machine.h"
 #include "net/tls.h"
@@ -51,6 +52,8 @@ static void print_note(const struct options *o, const struct option *option)
 		printf("; the key is not shown");
 	else if (is_at(option, offsetof(struct options, jwt_secret_path)))
 		printf("; the secret is not shown");
+	else if (is_at(option, offsetof(struct options, config.redis)) && o->config.redis.has_password)
+		printf("; the password is not shown");
 	else if (is_at(option, offsetof(struct options, jwt_key_path)) && jwt)
 		print_keys(set, o->jwks_key_count, o->pem_key_count);
 	else if (is_at(option, offsetof(struct options, jwks_path)) && jwt)
@@ -118,6 +121,7 @@ int check_run(const struct options *o)
 {
 	void *scratch = machine_memory(server_scratch_bytes());
 	struct server_budget b;
+	size_t nodes, redis;
 
 	if (scratch == NULL) {
 		machine_complain(STR("check: no memory to measure in"), 0);
@@ -137,6 +141,11 @@ int check_run(const struct options *o)
 	print_size("other", b.other);
 	if (tls_measure(&o->config) > 0)
 		print_size("TLS", tls_measure(&o->config));
-	print_size("total", b.total + tls_measure(&o->config));
+	nodes = companion_measure(&o->config, &redis);
+	if (nodes > 0) {
+		print_size("other nodes", nodes - redis);
+		print_size("Redis", redis);
+	}
+	print_size("total", b.total + tls_measure(&o->config) + nodes);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "cluster/companion.h"
 #include "net/machine.h"
 #include "net/tls.h"
 #include "server/server.h"
@@ -154,10 +155,12 @@ static uint64_t memory_of(void *ctx, const struct server_config *config)
 {
 	void *scratch = machine_memory(server_scratch_bytes());
 	uint64_t bytes = UINT64_MAX;
+	size_t redis;
 
 	(void)ctx;
 	if (scratch != NULL) {
-		bytes = server_measure(config, scratch).total + tls_measure(config);
+		bytes = server_measure(config, scratch).total + tls_measure(config) +
+		        companion_measure(config, &redis);
 		machine_memory_free(scratch, server_scratch_bytes());
 	}
 	return bytes;

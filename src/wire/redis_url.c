@@ -31,7 +31,7 @@ static const struct scheme *scheme_of(struct str s)
 	return NULL;
 }
 
-/* What is before the first `c`, and, in *rest, what is behind it; all of it, and absent, when there is none. */
+/* What is before the first `c`, and in *rest what is behind it; without one all of it, and absent. */
 static struct str cut(struct str s, char c, struct str *rest)
 {
 	const char *at = s.n == 0 ? NULL : memchr(s.p, c, s.n);
@@ -191,7 +191,8 @@ const char *redis_url_parse(struct str s, struct redis_url *out)
 
 	*out = (struct redis_url){ .kind = REDIS_URL_TCP };
 	if (scheme == NULL)
-		return "the scheme is none of redis, rediss, redis+sentinel, rediss+sentinel, redis+unix, unix";
+		return "the scheme is none of redis, rediss, redis+sentinel, rediss+sentinel, redis+unix, "
+		       "unix";
 	if (s.n > REDIS_URL_BYTES_MAX)
 		return "it is longer than 2048 bytes";
 	if (!utf8_valid(s))

@@ -50,7 +50,7 @@ struct redis_url {
  */
 const char *redis_url_parse(struct str s, struct redis_url *out);
 
-/* Where in a URL that redis_url_parse() takes the password stands, as it is written; absent: there is none. */
+/* Where in a URL that redis_url_parse() takes the password stands, as written; absent: there is none. */
 struct str redis_url_password(struct str s);
 
 #endif

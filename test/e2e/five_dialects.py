@@ -87,7 +87,12 @@ class World:
             await roster.want(has(type="presence.user.online", users=sorted(PEOPLE)))
         return self
 
+    async def everywhere(self):
+        """Of several nodes: what is known on one has come to the others."""
+        await asyncio.sleep(getattr(self.server, "delay", 0))
+
     async def clear(self):
+        await self.everywhere()
         for c in self.of.values():
             await c.clear()
 
@@ -102,6 +107,7 @@ class World:
 
     async def quiet(self, but):
         """Nothing else reached anybody; `but` had answers of its own."""
+        await self.everywhere()
         for user, c in self.of.items():
             if user != but:
                 await c.quiet()

@@ -55,6 +55,8 @@ struct rig_node {
 	int64_t up_at;             /* when it is linked again; -1: never */
 	bool no_space;             /* knobs: */
 	bool deaf;                 /* nothing is brought to it */
+	int64_t hears_after_ms;    /* so long after it was linked its subscriptions stand */
+	int64_t linked_at;
 	uint32_t lose_users, lose_state, double_users, swap_users; /* of so many letters to it */
 	struct rig_item *inbox;
 	char channels[RIG_CHANNELS][160];
@@ -224,7 +226,7 @@ static bool rig_hears(const struct rig_node *n, struct str channel)
 {
 	for (uint32_t i = 0; i < n->channel_count; i++)
 		if (str_eq(str_of(n->channels[i], strlen(n->channels[i])), channel))
-			return true;
+			return n->rig->now.mono.ms >= n->linked_at + n->hears_after_ms;
 	return false;
 }
 
@@ -420,7 +422,7 @@ static void rig_start(struct rig_node *n, const char *id)
 	struct cluster_config cfg = { .node_id = str_of(n->id, strlen(id)), .random = { rig_random(n->rig), rig_random(n->rig) },
 		.users_max = RIG_USERS };
 	struct bus bus = { n, rig_bus_publish, rig_bus_subscribe, rig_bus_unsubscribe, rig_bus_set, rig_bus_del, rig_bus_renew,
-		rig_bus_space, rig_bus_flush, rig_bus_reset };
+		rig_bus_space, rig_bus_flush, rig_bus_reset, NULL };
 	struct region r;
 	size_t bytes;
 
@@ -520,6 +522,7 @@ static void rig_turn(struct rig_node *n)
 	}
 	if (!n->linked && n->up_at >= 0 && n->rig->now.mono.ms >= n->up_at) {
 		n->linked = true;
+		n->linked_at = n->rig->now.mono.ms;
 		cluster_up(n->c, n->rig->now);
 	}
 	if (!n->rig->hung)
@@ -528,6 +531,14 @@ static void rig_turn(struct rig_node *n)
 	n->peers.flush(n->peers.link.ctx, n->rig->now);
 	n->turns++;
 	assert(cluster_valid(n->c));
+}
+
+/* A turn that reads nothing of what is there. */
+__attribute__((unused)) static void rig_turn_deaf(struct rig_node *n)
+{
+	n->rig->hung = true;
+	rig_turn(n);
+	n->rig->hung = false;
 }
 
 static bool rig_wakes(const struct rig_node *n)

@@ -42,7 +42,7 @@ struct seeds_rig {
 	int room;                  /* commands that it still takes; -1: any */
 	struct str updates[PUBLISHED_MAX]; /* payloads on presence:updates, in out */
 	uint32_t updates_n, echoed_n;
-	char heard[1 << 14];       /* EV_MESSAGE: "< c1: type data"; what `who` found */
+	char heard[1 << 16];       /* EV_MESSAGE: "< c1: type data"; what `who` found */
 	size_t heard_n;
 	void *mem;
 	size_t mem_bytes;
@@ -375,7 +375,7 @@ static void sr_forget(struct seeds_rig *t)
 }
 
 /* What the bus was given since. */
-static const char *sr_out(const struct seeds_rig *t)
+__attribute__((unused)) static const char *sr_out(const struct seeds_rig *t)
 {
 	return t->out + t->from;
 }

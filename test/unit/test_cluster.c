@@ -47,6 +47,23 @@ static void test_join(void)
 	rig_close(&r);
 }
 
+/* What is published goes out before the subscriptions stand. */
+static void test_slow_start(void)
+{
+	struct rig r;
+
+	rig_open(&r, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		r.nodes[i].hears_after_ms = 1 + 60 * (int64_t)i;
+		host_some(&r.nodes[i], 0, 300);
+	}
+	rig_run(&r, 350);
+	tap_ok(rig_agree(&r), "R8: who was greeted, or asked, before it heard is greeted and asked again");
+	rig_run(&r, 500);
+	tap_ok(rig_all_are(&r, PEERS_READY), "CONTRACT 5: and all are ready soon");
+	rig_close(&r);
+}
+
 static void test_lease(void)
 {
 	struct rig r;
@@ -78,7 +95,7 @@ static void test_bye(void)
 	tap_ok(ms < 5, "CONTRACT 5: then it may end");
 	tap_ok(!r.lease[0], "CONTRACT 5: its lease is given back");
 	rig_kill(n);
-	rig_run(&r, 20);
+	rig_run(&r, 400); /* of hundreds, at SWEEP_USERS in SWEEP_MS */
 	tap_ok(rig_agree(&r) && r.nodes[1].peers.nodes(r.nodes[1].peers.link.ctx) == 2, "CONTRACT 5: a bye is believed at once");
 	rig_unlink(&r.nodes[1]);
 	tap_ok(r.nodes[1].peers.leave(r.nodes[1].peers.link.ctx, r.now), "without Redis nobody is kept from leaving");
@@ -282,6 +299,47 @@ static void test_stopped(void)
 	rig_close(&r);
 }
 
+/* A turn that comes late, before what waits in the socket was read. */
+static void test_late(void)
+{
+	struct rig r;
+	struct rig_node *n;
+
+	open_joined(&r, 3);
+	n = &r.nodes[1];
+	while (!n->c->beat_out)
+		rig_run(&r, 1);
+	n->stopped = true;
+	rig_run(&r, 7000);
+	n->stopped = false;
+	rig_turn_deaf(n);
+	tap_ok(n->c->life == LIFE_READY && n->resets == 0, "R14: who was stopped does not take its own stop for Redis' silence");
+	rig_turn_deaf(n);
+	tap_ok(n->peers.nodes(n->peers.link.ctx) == 3, "R14: and asks for a proof before anybody is taken away");
+	rig_run(&r, 1000);
+	tap_ok(n->engine.swept == 0 && rig_agree(&r) && n->resets == 0, "R14: which shows that all are there");
+	rig_close(&r);
+}
+
+/* The outage began just before a lease ended: what passed meanwhile does not count. */
+static void test_full_lease(void)
+{
+	struct rig r;
+	struct rig_node *n;
+
+	open_joined(&r, 2);
+	n = &r.nodes[1];
+	r.nodes[0].stopped = true; /* 4 s: less than a lease */
+	rig_run(&r, 2000);
+	rig_unlink(n);
+	n->up_at = r.now.mono.ms + 3900;
+	rig_run(&r, 4500);
+	r.nodes[0].stopped = false;
+	rig_run(&r, 1000);
+	tap_ok(n->engine.swept == 0 && rig_holds(n, &r.nodes[0]), "R12: on return everybody has a full lease");
+	rig_close(&r);
+}
+
 static void test_no_space(void)
 {
 	struct rig r;
@@ -436,6 +494,50 @@ static void test_hostile(void)
 	rig_close(&r);
 }
 
+static bool has(const char *text, const char *what)
+{
+	const char *at = strstr(text, what);
+
+	return at != NULL && strstr(at + 1, what) == NULL;
+}
+
+static void test_metrics(void)
+{
+	static char text[65536];
+	struct jsonw w;
+	struct rig r;
+
+	open_joined(&r, 3);
+	jsonw_init(&w, text, sizeof(text) - 1);
+	r.nodes[1].peers.metrics(r.nodes[1].peers.link.ctx, &w);
+	text[jsonw_bytes(&w)] = '\0';
+	tap_ok(!w.failed && has(text, "\npresenced_nodes 3\n") && has(text, "\npresenced_cluster_state{state=\"ready\"} 1\n") &&
+	       has(text, "\npresenced_letters_sent_total{type=\"hello\"} 1\n") && has(text, "# TYPE presenced_cluster_syncs_total counter\n") &&
+	       has(text, "\npresenced_cluster_syncs_total 2\n"), "CONTRACT 6: the lines of /metrics");
+	rig_close(&r);
+}
+
+static void test_refused(void)
+{
+	struct rig r;
+	struct rig_node *n;
+	uint32_t sets;
+
+	open_joined(&r, 2);
+	n = &r.nodes[0];
+	rig_run(&r, 30000);
+	sets = n->sets;
+	cluster_refused(n->c, STR("OOM"), r.now);
+	rig_run(&r, 2100);
+	tap_ok(n->sets == sets + 1, "R10: what was refused is written anew");
+	for (int i = 0; i < 20; i++) {
+		cluster_refused(n->c, STR("OOM"), r.now);
+		rig_run(&r, 1000);
+	}
+	tap_ok(n->sets == sets + 1, "R10: but not all the time");
+	rig_close(&r);
+}
+
 /* Anything may happen to anybody; then nothing more does, and all agree. */
 static void stir(struct rig *r)
 {
@@ -493,6 +595,7 @@ static void test_chaos(void)
 int main(void)
 {
 	test_join();
+	test_slow_start();
 	test_lease();
 	test_bye();
 	test_lost();
@@ -503,12 +606,16 @@ int main(void)
 	test_hung();
 	test_restart();
 	test_stopped();
+	test_late();
+	test_full_lease();
 	test_no_space();
 	test_flushed();
 	test_many();
 	test_namesake();
 	test_messages();
 	test_hostile();
+	test_metrics();
+	test_refused();
 	test_chaos();
 	return tap_done();
 }

@@ -83,7 +83,7 @@ async def outage(s):
     grown(before, during)
     await s.ready(True)
     s.all_there()
-    s.pulse()
+    s.pulse(worst=5)  # thousands of clients in one python: it is that which stalls
 
 
 @case("P5 R14 kill -9 of a node, and SIGSTOP of another for 20 s, under changes: ghosts gone, nobody else shown offline")
@@ -116,7 +116,7 @@ async def died(s):
     note("SIGSTOP for 20 s: agreed %.1f s after SIGCONT" % await s.verify(RETURN, 0))
     await s.ready(True)
     s.all_there(0, 1)
-    s.pulse(0)
+    s.pulse(0, worst=5)
 
 
 @case("R10 5 FLUSHALL, connections killed and Redis stopped for 20 s, among changes")
@@ -133,7 +133,7 @@ async def shaken(s):
     note("SIGSTOP of Redis for 20 s: agreed after %.1f s" % await s.verify(RETURN))
     await s.ready(True)
     s.all_there()
-    s.pulse()
+    s.pulse(worst=5)  # thousands of clients in one python: it is that which stalls
 
 
 @case("5 P1 a rolling restart: every client goes on elsewhere, nobody sees a flicker")

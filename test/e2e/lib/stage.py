@@ -42,8 +42,8 @@ class Stage:
         self.truth, self.users, self.watchers, self.pulses, self.c = Truth(), [], {}, [], None
 
     async def __aenter__(self):
-        self.c = await asyncio.to_thread(Cluster, self.count, "--offline-debounce", "%dms" % (self.debounce * 1000), *self.options,
-                                         **self.cluster_options)
+        self.c = await Cluster.start(self.count, "--offline-debounce", "%dms" % (self.debounce * 1000), *self.options,
+                                     **self.cluster_options)
         try:
             for i, node in enumerate(self.c):
                 self.watchers[i] = [await Watcher("watch-%s-%s" % (kind, node.name), kind).connect(node) for kind in self.kinds]
@@ -102,10 +102,10 @@ class Stage:
         closed += [w.user for i, of in self.watchers.items() if not nodes or i in nodes for w in of if w.lost]
         assert not closed, "closed: %r" % closed[:10]
 
-    def pulse(self, *nodes):
+    def pulse(self, *nodes, worst=1.0):
         for i, p in enumerate(self.pulses):
             if not nodes or i in nodes:
-                p.report()
+                p.report(worst)
 
     async def ready(self, wanted, *nodes, seconds=8):
         """Until /ready of these says so; the longest that one took."""
