@@ -210,6 +210,7 @@ static void hear(struct cluster *c, const struct letter *l)
 	c->figures.heard[l->type]++;
 	switch (l->type) {
 	case LETTER_HELLO:
+		sync_greeted(c, n);
 		life_greeted(c);
 		break;
 	case LETTER_BYE:

@@ -70,6 +70,7 @@ static void begin(struct cluster *c, const char *why)
 {
 	raise_epoch(c);
 	c->hello_heard = c->beat_out = false;
+	c->hello_again_ms = HELLO_AGAIN_MS;
 	c->hello_at = c->joining_since = c->due = c->now.mono;
 	c->beat_at = c->extra_beat_at = c->unheard_since = MONO_NEVER;
 	to(c, LIFE_JOINING, why);
@@ -161,9 +162,14 @@ static void say_hello(struct cluster *c)
 	if (mono_before(c->now.mono, c->hello_at))
 		return;
 	expect_echo(c);
-	c->hello_at = mono_add_ms(c->now.mono, HELLO_AGAIN_MS);
-	if (c->subscribed < CHANNELS || !post_short(c, LETTER_HELLO))
+	if (c->subscribed < CHANNELS || !post_short(c, LETTER_HELLO)) {
 		c->hello_at = mono_add_ms(c->now.mono, RETRY_MS);
+		return;
+	}
+	c->hello_at = mono_add_ms(c->now.mono, c->hello_again_ms);
+	c->hello_again_ms *= 2;
+	if (c->hello_again_ms > HELLO_AGAIN_MS_MAX)
+		c->hello_again_ms = HELLO_AGAIN_MS_MAX;
 }
 
 static bool is_anybody_awaited(const struct cluster *c)

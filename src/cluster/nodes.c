@@ -164,13 +164,14 @@ static void check_lease(struct cluster *c, struct node *n)
 
 bool nodes_sweep(struct cluster *c, const struct node *n)
 {
-	return c->sweeps++ < SWEEPS_A_TURN &&
-	       !engine_peer_sweep(c->engine, nodes_peer(c, n), SWEEP_USERS, c->now);
+	if (mono_before(c->now.mono, c->sweep_at))
+		return false;
+	c->sweep_at = mono_add_ms(c->now.mono, SWEEP_MS);
+	return !engine_peer_sweep(c->engine, nodes_peer(c, n), SWEEP_USERS, c->now);
 }
 
 void nodes_turn(struct cluster *c)
 {
-	c->sweeps = 0;
 	for (int i = 0; i < PEERS_MAX; i++) {
 		struct node *n = &c->nodes[i];
 
@@ -189,7 +190,7 @@ mono_t nodes_deadline(const struct cluster *c)
 		const struct node *n = &c->nodes[i];
 
 		if (n->state == NODE_LEAVING)
-			return c->now.mono;
+			at = mono_min(at, c->sweep_at);
 		if (n->state == NODE_HERE && c->hello_heard && !mono_before(c->proven_at, lease_end(n)))
 			return c->now.mono;
 		if (n->state == NODE_HERE && c->hello_heard && mono_before(c->now.mono, lease_end(n)))

@@ -16,6 +16,7 @@
 #include "cluster/redis_way.h"
 #include "net/machine.h"
 #include "net/watch.h"
+#include "server/expose.h"
 
 enum { SUBSCRIPTIONS_OWN = 16 }; /* beside those of rooms */
 
@@ -220,13 +221,29 @@ static void make_name(struct redis *r, struct str node_id)
 			r->name[i] = '_';
 }
 
+static uint32_t channels_of(uint32_t i, uint32_t channels_max)
+{
+	return i == SUBSCRIPTIONS ? channels_max + SUBSCRIPTIONS_OWN : 1;
+}
+
+static size_t tables_bytes(uint32_t channels_max)
+{
+	struct region region;
+	struct redis_vet vet;
+
+	region_init(&region, NULL, 0);
+	for (uint32_t i = 0; i < LINKS; i++)
+		redis_vet_init(&vet, &region, channels_of(i, channels_max), (struct siphash_key){ 0 });
+	return region_used(&region);
+}
+
 static void make_links(struct redis *r, struct region *region, const struct siphash_key *key)
 {
 	for (uint32_t i = 0; i < LINKS; i++)
 		redis_link_init(&r->links[i], region, &(struct redis_link_config){
 			.number = i, .epoll_fd = r->epoll_fd, .tls = r->tls != NULL ? &r->tls[i] : NULL,
 			.anchors = &r->anchors,
-			.channels_max = i == SUBSCRIPTIONS ? r->channels_max : 1, .key = *key,
+			.channels_max = channels_of(i, r->channels_max), .key = *key,
 			.owner = { r, answered, heard },
 		});
 }
@@ -236,9 +253,7 @@ static bool open_tables(struct redis *r)
 	struct siphash_key key = { 0 };
 	struct region region;
 
-	region_init(&region, NULL, 0);
-	make_links(r, &region, &key);
-	r->mem_bytes = region_used(&region);
+	r->mem_bytes = tables_bytes(r->channels_max);
 	r->mem = machine_memory(r->mem_bytes);
 	if (r->mem == NULL || !machine_random(&key, sizeof(key)) ||
 	    !machine_random(&r->random, sizeof(r->random)))
@@ -290,7 +305,7 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 		return REDIS_DENIED;
 	r->url = c->url;
 	r->epoll_fd = c->epoll_fd;
-	r->channels_max = c->channels_max + SUBSCRIPTIONS_OWN;
+	r->channels_max = c->channels_max;
 	r->resolver = (struct resolver){ -1, -1 };
 	r->now = now;
 	r->at = now.mono;
@@ -304,7 +319,8 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 		r->links[i].wire.fd = -1;
 	result = open_tls(r, c->ca_file);
 	if (result == REDIS_OPENED &&
-	    (!redis_memory_open(r->channels_max) || !open_tables(r) || !open_resolver(r, c->lookup)))
+	    (!redis_memory_open(r->channels_max + SUBSCRIPTIONS_OWN) || !open_tables(r) ||
+	     !open_resolver(r, c->lookup)))
 		result = REDIS_DENIED;
 	if (result == REDIS_OPENED)
 		*out = r;
@@ -313,41 +329,42 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 	return result;
 }
 
-static void figure(struct jsonw *w, struct str name, struct str kind, struct str help, uint64_t v)
-{
-	const struct str parts[] = { STR("# HELP presenced_redis_"), name, STR(" "), help,
-		                     STR("\n# TYPE presenced_redis_"), name, STR(" "), kind,
-		                     STR("\npresenced_redis_"), name, STR(" ") };
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		jsonw_splice(w, parts[i]);
-	jsonw_u64(w, v);
-	jsonw_splice(w, STR("\n"));
-}
-
 static void bus_metrics(const void *ctx, struct jsonw *w)
 {
 	const struct redis *r = ctx;
 	const struct redis_link *c = &r->links[COMMANDS], *s = &r->links[SUBSCRIPTIONS];
 	struct redis_memory_use use = redis_memory_use();
-	const struct str counter = STR("counter"), gauge = STR("gauge");
 
-	figure(w, STR("up"), gauge, STR("Both connections to Redis stand"), r->state == STATE_UP);
-	figure(w, STR("connects_total"), counter, STR("Times that both came to stand"), r->ups);
-	figure(w, STR("losses_total"), counter, STR("Times that one was lost"), r->losses);
-	figure(w, STR("attempts"), gauge, STR("Attempts in a row that failed"), r->attempts);
-	figure(w, STR("commands_total"), counter, STR("Commands given to Redis"), c->commands + s->commands);
-	figure(w, STR("unanswered"), gauge, STR("Commands given and not answered"), c->pending + s->pending);
-	figure(w, STR("refused_total"), counter, STR("Commands that Redis refused"), r->refused);
-	figure(w, STR("sent_bytes_total"), counter, STR("Bytes sent to Redis"), c->wire.sent + s->wire.sent);
-	figure(w, STR("received_bytes_total"), counter, STR("Bytes that Redis sent"),
+	expose_scalar(w, STR("presenced_redis_up"), EXPOSE_GAUGE, STR("Both connections to Redis stand."),
+	              r->state == STATE_UP);
+	expose_scalar(w, STR("presenced_redis_connects_total"), EXPOSE_COUNTER,
+	              STR("Times that both came to stand."), r->ups);
+	expose_scalar(w, STR("presenced_redis_losses_total"), EXPOSE_COUNTER,
+	              STR("Times that one was lost."), r->losses);
+	expose_scalar(w, STR("presenced_redis_attempts"), EXPOSE_GAUGE,
+	              STR("Attempts in a row that failed."), r->attempts);
+	expose_scalar(w, STR("presenced_redis_commands_total"), EXPOSE_COUNTER,
+	              STR("Commands given to Redis."), c->commands + s->commands);
+	expose_scalar(w, STR("presenced_redis_unanswered"), EXPOSE_GAUGE,
+	              STR("Commands given and not answered."), c->pending + s->pending);
+	expose_scalar(w, STR("presenced_redis_refused_total"), EXPOSE_COUNTER,
+	              STR("Commands that Redis refused."), r->refused);
+	expose_scalar(w, STR("presenced_redis_sent_bytes_total"), EXPOSE_COUNTER,
+	              STR("Bytes sent to Redis."), c->wire.sent + s->wire.sent);
+	expose_scalar(w, STR("presenced_redis_received_bytes_total"), EXPOSE_COUNTER,
+	              STR("Bytes that Redis sent."),
 	       c->wire.received + s->wire.received);
-	figure(w, STR("malformed_total"), counter, STR("Connections ended because of what Redis sent"),
+	expose_scalar(w, STR("presenced_redis_malformed_total"), EXPOSE_COUNTER,
+	              STR("Connections ended because of what Redis sent."),
 	       c->wire.faults + s->wire.faults);
-	figure(w, STR("memory_bytes"), gauge, STR("What hiredis may use"), use.bytes);
-	figure(w, STR("memory_used_bytes"), gauge, STR("What hiredis uses"), use.in_use);
-	figure(w, STR("memory_high_bytes"), gauge, STR("The most that hiredis used"), use.high_water);
-	figure(w, STR("memory_failures_total"), counter, STR("Times that it wanted more"), use.failures);
+	expose_scalar(w, STR("presenced_redis_memory_bytes"), EXPOSE_GAUGE, STR("What hiredis may use."),
+	              use.bytes);
+	expose_scalar(w, STR("presenced_redis_memory_used_bytes"), EXPOSE_GAUGE, STR("What hiredis uses."),
+	              use.in_use);
+	expose_scalar(w, STR("presenced_redis_memory_high_bytes"), EXPOSE_GAUGE,
+	              STR("The most that hiredis used."), use.high_water);
+	expose_scalar(w, STR("presenced_redis_memory_failures_total"), EXPOSE_COUNTER,
+	              STR("Times that it wanted more."), use.failures);
 }
 
 struct bus redis_bus(struct redis *r)
@@ -391,10 +408,6 @@ void redis_close(struct redis *r)
 
 size_t redis_measure(const struct redis_url *u, uint32_t channels_max)
 {
-	struct region region;
-
-	region_init(&region, NULL, 0);
-	pool_init(&(struct pool){ 0 }, &region, 16, channels_max + SUBSCRIPTIONS_OWN);
 	return redis_memory_bytes(channels_max + SUBSCRIPTIONS_OWN) + sizeof(struct redis) +
-	       (u->tls ? sizeof(struct tls_client) * LINKS : 0) + region_used(&region);
+	       (u->tls ? sizeof(struct tls_client) * LINKS : 0) + tables_bytes(channels_max);
 }

@@ -3,7 +3,7 @@
  * to one server, which is found, connected to, and found again when it is lost.
  *
  *	WAITING --time--> CHOSEN a host --> RESOLVING --> OPENING both --> UP
- *	                                              \-> ASKING, a Sentinel --> CHOSEN: what it named, or the next
+ *	                                      \-> ASKING, a Sentinel --> CHOSEN: what it named, or the next
  *	    any of them --it failed, a connection ended--> WAITING, up to a second (Sentinel) or four
  *
  * Up is when both stand, down when one does not: then both are made anew, so that whoever is told of `up` has

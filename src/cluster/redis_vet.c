@@ -142,31 +142,33 @@ static bool is_kind(struct str s)
 }
 
 /* Is the third part of a message what its first says? A text for `message`, a number for the others. */
-static bool third_may_be(struct redis_vet *v, const redisReply *root, bool text)
+static bool third_may_be(struct redis_vet *v, const redisReply *root, int type)
 {
 	struct str kind = text_of(root->element[0]);
 
 	if (str_eq(kind, STR("message")))
-		return text;
-	return !text && (str_eq(kind, STR("unsubscribe")) || find(v, text_of(root->element[1])) != NULL);
+		return type == REDIS_REPLY_STRING;
+	return type == REDIS_REPLY_INTEGER &&
+	       (str_eq(kind, STR("unsubscribe")) || find(v, text_of(root->element[1])) != NULL);
 }
 
-static bool part_may_be(struct redis_vet *v, const redisReadTask *t, struct str s, bool text)
+static bool part_may_be(struct redis_vet *v, const redisReadTask *t, int type, struct str s)
 {
 	if (!is_subscribed(v))
 		return true;
 	if (t->parent->parent != NULL)
 		return false;
 	switch (t->idx) {
-	case 0: return text && is_kind(s);
-	case 1: return text;
-	default: return third_may_be(v, t->parent->obj, text);
+	case 0: return type == REDIS_REPLY_STRING && is_kind(s);
+	case 1: return type == REDIS_REPLY_STRING;
+	default: return third_may_be(v, t->parent->obj, type);
 	}
 }
 
-static bool may_be(struct redis_vet *v, const redisReadTask *t, struct str s, bool text)
+/* A value of this type, and if it is a text, this one. */
+static bool may_be(struct redis_vet *v, const redisReadTask *t, int type, struct str s)
 {
-	if (t->parent == NULL ? root_may_be(v, t->type, 0) : part_may_be(v, t, s, text))
+	if (t->parent == NULL ? root_may_be(v, type, 0) : part_may_be(v, t, type, s))
 		return true;
 	refuse(v, STR("an answer to nothing that was asked"));
 	return false;
@@ -178,8 +180,7 @@ static void *create_string(const redisReadTask *t, char *s, size_t n)
 {
 	struct redis_vet *v = vet_of(t);
 
-	return may_be(v, t, str_of(s, n), t->type == REDIS_REPLY_STRING) ? v->own->createString(t, s, n)
-	                                                                 : NULL;
+	return may_be(v, t, t->type, str_of(s, n)) ? v->own->createString(t, s, n) : NULL;
 }
 
 static void *create_array(const redisReadTask *t, size_t elements)
@@ -195,16 +196,14 @@ static void *create_integer(const redisReadTask *t, long long n)
 {
 	struct redis_vet *v = vet_of(t);
 
-	return may_be(v, t, STR(""), false) ? v->own->createInteger(t, n) : NULL;
+	return may_be(v, t, REDIS_REPLY_INTEGER, STR("")) ? v->own->createInteger(t, n) : NULL;
 }
 
 static void *create_nil(const redisReadTask *t)
 {
 	struct redis_vet *v = vet_of(t);
 
-	if (is_subscribed(v))
-		return refuse(v, STR("an answer to nothing that was asked"));
-	return may_be(v, t, STR(""), false) ? v->own->createNil(t) : NULL;
+	return may_be(v, t, REDIS_REPLY_NIL, STR("")) ? v->own->createNil(t) : NULL;
 }
 
 /* The guard lets none through. */

@@ -15,7 +15,8 @@ enum { COMPLAIN_AGAIN_MS = 60000 };
 /* --- words --- */
 
 static const char *const state_names[] = {
-	[STATE_WAITING] = "waiting", [STATE_CHOSEN] = "chosen", [STATE_ASKING] = "asking", [STATE_RESOLVING] = "resolving",
+	[STATE_WAITING] = "waiting", [STATE_CHOSEN] = "chosen", [STATE_ASKING] = "asking",
+	[STATE_RESOLVING] = "resolving",
 	[STATE_OPENING] = "opening", [STATE_UP] = "up",
 };
 

@@ -17,7 +17,9 @@
 enum {
 	DEAF_MS = 2000,          /* what was published must have been heard by then: /ready within 5 s of a
 	                          * fault */
-	HELLO_AGAIN_MS = 250,    /* our own was not heard: it went out before the subscription stood */
+	HELLO_AGAIN_MS = 25,     /* our own was not heard: it went out before the subscription stood; doubled
+	                          * each time ... */
+	HELLO_AGAIN_MS_MAX = 250, /* ... up to this */
 	HELLO_JITTER_MS = 50,    /* many do not answer one at once */
 	ANSWERS_MS = 500,        /* from our hello on: who shows themselves by then is waited for ... */
 	JOINING_MS_MAX = 5000,   /* ... but no longer than this */
@@ -30,8 +32,9 @@ enum {
 	ASKED_AT_ONCE = 8,       /* nodes: their pieces must not fill the subscription's output buffer */
 	PIECES_A_TURN = 4,       /* pieces of state that one turn tells: some 100 users each */
 	LETTERS_A_TURN = 8,      /* letters of changes that one turn writes: as many users each */
-	SWEEP_USERS = 100,       /* taken away at once ... */
-	SWEEPS_A_TURN = 4,       /* ... so often in a turn, of whatever nodes */
+	SWEEP_USERS = 50,        /* taken away at once, of whatever nodes: each is a message to every watcher,
+	                          * whose queue has room for client-buffer of them; ... */
+	SWEEP_MS = 10,           /* ... and no more for so long: 5,000 a second */
 	ROOMS_A_TURN = 256,      /* channels that one turn subscribes to */
 	SPACE_MIN_BYTES = 2 * LETTER_FILL_BYTES, /* a letter is not written when less can be given */
 	NAMESAKE_MS = 60000,     /* between two lines about another process of our name */
@@ -98,6 +101,7 @@ struct cluster {
 
 	bool hello_heard;        /* in this epoch */
 	mono_t hello_at;         /* when the next is due; NEVER: none is */
+	int64_t hello_again_ms;  /* from that to the one after it */
 	mono_t joining_since, hello_heard_at;
 
 	mono_t beat_at, extra_beat_at;   /* the regular one; one more */
@@ -114,7 +118,7 @@ struct cluster {
 	bool nodes_changed;      /* since seeds.h was told who is there */
 	uint32_t answer_next;    /* whose turn it is to be answered */
 	mono_t blocked_until;    /* the bus had no space */
-	uint32_t sweeps;         /* in this turn */
+	mono_t sweep_at;         /* nobody is taken away before */
 	bool was_refused;        /* a write, since all was written last */
 	mono_t rewrite_at;       /* before which all is not written anew for that */
 

@@ -25,6 +25,15 @@ void sync_want(struct cluster *c, struct node *n)
 	n->cursor = 0;
 }
 
+void sync_greeted(struct cluster *c, struct node *n)
+{
+	if (n->asking != ASKING_NOW)
+		return;
+	n->asking = ASKING_SOON;
+	n->cursor = 0;
+	n->ask_at = c->now.mono;
+}
+
 /* It does not answer, or not as it should: later, from the start. */
 static void put_off(struct cluster *c, struct node *n)
 {
@@ -161,7 +170,7 @@ mono_t sync_deadline(const struct cluster *c)
 		const struct node *n = &c->nodes[i];
 
 		if (n->asking == ASKING_SWEEP)
-			return c->now.mono;
+			at = mono_min(at, c->sweep_at);
 		if (n->asking == ASKING_NOW || (n->asking == ASKING_SOON && (n->cursor > 0 || !full)))
 			at = mono_min(at, n->ask_at);
 		if (n->asks)

@@ -7,6 +7,9 @@
 /* Something of the node was missed: it shall tell everything, from the start. */
 void sync_want(struct cluster *, struct node *);
 
+/* A LETTER_HELLO: until now it may not have heard what it was asked. */
+void sync_greeted(struct cluster *, struct node *);
+
 /* A LETTER_STATE; its users were heard. */
 void sync_told(struct cluster *, struct node *, const struct letter *);
 

@@ -161,12 +161,13 @@ bool engine_peer_sweep(struct engine *e, uint32_t peer, uint32_t max, struct now
 {
 	uint16_t round = e->shares.peers[peer].round;
 	uint32_t i = list_first(&e->shares.peers[peer].list);
+	wall_t seen = peer == PEER_OUTSIDE ? WALL_NONE : now.wall; /* as their node may have shown them */
 
 	assert(peer <= PEERS_MAX);
 	for (; i != POOL_NONE && shares_at(&e->shares, i)->round != round && max > 0; max--) {
 		uint32_t user = shares_at(&e->shares, i)->user;
 		struct peer_user none = {
-			.user_id = users_id(&e->users, user), .last_seen = WALL_NONE,
+			.user_id = users_id(&e->users, user), .last_seen = seen,
 		};
 
 		users_pin(&e->users, user);
@@ -245,8 +246,8 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 	}
 }
 
-/* Somebody may type or read through REST whom nobody has seen online, or call before it is told that they came:
- * of such a one a record is made for the moment. */
+/* Somebody may type or read through REST whom nobody has seen online, or call before it is told that they
+ * came: of such a one a record is made for the moment. */
 void engine_peer_message(struct engine *e, uint32_t peer, const struct peer_message *m, struct now now)
 {
 	bool may_be_new = m->type == PEER_TYPING || m->type == PEER_RECEIPT || m->type == PEER_CALL_OFFER;

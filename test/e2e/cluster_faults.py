@@ -7,6 +7,7 @@ sys.path[:0] = [os.path.join(HERE, "lib")]
 import websockets
 from checker import Truth, now
 from client import Dotted
+from light import Light
 from redisd import Redis, Sentinel
 from stage import Stage
 from tap import case, equal, has, run
@@ -136,6 +137,27 @@ async def paused(_):
         await s.quiet(2.5)
         s.all_there()
         await s.ready(True)
+
+
+@case("P5 D3 a node of 800 users stops and goes on: to watchers that read it is no flood that closes them, neither going nor coming")
+async def many(_):
+    async with Stage(2, kinds=("dotted",), open_client=Light.open_at, pulses=False) as s:
+        theirs = await s.crowd("b", 1, 800)
+        await s.verify(15)
+        for user in theirs:
+            user.lost()
+        s[1].stop()
+        took = await s.verify(LEASE + s.debounce + 8, 0)
+        note("800 users offline elsewhere after %.1f s" % took)
+        s.all_there(0)
+        began = now()
+        s[1].cont()
+        for user in theirs:
+            s.truth.came(user.name, began)
+            user.there = True
+        note("800 users online elsewhere after %.1f s" % await s.verify(RETURN, 0))
+        await s.quiet(1, 0)
+        s.all_there()
 
 
 @case("5 P1 a rolling restart of three nodes: clients and watchers go on elsewhere, nobody sees a flicker, nothing is left behind")

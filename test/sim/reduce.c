@@ -226,7 +226,7 @@ bool client_reduce(struct crowd *crowd, const struct client *by, char *out, size
 			open_container(&r);
 		else if (*r.p == '}' || *r.p == ']')
 			close_container(&r);
-		else if (*r.p != ',' && *r.p != ':')
+		else if (*r.p != ',' && *r.p != ':' && *r.p != ' ')
 			scalar(&r);
 	}
 	out[r.n] = '\0';

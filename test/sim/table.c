@@ -78,15 +78,21 @@ static uint32_t node_in(struct runner *r, struct str *who)
 	return n >= 1 && n <= (int64_t)r->world.node_count ? (uint32_t)n : 0;
 }
 
-/* The client of that name, and where it is: on the node that is named, or where it was before, or on the first. */
+/* The client of that name, and where it is: on the node that is named, or where it is connected, or was, or on the first. */
 static struct client *find_client(struct runner *r, struct str who, struct crowd **crowd)
 {
-	uint32_t n = node_in(r, &who);
+	uint32_t n = node_in(r, &who), was = 0;
 
 	for (uint32_t i = 0; n == 0 && i < r->world.node_count; i++)
-		for (uint32_t k = 0; n == 0 && k < r->world.nodes[i].crowd.client_count; k++)
-			if (is(who, r->world.nodes[i].crowd.clients[k].name))
+		for (uint32_t k = 0; n == 0 && k < r->world.nodes[i].crowd.client_count; k++) {
+			const struct client *cl = &r->world.nodes[i].crowd.clients[k];
+
+			if (is(who, cl->name) && cl->link >= 0)
 				n = i + 1;
+			else if (is(who, cl->name))
+				was = i + 1;
+		}
+	n = n == 0 ? was : n;
 	*crowd = &world_node(&r->world, n == 0 ? 1 : n)->crowd;
 	return client_named(*crowd, who.p, who.n);
 }

@@ -368,7 +368,9 @@ static void befall_node(struct life *l, enum fault what, uint32_t node)
 
 	switch (what) {
 	case KILL:
-		if (world_is_alive(&l->w, node))
+		if (world_is_alive(&l->w, node) && !world_node(&l->w, node)->quitting && draw(l, 3) == 0)
+			world_quit(&l->w, node);
+		else if (world_is_alive(&l->w, node))
 			world_kill(&l->w, node);
 		else if (!world_boot(&l->w, node))
 			fault(l, "node %u does not start", node);
@@ -392,7 +394,7 @@ static void befall_node(struct life *l, enum fault what, uint32_t node)
 	frozen = world_node(&l->w, node)->crowd.sim.frozen;
 	cut = l->w.redis.clients[node - 1].cut;
 	if (what != WALL)
-		node_bad(l, node, !world_is_alive(&l->w, node) || frozen || cut);
+		node_bad(l, node, !world_is_alive(&l->w, node) || world_node(&l->w, node)->quitting || frozen || cut);
 }
 
 static void befall_redis(struct life *l, enum fault what)
@@ -486,6 +488,8 @@ static void heal(struct life *l)
 	for (uint32_t n = 1; n <= NODES; n++) {
 		redis_model_cut(m, n - 1, false);
 		world_freeze(&l->w, n, false);
+		if (world_node(&l->w, n)->quitting)
+			world_kill(&l->w, n);
 		if (!world_boot(&l->w, n))
 			fault(l, "node %u does not start", n);
 		if (l->node_bad_ms[n] == INT64_MAX)

@@ -10,6 +10,7 @@
 enum {
 	ROUNDS_WITHOUT_REST_MAX = 400000, /* of one instant: beyond, they spin */
 	HEARD_PER_TURN_MAX = 64,
+	FORGET_MS = 900000, /* twice presence-ttl, and more: beats make an hour long */
 };
 
 struct world_node *world_node(struct world *w, uint32_t number)
@@ -370,7 +371,7 @@ void world_leave_all(struct world *w)
 	for (uint32_t i = 0; i < w->node_count; i++)
 		sim_drop_all(&w->nodes[i].crowd.sim);
 	world_settle(w);
-	world_advance(w, world_now_ms(w) + SIM_FORGET_MS);
+	world_advance(w, world_now_ms(w) + FORGET_MS);
 	for (uint32_t i = 0; i < w->node_count; i++)
 		sim_check_left(&w->nodes[i].crowd.sim);
 }

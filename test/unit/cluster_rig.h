@@ -55,6 +55,8 @@ struct rig_node {
 	int64_t up_at;             /* when it is linked again; -1: never */
 	bool no_space;             /* knobs: */
 	bool deaf;                 /* nothing is brought to it */
+	int64_t hears_after_ms;    /* so long after it was linked its subscriptions stand */
+	int64_t linked_at;
 	uint32_t lose_users, lose_state, double_users, swap_users; /* of so many letters to it */
 	struct rig_item *inbox;
 	char channels[RIG_CHANNELS][160];
@@ -224,7 +226,7 @@ static bool rig_hears(const struct rig_node *n, struct str channel)
 {
 	for (uint32_t i = 0; i < n->channel_count; i++)
 		if (str_eq(str_of(n->channels[i], strlen(n->channels[i])), channel))
-			return true;
+			return n->rig->now.mono.ms >= n->linked_at + n->hears_after_ms;
 	return false;
 }
 
@@ -520,6 +522,7 @@ static void rig_turn(struct rig_node *n)
 	}
 	if (!n->linked && n->up_at >= 0 && n->rig->now.mono.ms >= n->up_at) {
 		n->linked = true;
+		n->linked_at = n->rig->now.mono.ms;
 		cluster_up(n->c, n->rig->now);
 	}
 	if (!n->rig->hung)

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/machine.h"
@@ -109,23 +110,37 @@ void rig_close(struct rig *g)
 	close(g->epoll_fd);
 }
 
+static int64_t worked_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 static void turn(struct rig *g, int64_t until_ms)
 {
 	struct epoll_event events[16];
-	int64_t now_ms = machine_now().mono.ms, at = redis_deadline(g->redis).ms, began, wait;
+	int64_t now_ms = machine_now().mono.ms, at = redis_deadline(g->redis).ms, began, worked, wait;
 	int n;
 
 	at = at < until_ms ? at : until_ms;
 	wait = at > now_ms ? at - now_ms : 0;
 	n = epoll_wait(g->epoll_fd, events, 16, wait > 1000 ? 1000 : (int)wait);
 	began = machine_us();
+	worked = worked_us();
 	redis_begin(g->redis, machine_now());
 	for (int i = 0; i < n; i++)
 		redis_event(g->redis, watch_number(events[i].data.u64),
 		            watch_generation(events[i].data.u64), events[i].events);
 	redis_turn(g->redis);
-	began = (machine_us() - began) / 1000;
-	g->stall_ms = began > g->stall_ms ? began : g->stall_ms;
+	g->wall_ms = larger(g->wall_ms, (machine_us() - began) / 1000);
+	g->stall_ms = larger(g->stall_ms, (worked_us() - worked) / 1000);
 }
 
 bool rig_run(struct rig *g, int ms, bool (*done)(const struct rig *))

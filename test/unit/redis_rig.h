@@ -26,7 +26,9 @@ struct rig {
 	size_t last_bytes;        /* of the payload */
 	char code[32];            /* of the last refusal */
 	char log_text[RIG_TEXT_BYTES];
-	int64_t stall_ms;         /* the longest turn */
+	/* Of the longest turn: what it worked, and all of it: it may have waited for others that use the
+	 * machine, but not as long as for a name or a Redis that hangs. */
+	int64_t stall_ms, wall_ms;
 };
 
 /* Connects to `url`; `ca` NULL: none. */

@@ -47,6 +47,23 @@ static void test_join(void)
 	rig_close(&r);
 }
 
+/* What is published goes out before the subscriptions stand. */
+static void test_slow_start(void)
+{
+	struct rig r;
+
+	rig_open(&r, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		r.nodes[i].hears_after_ms = 1 + 60 * (int64_t)i;
+		host_some(&r.nodes[i], 0, 300);
+	}
+	rig_run(&r, 350);
+	tap_ok(rig_agree(&r), "R8: who was greeted, or asked, before it heard is greeted and asked again");
+	rig_run(&r, 500);
+	tap_ok(rig_all_are(&r, PEERS_READY), "CONTRACT 5: and all are ready soon");
+	rig_close(&r);
+}
+
 static void test_lease(void)
 {
 	struct rig r;
@@ -78,7 +95,7 @@ static void test_bye(void)
 	tap_ok(ms < 5, "CONTRACT 5: then it may end");
 	tap_ok(!r.lease[0], "CONTRACT 5: its lease is given back");
 	rig_kill(n);
-	rig_run(&r, 20);
+	rig_run(&r, 400); /* of hundreds, at SWEEP_USERS in SWEEP_MS */
 	tap_ok(rig_agree(&r) && r.nodes[1].peers.nodes(r.nodes[1].peers.link.ctx) == 2, "CONTRACT 5: a bye is believed at once");
 	rig_unlink(&r.nodes[1]);
 	tap_ok(r.nodes[1].peers.leave(r.nodes[1].peers.link.ctx, r.now), "without Redis nobody is kept from leaving");
@@ -578,6 +595,7 @@ static void test_chaos(void)
 int main(void)
 {
 	test_join();
+	test_slow_start();
 	test_lease();
 	test_bye();
 	test_lost();

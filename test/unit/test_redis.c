@@ -100,7 +100,8 @@ static void lose_and_return(struct rig_server *s)
 	rig_run(&g, 1500, NULL);
 	rig_server_again(s, "--unixsocketperm 777");
 	tap_ok(rig_run(&g, 5000, is_up_again), "up again after its restart");
-	tap_ok(g.stall_ms < 5, "no turn took 5 ms (%d)", (int)g.stall_ms);
+	tap_ok(g.stall_ms < 5 && g.wall_ms < 300, "no turn took 5 ms (%d; with others %d)", (int)g.stall_ms,
+	       (int)g.wall_ms);
 	rig_close(&g);
 }
 
@@ -148,7 +149,7 @@ static void names(struct rig_server *s)
 	char url[128];
 
 	snprintf(url, sizeof(url), "redis://redis.example:%u", (unsigned)s->port);
-	tap_ok(rig_open(&g, url, NULL, look_up_slowly) && rig_run(&g, 3000, rig_is_up) && g.stall_ms < 5,
+	tap_ok(rig_open(&g, url, NULL, look_up_slowly) && rig_run(&g, 3000, rig_is_up) && g.stall_ms < 5 && g.wall_ms < 300,
 	       "R4 a name that resolves slowly, to two addresses: no turn took 5 ms (%d)", (int)g.stall_ms);
 	rig_close(&g);
 }
@@ -179,6 +180,8 @@ static const struct rig_lie lie_rows[] = {
 	LATER("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n*1\r\n:1\r\n"),
 	LATER("*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$-1\r\n"),
 	LATER("*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n$1\r\n0\r\n"),
+	LATER("*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n-0\r\n"),
+	LATER("*3\r\n+subscribe\r\n$1\r\nc\r\n:1\r\n"), LATER("*3\r\n$9\r\nsubscribe\r\n-c\r\n:1\r\n"),
 	LATER("*2\r\n$7\r\nmessage\r\n$1\r\nc\r\n"), LATER("*4\r\n" "$7\r\nmessage\r\n$1\r\nc\r\n:1\r\n:1\r\n"),
 	LATER(SUBSCRIBED "*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n:0\r\n" MESSAGE),
 	LATER(SUBSCRIBED "*3\r\n$11\r\nunsubscribe\r\n$1\r\nc\r\n:0\r\n" SUBSCRIBED),
@@ -205,7 +208,7 @@ static void lies(void)
 			rig_run(&g, 500, was_lost);
 		else
 			rig_run(&g, 700, NULL);
-		tap_ok((g.downs > 0 || has_complaint(&g) || endless) && g.stall_ms < 20 &&
+		tap_ok((g.downs > 0 || has_complaint(&g) || endless) && g.stall_ms < 1000 &&
 		               redis_memory_use().high_water < 1 << 20,
 		       "R2 lie %zu: no harm (longest turn %d ms, %zu bytes, %u messages)", i, (int)g.stall_ms,
 		       redis_memory_use().high_water, g.messages);

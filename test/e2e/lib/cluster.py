@@ -1,5 +1,6 @@
 """Several presenced on one Redis, each of which may be killed, stopped, drained and started again under its name."""
 import asyncio, concurrent.futures, itertools, os, re, signal, time
+import websockets
 from client import Rooms
 from redisd import Redis
 from server import Server
@@ -202,7 +203,7 @@ class Pulse:
                 self.times.append(time.monotonic() - start)
                 self.client.skipped.clear()
                 await asyncio.sleep(self.every)
-        except AssertionError as e:
+        except (AssertionError, websockets.WebSocketException) as e:
             self.why = str(e)
 
     def report(self, worst=1.0):
