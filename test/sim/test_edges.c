@@ -537,7 +537,7 @@ static void spare_events(void)
 /* Many users' time is over at once: what that tells is told in shares, and all of it. */
 static void timers_in_shares(void)
 {
-	enum { HEARERS = 150, GONE = 400, SHARE = 20000 + 17 * (HEARERS + 1) };
+	enum { HEARERS = 250, GONE = 200, SHARE = 20000 + 17 * (HEARERS + 1) };
 	struct sim sim = { 0 };
 	uint64_t began, most = 0;
 	char text[64];
