@@ -23,7 +23,7 @@ E2E := $(sort $(wildcard test/e2e/*.sh test/e2e/*.py test/e2e/*.mjs))
 TESTS := $(TEST_SRC:%.c=build/asan/%)
 FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/fuzz/%)
 ALL_TESTS = $(TESTS) -- scripts/tidy scripts/fuzz-short $(E2E)
-BENCHES := build/bench/load build/bench/floor build/bench/selfcheck
+BENCHES := build/bench/load build/bench/floor build/bench/relay build/bench/selfcheck
 VERIFY_SRC := test/bench/verify/verify.c
 HIREDIS := $(if $(wildcard src/cluster/*.c),libhiredis.a)
 

@@ -1,69 +1,36 @@
-/*
- * Prometheus text, as server/metrics.c writes it: for each name HELP, TYPE, then its samples. Labels are
- * words of ours, never a peer's.
- */
+/* cluster/figures.c: see figures.h. */
 #include "cluster/figures.h"
 
 #include <assert.h>
 
 #include "cluster/life.h"
 #include "cluster/nodes.h"
-
-static void head(struct jsonw *w, struct str name, struct str kind, struct str help)
-{
-	jsonw_splice(w, STR("# HELP "));
-	jsonw_splice(w, name);
-	jsonw_splice(w, STR(" "));
-	jsonw_splice(w, help);
-	jsonw_splice(w, STR("\n# TYPE "));
-	jsonw_splice(w, name);
-	jsonw_splice(w, STR(" "));
-	jsonw_splice(w, kind);
-	jsonw_splice(w, STR("\n"));
-}
-
-/* label: `{name="value"}` or empty */
-static void sample(struct jsonw *w, struct str name, struct str label, struct str value, uint64_t v)
-{
-	jsonw_splice(w, name);
-	if (!str_absent(label)) {
-		jsonw_splice(w, STR("{"));
-		jsonw_splice(w, label);
-		jsonw_splice(w, STR("=\""));
-		jsonw_splice(w, value);
-		jsonw_splice(w, STR("\"}"));
-	}
-	jsonw_splice(w, STR(" "));
-	jsonw_u64(w, v);
-	jsonw_splice(w, STR("\n"));
-}
+#include "server/expose.h"
 
 static void counter(struct jsonw *w, struct str name, struct str help, uint64_t v)
 {
-	head(w, name, STR("counter"), help);
-	sample(w, name, STR_NONE, STR_NONE, v);
+	expose_scalar(w, name, EXPOSE_COUNTER, help, v);
 }
 
 static void gauge(struct jsonw *w, struct str name, struct str help, uint64_t v)
 {
-	head(w, name, STR("gauge"), help);
-	sample(w, name, STR_NONE, STR_NONE, v);
+	expose_scalar(w, name, EXPOSE_GAUGE, help, v);
 }
 
 static void by_word(struct jsonw *w, struct str name, struct str help, struct str label,
-		    const struct str *words, const uint64_t *v, int n)
+		    const struct str *words, const uint64_t *v, size_t n)
 {
-	head(w, name, STR("counter"), help);
-	for (int i = 0; i < n; i++)
-		sample(w, name, label, words[i], v[i]);
+	expose_head(w, name, EXPOSE_COUNTER, help);
+	expose_labelled(w, name, label, words, v, n);
 }
 
 static void write_state(const struct cluster *c, struct jsonw *w)
 {
 	gauge(w, STR("presenced_nodes"), STR("Nodes that are there, this one included."), nodes_count(c) + 1);
-	head(w, STR("presenced_cluster_state"), STR("gauge"), STR("1 for the state that holds."));
+	expose_head(w, STR("presenced_cluster_state"), EXPOSE_GAUGE, STR("1 for the state that holds."));
 	for (int i = 0; i < LIFE_COUNT; i++)
-		sample(w, STR("presenced_cluster_state"), STR("state"), life_words[i], (int)c->life == i);
+		expose_sample(w, STR("presenced_cluster_state"), STR("state"), life_words[i],
+		              (int)c->life == i);
 	gauge(w, STR("presenced_cluster_echo_milliseconds"),
 	      STR("From the last beat of this node until it heard it."),
 	      c->figures.echo_ms < 0 ? 0 : (uint64_t)c->figures.echo_ms);

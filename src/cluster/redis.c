@@ -16,6 +16,7 @@
 #include "cluster/redis_way.h"
 #include "net/machine.h"
 #include "net/watch.h"
+#include "server/expose.h"
 
 enum { SUBSCRIPTIONS_OWN = 16 }; /* beside those of rooms */
 
@@ -328,41 +329,42 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 	return result;
 }
 
-static void figure(struct jsonw *w, struct str name, struct str kind, struct str help, uint64_t v)
-{
-	const struct str parts[] = { STR("# HELP presenced_redis_"), name, STR(" "), help,
-		                     STR("\n# TYPE presenced_redis_"), name, STR(" "), kind,
-		                     STR("\npresenced_redis_"), name, STR(" ") };
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		jsonw_splice(w, parts[i]);
-	jsonw_u64(w, v);
-	jsonw_splice(w, STR("\n"));
-}
-
 static void bus_metrics(const void *ctx, struct jsonw *w)
 {
 	const struct redis *r = ctx;
 	const struct redis_link *c = &r->links[COMMANDS], *s = &r->links[SUBSCRIPTIONS];
 	struct redis_memory_use use = redis_memory_use();
-	const struct str counter = STR("counter"), gauge = STR("gauge");
 
-	figure(w, STR("up"), gauge, STR("Both connections to Redis stand"), r->state == STATE_UP);
-	figure(w, STR("connects_total"), counter, STR("Times that both came to stand"), r->ups);
-	figure(w, STR("losses_total"), counter, STR("Times that one was lost"), r->losses);
-	figure(w, STR("attempts"), gauge, STR("Attempts in a row that failed"), r->attempts);
-	figure(w, STR("commands_total"), counter, STR("Commands given to Redis"), c->commands + s->commands);
-	figure(w, STR("unanswered"), gauge, STR("Commands given and not answered"), c->pending + s->pending);
-	figure(w, STR("refused_total"), counter, STR("Commands that Redis refused"), r->refused);
-	figure(w, STR("sent_bytes_total"), counter, STR("Bytes sent to Redis"), c->wire.sent + s->wire.sent);
-	figure(w, STR("received_bytes_total"), counter, STR("Bytes that Redis sent"),
+	expose_scalar(w, STR("presenced_redis_up"), EXPOSE_GAUGE, STR("Both connections to Redis stand."),
+	              r->state == STATE_UP);
+	expose_scalar(w, STR("presenced_redis_connects_total"), EXPOSE_COUNTER,
+	              STR("Times that both came to stand."), r->ups);
+	expose_scalar(w, STR("presenced_redis_losses_total"), EXPOSE_COUNTER,
+	              STR("Times that one was lost."), r->losses);
+	expose_scalar(w, STR("presenced_redis_attempts"), EXPOSE_GAUGE,
+	              STR("Attempts in a row that failed."), r->attempts);
+	expose_scalar(w, STR("presenced_redis_commands_total"), EXPOSE_COUNTER,
+	              STR("Commands given to Redis."), c->commands + s->commands);
+	expose_scalar(w, STR("presenced_redis_unanswered"), EXPOSE_GAUGE,
+	              STR("Commands given and not answered."), c->pending + s->pending);
+	expose_scalar(w, STR("presenced_redis_refused_total"), EXPOSE_COUNTER,
+	              STR("Commands that Redis refused."), r->refused);
+	expose_scalar(w, STR("presenced_redis_sent_bytes_total"), EXPOSE_COUNTER,
+	              STR("Bytes sent to Redis."), c->wire.sent + s->wire.sent);
+	expose_scalar(w, STR("presenced_redis_received_bytes_total"), EXPOSE_COUNTER,
+	              STR("Bytes that Redis sent."),
 	       c->wire.received + s->wire.received);
-	figure(w, STR("malformed_total"), counter, STR("Connections ended because of what Redis sent"),
+	expose_scalar(w, STR("presenced_redis_malformed_total"), EXPOSE_COUNTER,
+	              STR("Connections ended because of what Redis sent."),
 	       c->wire.faults + s->wire.faults);
-	figure(w, STR("memory_bytes"), gauge, STR("What hiredis may use"), use.bytes);
-	figure(w, STR("memory_used_bytes"), gauge, STR("What hiredis uses"), use.in_use);
-	figure(w, STR("memory_high_bytes"), gauge, STR("The most that hiredis used"), use.high_water);
-	figure(w, STR("memory_failures_total"), counter, STR("Times that it wanted more"), use.failures);
+	expose_scalar(w, STR("presenced_redis_memory_bytes"), EXPOSE_GAUGE, STR("What hiredis may use."),
+	              use.bytes);
+	expose_scalar(w, STR("presenced_redis_memory_used_bytes"), EXPOSE_GAUGE, STR("What hiredis uses."),
+	              use.in_use);
+	expose_scalar(w, STR("presenced_redis_memory_high_bytes"), EXPOSE_GAUGE,
+	              STR("The most that hiredis used."), use.high_water);
+	expose_scalar(w, STR("presenced_redis_memory_failures_total"), EXPOSE_COUNTER,
+	              STR("Times that it wanted more."), use.failures);
 }
 
 struct bus redis_bus(struct redis *r)

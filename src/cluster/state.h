@@ -32,8 +32,8 @@ enum {
 	ASKED_AT_ONCE = 8,       /* nodes: their pieces must not fill the subscription's output buffer */
 	PIECES_A_TURN = 4,       /* pieces of state that one turn tells: some 100 users each */
 	LETTERS_A_TURN = 8,      /* letters of changes that one turn writes: as many users each */
-	SWEEP_USERS = 50,        /* taken away at once, of whatever nodes: each is a message to every watcher, and a
-	                          * watcher's queue has room for client-buffer of them; ... */
+	SWEEP_USERS = 50,        /* taken away at once, of whatever nodes: each is a message to every watcher,
+	                          * whose queue has room for client-buffer of them; ... */
 	SWEEP_MS = 10,           /* ... and no more for so long: 5,000 a second */
 	ROOMS_A_TURN = 256,      /* channels that one turn subscribes to */
 	SPACE_MIN_BYTES = 2 * LETTER_FILL_BYTES, /* a letter is not written when less can be given */

@@ -1,9 +1,10 @@
 /*
  * presence/call.c: see call.h.
  *
- * Invariants: a call is in the lists of both its users, who differ; at least one of its ends is here. A link in
- * it lives. While it rings the timer is set, and it does ring: a record's callee has links here, an owner's has
- * too or some node was asked that hosts the callee. Once it is answered the timer is set if an end is afar.
+ * Invariants: a call is in the lists of both its users, who differ; at least one of its ends is here. A link
+ * in it lives. While it rings the timer is set, and it does ring: a record's callee has links here, an
+ * owner's has too or some node was asked that hosts the callee. Once it is answered the timer is set if an
+ * end is afar.
  */
 #include "presence/call.h"
 

@@ -47,7 +47,12 @@ struct call {
 	uint64_t key;                    /* at the owner: of the callee's connection, if that is afar */
 	strref id;
 	uint32_t user[CALL_ROLES];
-	uint32_t conn[CALL_ROLES];       /* the link in it, or CALL_AFAR; callee's is LINK_NONE while it rings */
+<<<<<<< HEAD
+	uint32_t conn[CALL_ROLES];       /* the link, or CALL_AFAR; callee's is LINK_NONE while it rings */
+=======
+	uint32_t conn[CALL_ROLES];       /* the link in it, or CALL_AFAR; callee's is LINK_NONE while it
+	                                  * rings */
+>>>>>>> calls
 	uint32_t next_leg_plus1[CALL_ROLES]; /* in each user's list of legs */
 	uint8_t peer;                    /* where the end is that is afar */
 	uint8_t flags;                   /* enum call_flag */
@@ -130,7 +135,7 @@ void call_end_if_silent(struct engine *e, uint32_t i, uint32_t but_conn, struct 
 /* Why a call ends that nobody answered: whether it rang makes the difference. */
 struct str call_why_unanswered(const struct call *c, struct str if_it_rang);
 
-/* Each of its users is told of in a list elsewhere. */
+/* The leg, found in the list of that user, and its call. */
 bool call_valid(const struct engine *e, uint32_t leg, uint32_t user);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * presence/calls_afar.c: see calls_afar.h.
  *
- * Invariants: of a call this node believes of each end only what comes from the node that has that end, or may
- * have it; whatever else is said changes nothing.
+ * Invariants: of a call this node believes of each end only what comes from the node that has that end, or
+ * may have it; whatever else is said changes nothing.
  */
 #include "presence/calls_afar.h"
 
@@ -68,8 +68,8 @@ static void tell_who_has(const struct engine *e, uint32_t peer, const struct cal
 /* --- what the other node hosts --- */
 
 /*
- * The end that is afar was there, and is not any more. What a node hosts is told a little later than calls are,
- * so what was never seen may come yet.
+ * The end that is afar was there, and is not any more. What a node hosts is told a little later than calls
+ * are, so what was never seen may come yet.
  */
 static bool is_gone(const struct engine *e, struct call *c)
 {
@@ -137,7 +137,12 @@ void calls_afar_check(struct engine *e, uint32_t i, struct now now)
 
 /* --- offers --- */
 
-static void answer_offer(const struct engine *e, uint32_t peer, const struct peer_message *offer, uint32_t rang)
+static void answer_offer(const struct engine *e, uint32_t peer, const struct peer_message *offer,
+<<<<<<< HEAD
+                         uint32_t rang)
+=======
+			 uint32_t rang)
+>>>>>>> calls
 {
 	struct peer_message m = {
 		.type = PEER_CALL_RANG, .user_id = offer->user_id, .target = offer->target,
@@ -158,8 +163,8 @@ static void refuse_as_busy(const struct engine *e, uint32_t peer, const struct p
 }
 
 /*
- * Two users called each other by one id, at two nodes at the same time: of the two the call stays whose caller
- * has the lower id, which all nodes find alike. The other one yields, here.
+ * Two users called each other by one id, at two nodes at the same time: of the two the call stays whose
+ * caller has the lower id, which all nodes find alike. The other one yields, here.
  */
 static void yield(struct engine *e, uint32_t peer, uint32_t caller, uint32_t callee, struct str id,
 		  struct now now)
@@ -355,9 +360,9 @@ void calls_afar_hear(struct engine *e, uint32_t peer, uint32_t user, const struc
 {
 	typedef void (*hear_fn)(struct engine *, uint32_t, uint32_t, const struct peer_message *, struct now);
 	static const hear_fn hear[PEER_MESSAGE_COUNT] = {
-		[PEER_CALL_OFFER] = hear_offer, [PEER_CALL_RANG] = hear_rang, [PEER_CALL_ANSWER] = hear_answer,
-		[PEER_CALL_ANSWERED] = hear_answered, [PEER_CALL_ICE] = hear_ice,
-		[PEER_CALL_ENDED] = hear_ended,
+		[PEER_CALL_OFFER] = hear_offer, [PEER_CALL_RANG] = hear_rang,
+		[PEER_CALL_ANSWER] = hear_answer, [PEER_CALL_ANSWERED] = hear_answered,
+		[PEER_CALL_ICE] = hear_ice, [PEER_CALL_ENDED] = hear_ended,
 	};
 
 	assert(hear[m->type] != NULL);

@@ -32,6 +32,30 @@ static void date_leaving(struct user *u, wall_t seen, struct now now)
 	u->offline_ms = now.mono.ms - ago_ms;
 }
 
+static uint64_t version_of(const struct engine *e, uint32_t user)
+{
+	const struct profile *p = users_profile(&e->users, users_at(&e->users, user));
+
+	return p == NULL ? 0 : p->version;
+}
+
+/*
+ * What the user set. A host that knows less has forgotten it, or never knew: who is asked there would see
+ * something else for good, so it is told.
+ */
+static bool put_profile(struct engine *e, uint32_t peer, uint32_t user, const struct peer_user *p, struct now now)
+{
+	struct user *u = users_at(&e->users, user);
+	uint64_t before = version_of(e, user);
+	bool all = status_hear(e, user, &p->profile, now);
+
+	if ((u->flags & USER_PRESENT) == 0 && version_of(e, user) > before) /* as where it was set */
+		u->offline_ms = now.mono.ms;
+	if (peer != PEER_OUTSIDE && p->link_count > 0 && version_of(e, user) > p->profile.version)
+		pass_changed(e, user);
+	return all;
+}
+
 /* The rooms of the share become those that were told; those in a new one hear of the user. */
 static bool put_rooms(struct engine *e, uint32_t user, uint32_t share, const struct strs *rooms,
 		      struct now now)
@@ -73,11 +97,12 @@ static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t use
 	struct user *u = users_at(&e->users, user);
 	struct announce_state before = announce_state_of(e, user);
 	bool had_devices = u->device_count > 0, all;
+	bool is_new = (u->flags & USER_PRESENT) == 0 && wall_absent(u->last_seen);
 	uint32_t share;
 
-	if ((u->flags & USER_PRESENT) == 0 && wall_absent(u->last_seen))
+	all = put_profile(e, peer, user, p, now);
+	if (is_new)
 		date_leaving(u, p->last_seen, now);
-	all = status_hear(e, user, &p->profile, now);
 	if (p->link_count > 0)
 		all = users_rename(&e->users, user, p->username) && all;
 	see(u, p->last_seen, now);
@@ -220,8 +245,15 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 	}
 }
 
-/* Somebody may type or read through REST whom nobody has seen online, or call before it is told that they came:
- * of such a one a record is made for the moment. */
+<<<<<<< HEAD
+/*
+ * Somebody may type or read through REST whom nobody has seen online, or call before it is told that they
+ * came: of such a one a record is made for the moment.
+ */
+=======
+/* Somebody may type or read through REST whom nobody has seen online, or call before it is told that they
+ * came: of such a one a record is made for the moment. */
+>>>>>>> calls
 void engine_peer_message(struct engine *e, uint32_t peer, const struct peer_message *m, struct now now)
 {
 	bool may_be_new = m->type == PEER_TYPING || m->type == PEER_RECEIPT || m->type == PEER_CALL_OFFER;

@@ -76,7 +76,8 @@ enum peer_message_type {
 	PEER_CALL_RANG,     /* user: the caller; target: the callee; call_id; count: connections that ring, or
 	                     * have it still */
 	PEER_CALL_ANSWER,   /* user: the callee; target: the caller; call_id, key: the connection, body */
-	PEER_CALL_ANSWERED, /* user: the caller; target: the callee; call_id; key: who has it, or has it still */
+	PEER_CALL_ANSWERED, /* user: the caller; target: the callee; call_id; key: who has it, or has
+	                     * it still */
 	PEER_CALL_ICE,      /* user: from whom; target: to whom; call_id, body */
 	PEER_CALL_ENDED,    /* user: from whom; target: to whom; call_id, text: why */
 	PEER_MESSAGE_COUNT

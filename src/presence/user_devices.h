@@ -2,8 +2,8 @@
  * presence/user_devices.h: the devices of one user, counted in the user's record: how many there are, and how
  * many of them are away.
  *
- * A device is away when all nodes that host it say so: what each says is its own, so that all come to the same.
- * (One that moves between nodes is hosted by two for a moment.)
+ * A device is away when all nodes that host it say so: what each says is its own, so that all come to the
+ * same. (One that moves between nodes is hosted by two for a moment.)
  */
 #ifndef PRESENCE_USER_DEVICES_H
 #define PRESENCE_USER_DEVICES_H
@@ -19,7 +19,7 @@ uint32_t user_devices_need(struct engine *e, uint32_t user, struct str id, uint6
 /* Frees a device without links that is not pinned; else nothing. */
 void user_devices_free_unused(struct engine *e, uint32_t user, uint32_t device);
 
-/* This node comes to host the device, if it did not: what the others say of it holds. Before its first link. */
+/* This node comes to host the device, if it did not: what others say of it holds. Before its first link. */
 void user_devices_join(struct engine *e, uint32_t user, uint32_t device);
 
 /* Who hosts the device, or what they say of it, has changed. */

@@ -1,7 +1,5 @@
 /*
- * Prometheus text format 0.0.4: for each name one HELP, one TYPE, then its samples, all of one name together.
- * Invariants: numbers are written in decimal, without floating point;
- * label values are words of ours, never a peer's.
+ * server/metrics.c: see metrics.h. Invariant: ids and whatever else comes from a peer are never in a label.
  */
 #include "server/metrics.h"
 
@@ -13,29 +11,28 @@
 #endif
 
 enum {
-	DIGITS_MAX = 20,          /* of a uint64_t */
 	US_PER_S = 1000000,
 	MS_PER_S = 1000,
 };
 
-static const uint64_t size_bounds[METRICS_BUCKETS_MAX] = {
+static const uint64_t size_bounds[EXPOSE_BUCKETS_MAX] = {
 	16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 262144, 1048576,
 	4194304, 10485760,
 };
 
-static const uint64_t latency_bounds_us[METRICS_BUCKETS_MAX] = {
+static const uint64_t latency_bounds_us[EXPOSE_BUCKETS_MAX] = {
 	25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,
 	500000, 1000000, 5000000,
 };
 
 /* --- counting --- */
 
-static void observe(struct histogram *h, const uint64_t bounds[METRICS_BUCKETS_MAX],
+static void observe(struct histogram *h, const uint64_t bounds[EXPOSE_BUCKETS_MAX],
                     uint64_t value, uint64_t n)
 {
 	int i = 0;
 
-	while (i < METRICS_BUCKETS_MAX && value > bounds[i])
+	while (i < EXPOSE_BUCKETS_MAX && value > bounds[i])
 		i++;
 	h->buckets[i] += n;
 	h->count += n;
@@ -76,129 +73,9 @@ bool metrics_pool(const struct server *s, uint32_t i, struct metrics_pool *out)
 	return true;
 }
 
-/* --- the format --- */
-
-static void put_u64(struct jsonw *w, uint64_t v, unsigned digits_min)
-{
-	char digits[DIGITS_MAX];
-	size_t at = DIGITS_MAX;
-
-	assert(digits_min <= DIGITS_MAX);
-	while (v > 0 || DIGITS_MAX - at < digits_min) {
-		digits[--at] = (char)('0' + v % 10);
-		v /= 10;
-	}
-	jsonw_splice(w, str_of(digits + at, DIGITS_MAX - at));
-}
-
-/* value / scale, a power of ten: the fraction without its trailing zeros. */
-static void put_decimal(struct jsonw *w, uint64_t value, uint64_t scale)
-{
-	uint64_t fraction = value % scale;
-	unsigned digits = 0;
-
-	assert(scale > 0);
-	put_u64(w, value / scale, 1);
-	if (fraction == 0)
-		return;
-	for (uint64_t i = scale; i > 1; i /= 10)
-		digits++;
-	for (; fraction % 10 == 0; fraction /= 10)
-		digits--;
-	jsonw_splice(w, STR("."));
-	put_u64(w, fraction, digits);
-}
-
 static uint64_t not_negative(int64_t v)
 {
 	return v < 0 ? 0 : (uint64_t)v;
-}
-
-enum kind { COUNTER, GAUGE, HISTOGRAM };
-
-static void head(struct jsonw *w, struct str name, enum kind kind, struct str help)
-{
-	static const struct str words[] = { [COUNTER] = STR(" counter\n"), [GAUGE] = STR(" gauge\n"),
-	                                    [HISTOGRAM] = STR(" histogram\n") };
-
-	jsonw_splice(w, STR("# HELP "));
-	jsonw_splice(w, name);
-	jsonw_splice(w, STR(" "));
-	jsonw_splice(w, help);
-	jsonw_splice(w, STR("\n# TYPE "));
-	jsonw_splice(w, name);
-	jsonw_splice(w, words[kind]);
-}
-
-/* name{label="value"} with an absent label: name alone. */
-static void series(struct jsonw *w, struct str name, struct str suffix, struct str label, struct str value)
-{
-	jsonw_splice(w, name);
-	jsonw_splice(w, suffix);
-	if (!str_absent(label)) {
-		jsonw_splice(w, STR("{"));
-		jsonw_splice(w, label);
-		jsonw_splice(w, STR("=\""));
-		jsonw_splice(w, value);
-		jsonw_splice(w, STR("\"}"));
-	}
-	jsonw_splice(w, STR(" "));
-}
-
-static void sample(struct jsonw *w, struct str name, struct str label, struct str value, uint64_t v)
-{
-	series(w, name, STR(""), label, value);
-	put_u64(w, v, 1);
-	jsonw_splice(w, STR("\n"));
-}
-
-static void scaled(struct jsonw *w, struct str name, enum kind kind, struct str help,
-                   uint64_t v, uint64_t scale)
-{
-	head(w, name, kind, help);
-	series(w, name, STR(""), STR_NONE, STR_NONE);
-	put_decimal(w, v, scale);
-	jsonw_splice(w, STR("\n"));
-}
-
-static void scalar(struct jsonw *w, struct str name, enum kind kind, struct str help, uint64_t v)
-{
-	scaled(w, name, kind, help, v, 1);
-}
-
-/* One sample for each of the words. */
-static void labelled(struct jsonw *w, struct str name, struct str label, const struct str *words,
-                     const uint64_t *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		sample(w, name, label, words[i], v[i]);
-}
-
-static void histogram(struct jsonw *w, struct str name, struct str help, const struct histogram *h,
-                      const uint64_t bounds[METRICS_BUCKETS_MAX], uint64_t scale)
-{
-	uint64_t below = 0;
-
-	head(w, name, HISTOGRAM, help);
-	for (int i = 0; i < METRICS_BUCKETS_MAX; i++) {
-		below += h->buckets[i];
-		jsonw_splice(w, name);
-		jsonw_splice(w, STR("_bucket{le=\""));
-		put_decimal(w, bounds[i], scale);
-		jsonw_splice(w, STR("\"} "));
-		put_u64(w, below, 1);
-		jsonw_splice(w, STR("\n"));
-	}
-	assert(below + h->buckets[METRICS_BUCKETS_MAX] == h->count);
-	series(w, name, STR("_bucket"), STR("le"), STR("+Inf"));
-	put_u64(w, h->count, 1);
-	jsonw_splice(w, STR("\n"));
-	series(w, name, STR("_sum"), STR_NONE, STR_NONE);
-	put_decimal(w, h->sum, scale);
-	jsonw_splice(w, STR("\n"));
-	series(w, name, STR("_count"), STR_NONE, STR_NONE);
-	put_u64(w, h->count, 1);
-	jsonw_splice(w, STR("\n"));
 }
 
 /* --- what is told: counters by table --- */
@@ -234,9 +111,9 @@ static void write_counters(const struct metrics *m, struct jsonw *w)
 		uint64_t v;
 
 		memcpy(&v, (const char *)m + counters[i].offset, sizeof(v));
-		scalar(w, counters[i].name, COUNTER, counters[i].help, v);
+		expose_scalar(w, counters[i].name, EXPOSE_COUNTER, counters[i].help, v);
 	}
-	scalar(w, STR("ws_messages_total"), COUNTER, STR("WebSocket messages, both ways."),
+	expose_scalar(w, STR("ws_messages_total"), EXPOSE_COUNTER, STR("WebSocket messages, both ways."),
 	       m->messages_received + m->messages_sent);
 }
 
@@ -278,19 +155,22 @@ static void write_labelled(const struct metrics *m, struct jsonw *w)
 	static const struct str closes[] = { STR("1000"), STR("1001"), STR("1006"), STR("other") };
 	const uint64_t closed[] = { m->closes_1000, m->closes_1001, m->closes_abnormal, m->closes_other };
 
-	head(w, STR("presenced_refused_total"), COUNTER, STR("What was turned away, by reason."));
-	labelled(w, STR("presenced_refused_total"), STR("reason"), refusals, m->refused, REFUSED_COUNT);
-	head(w, STR("presenced_commands_total"), COUNTER, STR("Commands of clients, by kind."));
-	labelled(w, STR("presenced_commands_total"), STR("command"), commands, m->commands, CMD_COUNT);
-	head(w, STR("presenced_events_total"), COUNTER,
+	expose_head(w, STR("presenced_refused_total"), EXPOSE_COUNTER,
+	            STR("What was turned away, by reason."));
+	expose_labelled(w, STR("presenced_refused_total"), STR("reason"), refusals, m->refused,
+	                REFUSED_COUNT);
+	expose_head(w, STR("presenced_commands_total"), EXPOSE_COUNTER, STR("Commands of clients, by kind."));
+	expose_labelled(w, STR("presenced_commands_total"), STR("command"), commands, m->commands, CMD_COUNT);
+	expose_head(w, STR("presenced_events_total"), EXPOSE_COUNTER,
 	     STR("Events for clients, by kind, however many received them."));
-	labelled(w, STR("presenced_events_total"), STR("event"), events, m->events, EV_COUNT);
-	head(w, STR("presenced_http_responses_total"), COUNTER, STR("HTTP answers, by class of status."));
-	labelled(w, STR("presenced_http_responses_total"), STR("status"), responses,
+	expose_labelled(w, STR("presenced_events_total"), STR("event"), events, m->events, EV_COUNT);
+	expose_head(w, STR("presenced_http_responses_total"), EXPOSE_COUNTER,
+	            STR("HTTP answers, by class of status."));
+	expose_labelled(w, STR("presenced_http_responses_total"), STR("status"), responses,
 	         m->http_responses + 1, 5);
-	head(w, STR("presenced_closes_total"), COUNTER,
+	expose_head(w, STR("presenced_closes_total"), EXPOSE_COUNTER,
 	     STR("WebSocket connections ended, by close code; 1006: without one."));
-	labelled(w, STR("presenced_closes_total"), STR("code"), closes, closed,
+	expose_labelled(w, STR("presenced_closes_total"), STR("code"), closes, closed,
 	         sizeof(closes) / sizeof(closes[0]));
 }
 
@@ -305,23 +185,28 @@ static void write_tokens(const struct server *s, struct jsonw *w)
 	const struct keys *k = &s->keys;
 	uint32_t keys = s->cfg->token.keys.count + (k->fetched ? k->sets[k->current].count : 0);
 
-	head(w, STR("presenced_tokens_total"), COUNTER, STR("Tokens looked at, by what was found."));
+	expose_head(w, STR("presenced_tokens_total"), EXPOSE_COUNTER,
+	            STR("Tokens looked at, by what was found."));
 	for (int i = 0; i < JWT_RESULTS; i++) {
 		const char *text = jwt_result_label((enum jwt_result)i);
 
-		sample(w, STR("presenced_tokens_total"), STR("result"), str_of(text, strlen(text)),
+		expose_sample(w, STR("presenced_tokens_total"), STR("result"), str_of(text, strlen(text)),
 		       s->verifier.results[i]);
 	}
-	scalar(w, STR("presenced_signatures_verified_total"), COUNTER, STR("Signatures of tokens computed."),
+	expose_scalar(w, STR("presenced_signatures_verified_total"), EXPOSE_COUNTER,
+	              STR("Signatures of tokens computed."),
 	       s->verifier.verifications);
-	scalar(w, STR("presenced_signatures_remembered_total"), COUNTER,
+	expose_scalar(w, STR("presenced_signatures_remembered_total"), EXPOSE_COUNTER,
 	       STR("Tokens whose signature had been found good before."), s->verifier.cache_hits);
-	scalar(w, STR("presenced_keys"), GAUGE, STR("Keys that tokens are verified with."), keys);
-	scaled(w, STR("presenced_keys_fetched_time_seconds"), GAUGE,
+	expose_scalar(w, STR("presenced_keys"), EXPOSE_GAUGE, STR("Keys that tokens are verified with."),
+	              keys);
+	expose_scaled(w, STR("presenced_keys_fetched_time_seconds"), EXPOSE_GAUGE,
 	       STR("When the set in use was fetched, since 1970; 0: never."),
 	       k->fetched ? not_negative(k->fetched_at.ms) : 0, MS_PER_S);
-	head(w, STR("presenced_key_fetches_total"), COUNTER, STR("Fetches of jwks-url, by outcome."));
-	labelled(w, STR("presenced_key_fetches_total"), STR("outcome"), fetches, k->fetches, KEYS_FETCHES);
+	expose_head(w, STR("presenced_key_fetches_total"), EXPOSE_COUNTER,
+	            STR("Fetches of jwks-url, by outcome."));
+	expose_labelled(w, STR("presenced_key_fetches_total"), STR("outcome"), fetches, k->fetches,
+	                KEYS_FETCHES);
 }
 
 static void write_user_checks(const struct server *s, struct jsonw *w)
@@ -329,8 +214,9 @@ static void write_user_checks(const struct server *s, struct jsonw *w)
 	static const struct str answers[] = { STR("known"), STR("unknown"), STR("none") };
 
 	static_assert(USER_KNOWN == 0 && USER_UNKNOWN == 1 && USER_UNANSWERED == 2, "in this order");
-	head(w, STR("presenced_user_checks_total"), COUNTER, STR("Questions to user-check-url, by answer."));
-	labelled(w, STR("presenced_user_checks_total"), STR("answer"), answers, s->user_checks.answers,
+	expose_head(w, STR("presenced_user_checks_total"), EXPOSE_COUNTER,
+	            STR("Questions to user-check-url, by answer."));
+	expose_labelled(w, STR("presenced_user_checks_total"), STR("answer"), answers, s->user_checks.answers,
 	         sizeof(answers) / sizeof(answers[0]));
 }
 
@@ -338,11 +224,14 @@ static void write_user_checks(const struct server *s, struct jsonw *w)
 
 static void write_connections(const struct metrics *m, struct jsonw *w)
 {
-	scalar(w, STR("ws_connections_active"), GAUGE, STR("WebSocket connections."), m->connections);
-	scalar(w, STR("ws_connections_current"), GAUGE, STR("WebSocket connections."), m->connections);
-	head(w, STR("presenced_connections"), GAUGE, STR("WebSocket connections, by dialect."));
+	expose_scalar(w, STR("ws_connections_active"), EXPOSE_GAUGE, STR("WebSocket connections."),
+	              m->connections);
+	expose_scalar(w, STR("ws_connections_current"), EXPOSE_GAUGE, STR("WebSocket connections."),
+	              m->connections);
+	expose_head(w, STR("presenced_connections"), EXPOSE_GAUGE, STR("WebSocket connections, by dialect."));
 	for (int d = 0; d < DIALECT_COUNT; d++)
-		sample(w, STR("presenced_connections"), STR("dialect"), dialect_name((enum dialect_id)d),
+		expose_sample(w, STR("presenced_connections"), STR("dialect"),
+		              dialect_name((enum dialect_id)d),
 		       m->connections_by_dialect[d]);
 }
 
@@ -351,49 +240,51 @@ static void write_engine(const struct server *s, struct jsonw *w)
 	struct engine_stats st;
 
 	engine_stats(s->engine, &st);
-	scalar(w, STR("ws_clients_current"), GAUGE, STR("Users online."), st.users_online);
-	head(w, STR("presenced_users"), GAUGE, STR("Users, by the status that they set."));
+	expose_scalar(w, STR("ws_clients_current"), EXPOSE_GAUGE, STR("Users online."), st.users_online);
+	expose_head(w, STR("presenced_users"), EXPOSE_GAUGE, STR("Users, by the status that they set."));
 	for (int i = 0; i < STATUS_COUNT; i++)
-		sample(w, STR("presenced_users"), STR("status"), status_word((enum status)i),
+		expose_sample(w, STR("presenced_users"), STR("status"), status_word((enum status)i),
 		       st.users_by_status[i]);
-	scalar(w, STR("presenced_users_known"), GAUGE,
+	expose_scalar(w, STR("presenced_users_known"), EXPOSE_GAUGE,
 	       STR("Users online, remembered or watched."), st.users_known);
-	scalar(w, STR("presenced_devices"), GAUGE, STR("Devices of users online."), st.devices);
-	scalar(w, STR("presenced_rooms"), GAUGE, STR("Rooms with subscribers."), st.rooms);
-	scalar(w, STR("presenced_subscriptions"), GAUGE, STR("Subscriptions to rooms."), st.subscriptions);
-	scalar(w, STR("presenced_watches"), GAUGE,
+	expose_scalar(w, STR("presenced_devices"), EXPOSE_GAUGE, STR("Devices of users online."), st.devices);
+	expose_scalar(w, STR("presenced_rooms"), EXPOSE_GAUGE, STR("Rooms with subscribers."), st.rooms);
+	expose_scalar(w, STR("presenced_subscriptions"), EXPOSE_GAUGE, STR("Subscriptions to rooms."),
+	              st.subscriptions);
+	expose_scalar(w, STR("presenced_watches"), EXPOSE_GAUGE,
 	       STR("Subscriptions to single users' presence."), st.watches);
-	scalar(w, STR("presenced_typing"), GAUGE, STR("Users typing."), st.typing);
-	scalar(w, STR("presenced_calls"), GAUGE, STR("Calls ringing or under way."), st.calls);
+	expose_scalar(w, STR("presenced_typing"), EXPOSE_GAUGE, STR("Users typing."), st.typing);
+	expose_scalar(w, STR("presenced_calls"), EXPOSE_GAUGE, STR("Calls ringing or under way."), st.calls);
 }
 
 static void write_pools(const struct server *s, struct jsonw *w)
 {
 	struct metrics_pool p;
 
-	head(w, STR("presenced_pool_used"), GAUGE, STR("Cells in use, by table."));
+	expose_head(w, STR("presenced_pool_used"), EXPOSE_GAUGE, STR("Cells in use, by table."));
 	for (uint32_t i = 0; metrics_pool(s, i, &p); i++)
-		sample(w, STR("presenced_pool_used"), STR("pool"), p.name, p.used);
-	head(w, STR("presenced_pool_size"), GAUGE, STR("Cells there are, by table."));
+		expose_sample(w, STR("presenced_pool_used"), STR("pool"), p.name, p.used);
+	expose_head(w, STR("presenced_pool_size"), EXPOSE_GAUGE, STR("Cells there are, by table."));
 	for (uint32_t i = 0; metrics_pool(s, i, &p); i++)
-		sample(w, STR("presenced_pool_size"), STR("pool"), p.name, p.size);
-	scalar(w, STR("presenced_memory_reserved_bytes"), GAUGE,
+		expose_sample(w, STR("presenced_pool_size"), STR("pool"), p.name, p.size);
+	expose_scalar(w, STR("presenced_memory_reserved_bytes"), EXPOSE_GAUGE,
 	       STR("Memory of all tables, taken at the start."), s->memory_bytes);
 }
 
 static void write_process(const struct server *s, struct jsonw *w)
 {
-	head(w, STR("presenced_build_info"), GAUGE, STR("The version that runs; always 1."));
-	sample(w, STR("presenced_build_info"), STR("version"), STR(PRESENCED_VERSION), 1);
-	scaled(w, STR("presenced_start_time_seconds"), GAUGE, STR("When it started, since 1970."),
+	expose_head(w, STR("presenced_build_info"), EXPOSE_GAUGE, STR("The version that runs; always 1."));
+	expose_sample(w, STR("presenced_build_info"), STR("version"), STR(PRESENCED_VERSION), 1);
+	expose_scaled(w, STR("presenced_start_time_seconds"), EXPOSE_GAUGE,
+	              STR("When it started, since 1970."),
 	       not_negative(s->started.ms), MS_PER_S);
-	scaled(w, STR("presenced_uptime_seconds"), GAUGE, STR("Since the start."),
+	expose_scaled(w, STR("presenced_uptime_seconds"), EXPOSE_GAUGE, STR("Since the start."),
 	       not_negative(mono_since_ms(s->now.mono, s->started_mono)), MS_PER_S);
-	scaled(w, STR("presenced_turn_seconds_max"), GAUGE,
+	expose_scaled(w, STR("presenced_turn_seconds_max"), EXPOSE_GAUGE,
 	       STR("The longest turn of the event loop since the start."),
 	       not_negative(s->metrics.turn_us_max), US_PER_S);
-	scalar(w, STR("presenced_draining"), GAUGE, STR("1 from SIGTERM on."), s->draining);
-	scalar(w, STR("presenced_log_dropped_total"), COUNTER,
+	expose_scalar(w, STR("presenced_draining"), EXPOSE_GAUGE, STR("1 from SIGTERM on."), s->draining);
+	expose_scalar(w, STR("presenced_log_dropped_total"), EXPOSE_COUNTER,
 	       STR("Log lines that standard error did not take."), s->log.dropped);
 }
 
@@ -406,8 +297,8 @@ static void write_transport(const struct transport *t, struct jsonw *w)
 		return;
 	for (uint32_t i = 0; t->stat(t->ctx, i, &st); i++) {
 		if (!str_eq(st.name, before))
-			head(w, st.name, st.gauge ? GAUGE : COUNTER, st.help);
-		sample(w, st.name, st.label, st.value, st.number);
+			expose_head(w, st.name, st.gauge ? EXPOSE_GAUGE : EXPOSE_COUNTER, st.help);
+		expose_sample(w, st.name, st.label, st.value, st.number);
 		before = st.name;
 	}
 }
@@ -417,9 +308,9 @@ void metrics_write(const struct server *s, struct jsonw *w)
 	write_connections(&s->metrics, w);
 	write_engine(s, w);
 	write_counters(&s->metrics, w);
-	histogram(w, STR("ws_message_size_bytes"), STR("Sizes of the messages received."),
+	expose_histogram(w, STR("ws_message_size_bytes"), STR("Sizes of the messages received."),
 	          &s->metrics.message_size_bytes, size_bounds, 1);
-	histogram(w, STR("ws_latency_seconds"),
+	expose_histogram(w, STR("ws_latency_seconds"),
 	          STR("From a message fully read to its last delivery handed to the kernel."),
 	          &s->metrics.latency_us, latency_bounds_us, US_PER_S);
 	write_labelled(&s->metrics, w);

@@ -12,6 +12,7 @@
 #include "base/jsonw.h"
 #include "dialect/dialect.h"
 #include "presence/command.h"
+#include "server/expose.h"
 
 /* Why somebody or something was turned away: the label `reason` of presenced_refused_total. */
 #define METRICS_REFUSALS(X) \
@@ -30,14 +31,6 @@
 #define METRICS_REFUSAL_ENUM(name, label) REFUSED_##name,
 enum refusal { METRICS_REFUSALS(METRICS_REFUSAL_ENUM) REFUSED_COUNT };
 #undef METRICS_REFUSAL_ENUM
-
-enum { METRICS_BUCKETS_MAX = 16 };
-
-/* Prometheus histogram: buckets[i] counts values <= bound i and above bound i-1; the last is +Inf. */
-struct histogram {
-	uint64_t buckets[METRICS_BUCKETS_MAX + 1];
-	uint64_t count, sum;
-};
 
 struct metrics {
 	uint64_t connections_total;      /* WebSocket connections ever */

@@ -228,6 +228,8 @@ static uint32_t take_frame(struct fleet *f, struct client *c, unsigned opcode, c
 	if (f->marker_bytes == 0 || memmem(text, n, f->marker, f->marker_bytes) != NULL) {
 		f->frames++;
 		f->frames_bytes += n;
+		if (f->on_text != NULL)
+			f->on_text(f->ctx, c, (const char *)text, n);
 		return 1;
 	}
 	if (c->slot == 0 && holds(text, n, "\"error\"")) /* the one that speaks in a fan-out */
@@ -358,7 +360,7 @@ void fleet_fill(struct fleet *f, uint32_t from, uint32_t to, uint32_t flight_max
 	assert(from <= to && to <= f->clients_max);
 	while (f->ready < want && !fleet_failed(f)) {
 		while (from < to && f->open - f->ready < flight_max && !fleet_failed(f)) {
-			fleet_open(f, from, from);
+			fleet_open(f, from, f->identity_first + from);
 			from++;
 		}
 		fleet_turn(f, 10);

@@ -37,6 +37,7 @@ struct fleet {
 	uint32_t sources;           /* 127.0.1.1 and on: one address has only 28,000 ports */
 	int epoll_fd;
 	uint32_t clients_max;
+	uint32_t identity_first;    /* slot 0's, for fleet_fill */
 	struct client *clients;
 	uint8_t *read_buffer;
 	uint32_t ready, open;
@@ -48,9 +49,10 @@ struct fleet {
 	char fault[FLEET_FAULT_BYTES];
 
 	void *ctx;
-	/* Either may be NULL. on_frames: n counted frames of one read, taken at `now`. */
+	/* Any may be NULL. on_frames: n counted frames of one read, taken at `now`. */
 	void (*on_ready)(void *ctx, struct client *c);
 	void (*on_frames)(void *ctx, struct client *c, uint32_t n, uint64_t now);
+	void (*on_text)(void *ctx, struct client *c, const char *text, size_t n); /* each counted frame; sends nothing */
 };
 
 bool fleet_init(struct fleet *f, const struct script *s, struct in_addr addr, uint16_t port, uint32_t clients_max,
@@ -69,7 +71,8 @@ void fleet_drop(struct fleet *f, struct client *c);
 /* One epoll_wait and all that it reports. timeout 0 polls. */
 void fleet_turn(struct fleet *f, int timeout_ms);
 
-/* Opens slots [from, to) as identities of the same number, `flight_max` at a time, until all joined or time is up. */
+/* Opens slots [from, to) as identities of that number and identity_first, `flight_max` at a time, until all joined or
+ * time is up. */
 void fleet_fill(struct fleet *f, uint32_t from, uint32_t to, uint32_t flight_max, uint64_t deadline_ns);
 
 void fleet_watch(struct fleet *f, const char *marker);

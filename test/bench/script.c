@@ -62,6 +62,21 @@ static const struct script_form forms[] = {
 		.name = "echo", .path = "/", .header = "", .event = { ECHO_TEXT, ECHO_TEXT }, .delivered = ECHO_TEXT,
 		.marker = "", .ask = ECHO_TEXT, .answer = "",
 	},
+	/* Of relay.c: one changes its status and hears nobody's, one hears everybody's; both are in a room. */
+	{
+		.name = "changer", .path = "/ws?user_id=$U&dialect=dotted", .header = "",
+		.join = "{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"typing\"],"
+		        "\"filters\":{\"conversation_id\":\"$R\"}}}",
+		.joined = "\"subscribed\"",
+		.event = { "{\"type\":\"presence.update\",\"payload\":{\"status\":\"online\"}}",
+		           "{\"type\":\"presence.update\",\"payload\":{\"status\":\"busy\"}}" },
+		.delivered = "", .marker = "", .ask = "{\"type\":\"ping\"}", .answer = "\"pong\"",
+	},
+	{
+		.name = "watcher", .path = "/ws?user_id=$U&dialect=rooms", .header = "",
+		.join = "{\"type\":\"subscribe\",\"channel_id\":\"$R\"}", .joined = "\"subscribed\"",
+		.delivered = "", .marker = "\"type\":\"presence\"", .ask = "{\"type\":\"ping\"}", .answer = "\"pong\"",
+	},
 	{
 		.name = "floor", .path = "/", .header = "", .event = { "!", "!" }, .delivered = "",
 		.marker = "", .ask = ECHO_TEXT, .answer = "", .raw = true,

@@ -96,6 +96,11 @@ def shows(streams, user):
     return [len([e for e in s.events if e.user == user]) for s in streams]
 
 
+def with_redis(name):
+    """A case that has nothing to look at without one."""
+    return (lambda function: function) if ALONE else case(name)
+
+
 # --- presence ---
 
 @case("5 P2 each node's users are seen on the other, in every dialect, once each: online, statuses, offline")
@@ -574,16 +579,29 @@ async def audience(_):
         await close(bob, cy)
 
 
+@with_redis("5 user-message-rate follows the user: two nodes let through no more than one would")
+async def user_rate(_):
+    async def accepted(client):
+        """Of 16 sent at once."""
+        for i in range(16):
+            await client.send(ask("presence.query", {"user_ids": ["x"]}, str(i)))
+        got = [(await client.next())["type"] for _ in range(16)]
+        return got.count("presence.update")
+    async with await Cluster.start(2, "--user-message-rate", "8") as c:
+        one = await Dotted.open(c[0], "rate-one")
+        alone = await accepted(one)
+        both = [await Dotted.open(n, "rate-two", "d%d" % i) for i, n in enumerate((c[0], c[1]))]
+        await soon(lambda: [n.get("/rate-two")["device_count"] for n in (c[0], c[1])], [2, 2])
+        got = await asyncio.gather(*[accepted(b) for b in both])
+        assert 8 <= alone <= 12 and all(got) and 8 <= sum(got) <= 14, "one node let through %d, two %r" % (alone, got)
+        await close(one, *both)
+
+
 # --- beside the other services of seed 002 ---
 
 def presence_key(c, user):
     text = c.redis.command("GET", "presence:" + user)
     return json.loads(text) if text else None
-
-
-def with_redis(name):
-    """A case that has nothing to look at without one."""
-    return (lambda function: function) if ALONE else case(name)
 
 
 @with_redis("5 the keys of seed 002: presence:{user_id} with what stands there, fresh within its TTL; offline said until it ends")

@@ -208,7 +208,7 @@ static void lies(void)
 			rig_run(&g, 500, was_lost);
 		else
 			rig_run(&g, 700, NULL);
-		tap_ok((g.downs > 0 || has_complaint(&g) || endless) && g.stall_ms < 20 &&
+		tap_ok((g.downs > 0 || has_complaint(&g) || endless) && g.stall_ms < 1000 &&
 		               redis_memory_use().high_water < 1 << 20,
 		       "R2 lie %zu: no harm (longest turn %d ms, %zu bytes, %u messages)", i, (int)g.stall_ms,
 		       redis_memory_use().high_water, g.messages);
