@@ -47,12 +47,8 @@ struct call {
 	uint64_t key;                    /* at the owner: of the callee's connection, if that is afar */
 	strref id;
 	uint32_t user[CALL_ROLES];
-<<<<<<< HEAD
-	uint32_t conn[CALL_ROLES];       /* the link, or CALL_AFAR; callee's is LINK_NONE while it rings */
-=======
 	uint32_t conn[CALL_ROLES];       /* the link in it, or CALL_AFAR; callee's is LINK_NONE while it
 	                                  * rings */
->>>>>>> calls
 	uint32_t next_leg_plus1[CALL_ROLES]; /* in each user's list of legs */
 	uint8_t peer;                    /* where the end is that is afar */
 	uint8_t flags;                   /* enum call_flag */

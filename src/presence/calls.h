@@ -27,11 +27,7 @@ void calls_hangup(struct engine *e, uint32_t conn, const struct command *, struc
 /* A link goes (it still is its user's): calls it is in end, as do those that rang only there. */
 void calls_end_link(struct engine *e, uint32_t conn, struct now now);
 
-<<<<<<< HEAD
-/* A call's timer is due: nobody answered, or the other node is to be asked whether it knows of it still. */
-=======
 /* A call's timer is due: nobody answered, or the other node has to be asked whether it knows of it still. */
->>>>>>> calls
 void calls_expire(struct engine *e, struct timer *, struct now now);
 
 bool calls_valid(const struct engine *e);

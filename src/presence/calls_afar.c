@@ -138,11 +138,7 @@ void calls_afar_check(struct engine *e, uint32_t i, struct now now)
 /* --- offers --- */
 
 static void answer_offer(const struct engine *e, uint32_t peer, const struct peer_message *offer,
-<<<<<<< HEAD
-                         uint32_t rang)
-=======
 			 uint32_t rang)
->>>>>>> calls
 {
 	struct peer_message m = {
 		.type = PEER_CALL_RANG, .user_id = offer->user_id, .target = offer->target,

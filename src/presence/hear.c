@@ -43,7 +43,8 @@ static uint64_t version_of(const struct engine *e, uint32_t user)
  * What the user set. A host that knows less has forgotten it, or never knew: who is asked there would see
  * something else for good, so it is told.
  */
-static bool put_profile(struct engine *e, uint32_t peer, uint32_t user, const struct peer_user *p, struct now now)
+static bool put_profile(struct engine *e, uint32_t peer, uint32_t user, const struct peer_user *p,
+                        struct now now)
 {
 	struct user *u = users_at(&e->users, user);
 	uint64_t before = version_of(e, user);
@@ -245,15 +246,8 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 	}
 }
 
-<<<<<<< HEAD
-/*
- * Somebody may type or read through REST whom nobody has seen online, or call before it is told that they
- * came: of such a one a record is made for the moment.
- */
-=======
 /* Somebody may type or read through REST whom nobody has seen online, or call before it is told that they
  * came: of such a one a record is made for the moment. */
->>>>>>> calls
 void engine_peer_message(struct engine *e, uint32_t peer, const struct peer_message *m, struct now now)
 {
 	bool may_be_new = m->type == PEER_TYPING || m->type == PEER_RECEIPT || m->type == PEER_CALL_OFFER;
