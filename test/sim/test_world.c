@@ -224,7 +224,7 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 		 strncmp(text, "presence ", 9) != 0 && strncmp(text, "presence.update ", 16) != 0)
 		return;
 	if (sscanf(words, cl->dialect == DIALECT_ROOMS ? "u%u %*s %15s" : "u%u %15s", &user, status) == 2 && user < USERS)
-		learn_one(l, i, status, user, words, online);
+		learn_one(l, i, status, user, text, online); /* presence.offline says less than presence.update: not the same */
 }
 
 static void listen(struct life *l)
@@ -362,6 +362,14 @@ static void skew(struct life *l, uint32_t node, int64_t ms)
 	l->skew_ms[node] = ms;
 }
 
+/* What a process had shown and told nobody yet of, when it was killed, nobody knows: its last_seen may go back. */
+static bool reboot(struct life *l, uint32_t node)
+{
+	if (!world_is_alive(&l->w, node))
+		crowd_of(l, node)->seen_count = 0;
+	return world_boot(&l->w, node);
+}
+
 static void befall_node(struct life *l, enum fault what, uint32_t node)
 {
 	bool frozen = world_node(&l->w, node)->crowd.sim.frozen, cut = l->w.redis.clients[node - 1].cut;
@@ -372,7 +380,7 @@ static void befall_node(struct life *l, enum fault what, uint32_t node)
 			world_quit(&l->w, node);
 		else if (world_is_alive(&l->w, node))
 			world_kill(&l->w, node);
-		else if (!world_boot(&l->w, node))
+		else if (!reboot(l, node))
 			fault(l, "node %u does not start", node);
 		break;
 	case STOP:
@@ -490,7 +498,7 @@ static void heal(struct life *l)
 		world_freeze(&l->w, n, false);
 		if (world_node(&l->w, n)->quitting)
 			world_kill(&l->w, n);
-		if (!world_boot(&l->w, n))
+		if (!reboot(l, n))
 			fault(l, "node %u does not start", n);
 		if (l->node_bad_ms[n] == INT64_MAX)
 			node_bad(l, n, false);
