@@ -203,12 +203,19 @@ static void apply_status(struct engine *e, uint32_t user, uint32_t device, enum 
 
 enum { VERSION_NODE_BITS = 24 };
 
+/*
+ * A thousand changes a second come so far in two years. A peer that says more is mistaken: all versions above
+ * would be spent, and nothing that is set would count any more.
+ */
+#define VERSION_AHEAD_MAX (UINT64_C(1) << 36)
+#define VERSION_LAMPORT_MAX ((UINT64_C(1) << (64 - VERSION_NODE_BITS)) - 1)
+
 /* What was set here just now is newer than all that was ever heard of. */
 static void date(struct engine *e, uint32_t user)
 {
 	uint32_t tag = e->config.node_tag & ((1U << VERSION_NODE_BITS) - 1);
 
-	e->lamport++;
+	e->lamport += e->lamport < VERSION_LAMPORT_MAX;
 	users_need_profile(&e->users, user)->version = e->lamport << VERSION_NODE_BITS | tag;
 }
 
@@ -366,9 +373,12 @@ bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in,
 	struct user *u = users_at(&e->users, user);
 	const struct profile *had = users_profile(&e->users, u);
 	struct profile fresh = { 0 }, *p;
+	uint64_t lamport = in->version >> VERSION_NODE_BITS;
 
-	if (in->version >> VERSION_NODE_BITS > e->lamport)
-		e->lamport = in->version >> VERSION_NODE_BITS;
+	if (lamport > e->lamport + VERSION_AHEAD_MAX)
+		return true;
+	if (lamport > e->lamport)
+		e->lamport = lamport;
 	if (in->version == 0 || (had != NULL && had->version >= in->version))
 		return true;
 	if (!put_profile(e, in, &fresh, now))

@@ -413,6 +413,30 @@ static bool walk_rooms(uint32_t order)
 	return ok;
 }
 
+/* --- a version out of this world --- */
+
+static void run_versions(void)
+{
+	static struct mesh m;
+	struct peer_user mad = {
+		.user_id = STR("alice"), .last_seen = WALL_NONE,
+		.profile = { .version = UINT64_MAX, .override = STATUS_BUSY, .custom_expires = WALL_NONE,
+			     .shown_expires = WALL_NONE, .shown_last_seen = WALL_NONE },
+	};
+	struct presence_view v;
+
+	mesh_init(&m, NULL, NULL);
+	rig_line(&m.node[0].rig, "c1 connect alice", 16);
+	mesh_settle(&m);
+	engine_peer_user(m.node[0].rig.e, 2, &mad, m.node[0].rig.now);
+	engine_peer_user(m.node[1].rig.e, 2, &mad, m.node[1].rig.now);
+	rig_line(&m.node[0].rig, "c1 set dnd", 10);
+	mesh_settle(&m);
+	engine_view(m.node[1].rig.e, STR("alice"), &v, m.node[1].rig.now);
+	tap_ok(v.status == STATUS_DND, "what is set still counts everywhere after a version that nobody can top");
+	mesh_fini(&m);
+}
+
 static void run_walks(void)
 {
 	bool ok = true;
@@ -430,6 +454,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		run_row(&rows[i]);
+	run_versions();
 	run_walks();
 	for (uint64_t seed = 1; seed <= 60; seed++)
 		run_life(seed, false);
