@@ -184,7 +184,7 @@ static void hear_own(struct cluster *c, const struct letter *l)
 	    LOG_STR("node", l->node), LOG_U64("epoch", c->epoch), LOG_U64("its_epoch", l->epoch));
 }
 
-static void hear_users(struct cluster *c, const struct node *n)
+static void hear_users(struct cluster *c, struct node *n)
 {
 	struct peer_user u;
 	uint64_t more;
@@ -194,6 +194,7 @@ static void hear_users(struct cluster *c, const struct node *n)
 		if (engine_peer_user(c->engine, nodes_peer(c, n), &u, c->now) == ENGINE_OK)
 			continue;
 		c->figures.refused[FIGURES_FULL]++;
+		n->full_until = mono_min(n->full_until, mono_add_ms(c->now.mono, FULL_AGAIN_MS));
 		if (log_limit_pass(&c->full_limit, c->now.mono, &more))
 			LOG(server_log(c->server), c->now.wall, LOG_ERROR,
 			    "There is no room for all users of the other nodes", LOG_STR("node", nodes_id(n)),

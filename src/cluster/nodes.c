@@ -45,7 +45,9 @@ static struct node *welcome(struct cluster *c, const struct letter *l)
 		return NULL;
 	}
 	assert(l->node.n <= sizeof(n->id) && engine_peer_users(c->engine, nodes_peer(c, n)) == 0);
-	*n = (struct node){ .state = NODE_HERE, .id_bytes = (uint8_t)l->node.n };
+	*n = (struct node){
+		.state = NODE_HERE, .id_bytes = (uint8_t)l->node.n, .full_until = MONO_NEVER,
+	};
 	memcpy(n->id, l->node.p, l->node.n);
 	return n;
 }

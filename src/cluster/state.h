@@ -28,6 +28,7 @@ enum {
 	                          * heard first */
 	ANSWER_MS = 2000,        /* a question is asked again after this */
 	ANSWER_MS_MAX = 30000,   /* back-off of that */
+	FULL_AGAIN_MS = 30000,   /* there was no room for all of a node's users: it is asked again */
 	ASK_AGAIN_MS = 250,      /* between two beginnings of one sync, however many gaps there are */
 	ASKED_AT_ONCE = 8,       /* nodes: their pieces must not fill the subscription's output buffer */
 	PIECES_A_TURN = 4,       /* pieces of state that one turn tells: some 100 users each */
@@ -67,6 +68,7 @@ struct node {
 	uint32_t cursor, failures;
 	mono_t asked_at;         /* when all was asked for anew */
 	mono_t ask_at;
+	mono_t full_until;       /* NEVER: there was room for all that it said */
 
 	bool asks;               /* it asked us, and was not answered yet */
 	uint32_t asks_from;

@@ -126,6 +126,11 @@ static void step(struct cluster *c, struct node *n)
 {
 	bool due = !mono_before(c->now.mono, n->ask_at);
 
+	if (n->asking == ASKING_NOTHING && !mono_before(c->now.mono, n->full_until)) {
+		n->full_until = MONO_NEVER;
+		sync_want(c, n);
+		return;
+	}
 	if (n->asking == ASKING_NOW && due)
 		put_off(c, n);
 	else if (n->asking == ASKING_SOON && due && (n->cursor > 0 || telling(c) < ASKED_AT_ONCE))

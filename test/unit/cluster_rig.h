@@ -26,6 +26,7 @@ struct engine {
 	uint64_t version[RIG_USERS];
 	struct rig_told told[PEERS_MAX + 1][RIG_USERS];
 	uint32_t begins, swept, messages, rooms;
+	bool full;             /* knob: there is no room for what is told */
 	enum peer_message_type last;
 };
 
@@ -141,6 +142,8 @@ enum engine_status engine_peer_user(struct engine *e, uint32_t peer, const struc
 
 	(void)now;
 	assert(u->user_id.n == 4 && i < RIG_USERS && u->profile.version > 0);
+	if (e->full)
+		return ENGINE_FULL;
 	e->told[peer][i] = (struct rig_told){ true, true, u->link_count > 0, u->profile.version - 1 };
 	return ENGINE_OK;
 }

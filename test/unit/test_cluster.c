@@ -412,6 +412,28 @@ static void test_many(void)
 	rig_close(&r);
 }
 
+static void test_full(void)
+{
+	struct rig r;
+	uint32_t begins;
+
+	open_joined(&r, 2);
+	r.nodes[0].engine.full = true;
+	host_some(&r.nodes[1], 500, 10);
+	rig_run(&r, 40000);
+	tap_ok(!rig_agree(&r), "(there is no room for some of them)");
+	begins = r.nodes[0].engine.begins;
+	rig_run(&r, 60000);
+	tap_ok(r.nodes[0].engine.begins <= begins + 2, "R12: who has no room does not make the others tell all the time");
+	r.nodes[0].engine.full = false;
+	rig_run(&r, 35000);
+	tap_ok(rig_agree(&r), "R12: once there is room, all agree");
+	begins = r.nodes[0].engine.begins;
+	rig_run(&r, 60000);
+	tap_ok(r.nodes[0].engine.begins == begins, "R12: and nothing is asked for any more");
+	rig_close(&r);
+}
+
 static void test_namesake(void)
 {
 	struct rig r;
@@ -611,6 +633,7 @@ int main(void)
 	test_no_space();
 	test_flushed();
 	test_many();
+	test_full();
 	test_namesake();
 	test_messages();
 	test_hostile();
