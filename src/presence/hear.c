@@ -44,7 +44,7 @@ static uint64_t version_of(const struct engine *e, uint32_t user)
  * something else for good, so it is told.
  */
 static bool put_profile(struct engine *e, uint32_t peer, uint32_t user, const struct peer_user *p,
-                        struct now now)
+			struct now now)
 {
 	struct user *u = users_at(&e->users, user);
 	uint64_t before = version_of(e, user);

@@ -142,7 +142,8 @@ bool engine_peer_say(const struct engine *, uint32_t user, struct now now, struc
  */
 uint32_t engine_peer_next(const struct engine *, uint32_t *cursor);
 
-/* Walks the rooms with members here. False: there are no more. */
+/* Walks the rooms with members here: start with *cursor = 0. False: there are no more. Rooms that come or go
+ * meanwhile count or not; all others come once. */
 bool engine_peer_room_next(const struct engine *, uint32_t *cursor, struct str *room);
 
 /* --- what others say --- */

@@ -11,6 +11,7 @@ void rooms_init(struct rooms *rs, struct region *r, uint32_t rooms_max, struct s
 {
 	rs->ids = ids;
 	pool_init(&rs->cells, r, sizeof(struct room), rooms_max);
+	rs->live = region_take_array(r, rooms_max, 1, 1);
 	map_init(&rs->by_id, r, rooms_max, key, key_of, rs);
 }
 
@@ -33,6 +34,7 @@ uint32_t rooms_make(struct rooms *rs, struct str id, enum room_kind kind)
 	ref = strpool_put(rs->ids, id);
 	assert(ref != STRREF_FULL);
 	*rooms_at(rs, i) = (struct room){ .id = ref, .kind = (uint8_t)kind };
+	rs->live[i] = 1;
 	map_insert(&rs->by_id, id, i);
 	return i;
 }
@@ -46,5 +48,6 @@ void rooms_settle(struct rooms *rs, uint32_t i)
 	assert(room->members.count == 0);
 	map_remove(&rs->by_id, rooms_id(rs, i));
 	strpool_drop(rs->ids, room->id);
+	rs->live[i] = 0;
 	pool_give(&rs->cells, i);
 }

@@ -19,6 +19,7 @@ struct room {
 
 struct rooms {
 	struct pool cells;
+	uint8_t *live;            /* by number: there is such a room */
 	struct map by_id;
 	struct strpool *ids;
 };

@@ -145,13 +145,15 @@ uint32_t engine_peer_next(const struct engine *e, uint32_t *cursor)
 	return UINT32_MAX;
 }
 
+/* By number: in the map others move when one goes. */
 bool engine_peer_room_next(const struct engine *e, uint32_t *cursor, struct str *room)
 {
-	for (uint32_t i = map_next(&e->rooms.by_id, cursor); i != MAP_NONE;
-	     i = map_next(&e->rooms.by_id, cursor)) {
-		if (rooms_at(&e->rooms, i)->members.count == 0)
+	const struct rooms *rs = &e->rooms;
+
+	for (; *cursor < rs->cells.high; ++*cursor) {
+		if (rs->live[*cursor] == 0 || rooms_at(rs, *cursor)->members.count == 0)
 			continue;
-		*room = rooms_id(&e->rooms, i);
+		*room = rooms_id(rs, (*cursor)++);
 		return true;
 	}
 	return false;

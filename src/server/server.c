@@ -16,6 +16,8 @@ enum {
 	DRAIN_AT_ONCE_MAX = 1000, /* more connections than this are told to
 	                           * go one after the other (CONTRACT 5) */
 	DRAIN_STEP_MS = 20,
+	TIMERS_DELIVERIES = 20000, /* after so many the other timers wait for the next turn ... */
+	TIMERS_MESSAGES = 16,     /* ... and so many more for each connection */
 	SHED_MAX = 64,            /* silent connections that make room at once */
 	SHED_SILENCE_MS = 1000,   /* a client in earnest says what it wants by then */
 	WRITES_PER_SPARE_EVENT = 32, /* they cost an eighth of the writes, even if all are handshakes */
@@ -340,11 +342,22 @@ void server_begin_turn(struct server *s, struct now now)
 
 static void drain_step(struct server *s);
 
-static void run_timers(struct server *s)
+/*
+ * However many users' time is over at once (a node died with all of its), what that tells is written and
+ * answered in between. With many receivers more is told at once: each gets it in one piece.
+ */
+static uint64_t deliveries_enough(const struct server *s)
 {
+	return s->metrics.deliveries + TIMERS_DELIVERIES + TIMERS_MESSAGES * s->metrics.connections;
+}
+
+/* True: there are more that are due. */
+static bool run_timers(struct server *s)
+{
+	uint64_t enough = deliveries_enough(s);
 	struct timer *t;
 
-	while ((t = wheel_pop(&s->wheel, s->now.mono)) != NULL) {
+	while (s->metrics.deliveries < enough && (t = wheel_pop(&s->wheel, s->now.mono)) != NULL) {
 		if (timer_kind(t) < ENGINE_TIMER_KINDS) {
 			engine_timer(s->engine, t, s->now);
 		} else if (timer_kind(t) == TIMER_CONN) {
@@ -361,6 +374,7 @@ static void run_timers(struct server *s)
 			drain_step(s);
 		}
 	}
+	return s->metrics.deliveries >= enough;
 }
 
 /* Takes the links of those who leave out of the engine; what others hear of it may make more leave. */
@@ -425,10 +439,11 @@ uint32_t server_spare_events(const struct server *s, uint32_t max)
 
 bool server_end_turn(struct server *s, bool timers)
 {
+	bool late;
+
 	work_off_resumed(s);
 	waiting_work_off(s);
-	if (timers)
-		run_timers(s);
+	late = timers && run_timers(s);
 	work_off_leaving(s);
 	if (s->cfg->clustered) /* before those who might ask another node for it hear of it */
 		s->peers.flush(s->peers.link.ctx, s->now);
@@ -436,7 +451,7 @@ bool server_end_turn(struct server *s, bool timers)
 	/* Writing may have found more who are gone; what their going causes is written in the next turn. */
 	work_off_leaving(s);
 	work_off_doomed(s);
-	return s->dirty.n > 0 || s->resume.n > 0 || s->doomed.n > 0 || waiting_for_turn(s) ||
+	return late || s->dirty.n > 0 || s->resume.n > 0 || s->doomed.n > 0 || waiting_for_turn(s) ||
 	       user_checks_may_go_on(s);
 }
 

@@ -534,6 +534,49 @@ static void spare_events(void)
 	finish(&sim, "spare events");
 }
 
+/* Many users' time is over at once: what that tells is told in shares, and all of it. */
+static void timers_in_shares(void)
+{
+	enum { HEARERS = 250, GONE = 200, SHARE = 20000 + 17 * (HEARERS + 1) };
+	struct sim sim = { 0 };
+	uint64_t began, most = 0;
+	char text[64];
+
+	sim_config(&sim.cfg);
+	sim.cfg.message_rate = 0;
+	sim.cfg.connections_max = ONLINE;
+	sim.cfg.offline_debounce_ms = 0;
+	sim.cfg.presence_ttl_ms = 5000;
+	start(&sim);
+	for (int i = 0; i < HEARERS; i++) {
+		snprintf(text, sizeof(text), "/ws?user_id=hears%d&dialect=upper", i);
+		upgrade(&sim, sim_connect(&sim, 0, NULL), text, "");
+	}
+	sim_settle(&sim);
+	for (int i = 0; i < GONE; i++) {
+		snprintf(text, sizeof(text), "rest%d", i);
+		server_begin_turn(sim.server, sim.now);
+		engine_heartbeat(server_engine(sim.server), str_of(text, strlen(text)), STR("d"), sim.now);
+		server_end_turn(sim.server, true);
+	}
+	sim_settle(&sim);
+	sim_clock(&sim, sim.now.mono.ms + sim.cfg.presence_ttl_ms);
+	began = sim.server->metrics.deliveries;
+	for (int turn = 0; turn < GONE; turn++) {
+		uint64_t before = sim.server->metrics.deliveries;
+
+		server_begin_turn(sim.server, sim.now);
+		if (!server_end_turn(sim.server, true))
+			break;
+		if (sim.server->metrics.deliveries - before > most)
+			most = sim.server->metrics.deliveries - before;
+	}
+	tap_ok(most > 0 && most <= SHARE, "no turn tells more than its share: %d", (int)most);
+	tap_ok(sim.server->metrics.deliveries - began >= (uint64_t)HEARERS * GONE, "and all is told without a pause: %d",
+	       (int)(sim.server->metrics.deliveries - began));
+	finish(&sim, "timers in shares");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0); /* a crash keeps what was said before */
@@ -553,5 +596,6 @@ int main(void)
 	nodes_run_out();
 	frames_run_out();
 	spare_events();
+	timers_in_shares();
 	return tap_done();
 }

@@ -370,6 +370,58 @@ static void run_life(uint64_t seed, bool talk)
 	mesh_fini(&m);
 }
 
+/* --- a walk over rooms while some of them go --- */
+
+enum { WALK_ROOMS = 30 };
+
+static void connect_to_room(struct rig *r, uint32_t i)
+{
+	char line[64];
+
+	snprintf(line, sizeof line, "c%u connect m%u as=dotted", i, i);
+	rig_line(r, line, strlen(line));
+	snprintf(line, sizeof line, "c%u sub conv rooms=r%u", i, i);
+	rig_line(r, line, strlen(line));
+}
+
+/* With each room that is met another one goes, by `order` other ones: those that stay must be met. */
+static bool walk_rooms(uint32_t order)
+{
+	static struct mesh m;
+	bool met[WALK_ROOMS] = { false }, gone[WALK_ROOMS] = { false }, ok = true;
+	uint32_t cursor = 0, n = 0;
+	struct str room;
+	char line[32];
+
+	mesh_init(&m, NULL, NULL);
+	m.node[0].rig.quiet = true;
+	for (uint32_t i = 0; i < WALK_ROOMS; i++)
+		connect_to_room(&m.node[0].rig, i);
+	while (engine_peer_room_next(m.node[0].rig.e, &cursor, &room)) {
+		uint32_t goes = (order * 7 + n++ * 5) % WALK_ROOMS;
+
+		met[room.n == 2 ? room.p[1] - '0' : (room.p[1] - '0') * 10 + room.p[2] - '0'] = true;
+		if (gone[goes])
+			continue;
+		gone[goes] = true;
+		snprintf(line, sizeof line, "c%u gone", goes);
+		rig_line(&m.node[0].rig, line, strlen(line));
+	}
+	for (uint32_t i = 0; i < WALK_ROOMS; i++)
+		ok = ok && (met[i] || gone[i]);
+	mesh_fini(&m);
+	return ok;
+}
+
+static void run_walks(void)
+{
+	bool ok = true;
+
+	for (uint32_t order = 0; order < WALK_ROOMS; order++)
+		ok = ok && walk_rooms(order);
+	tap_ok(ok, "a walk over rooms meets all that stay, whichever go meanwhile");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1) {
@@ -378,6 +430,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		run_row(&rows[i]);
+	run_walks();
 	for (uint64_t seed = 1; seed <= 60; seed++)
 		run_life(seed, false);
 	return tap_done();
