@@ -205,6 +205,7 @@ static void hear_users(struct cluster *c, struct node *n)
 static void hear(struct cluster *c, const struct letter *l)
 {
 	struct node *n = nodes_hear(c, l);
+	uint64_t shown;
 
 	if (n == NULL)
 		return;
@@ -218,11 +219,13 @@ static void hear(struct cluster *c, const struct letter *l)
 		nodes_end(c, n);
 		break;
 	case LETTER_USERS:
-		hear_users(c, n);
+		if (!sync_will_tell(n))
+			hear_users(c, n);
 		break;
 	case LETTER_STATE:
+		shown = c->shown;
 		hear_users(c, n);
-		sync_told(c, n, l);
+		sync_told(c, n, l, c->shown - shown);
 		break;
 	case LETTER_SYNC:
 		sync_asked(c, n, l);
@@ -303,6 +306,7 @@ static void link_shown(void *ctx, uint32_t user)
 {
 	struct cluster *c = ctx;
 
+	c->shown++;
 	seeds_shown(&c->seeds, user);
 }
 

@@ -36,6 +36,8 @@ enum {
 	SWEEP_USERS = 50,        /* taken away at once, of whatever nodes: each is a message to every watcher,
 	                          * whose queue has room for client-buffer of them; ... */
 	SWEEP_MS = 10,           /* ... and no more for so long: 5,000 a second */
+	SHOWN_A_MS = 5,          /* changes that pieces of state bring are shown no faster */
+	UNANSWERED_MAX = 3,      /* times that a node did not tell all: then its letters count again */
 	ROOMS_A_TURN = 256,      /* channels that one turn subscribes to */
 	SPACE_MIN_BYTES = 2 * LETTER_FILL_BYTES, /* a letter is not written when less can be given */
 	NAMESAKE_MS = 60000,     /* between two lines about another process of our name */
@@ -123,6 +125,9 @@ struct cluster {
 	mono_t sweep_at;         /* nobody is taken away before */
 	bool was_refused;        /* a write, since all was written last */
 	mono_t rewrite_at;       /* before which all is not written anew for that */
+
+	uint64_t shown;          /* users whose presence was broadcast here */
+	mono_t shown_until;      /* what pieces brought has its time until then */
 
 	struct outgoing outgoing;
 	char *text;              /* [LETTER_BYTES_MAX] */

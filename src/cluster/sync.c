@@ -51,8 +51,25 @@ static void put_off(struct cluster *c, struct node *n)
 	    LOG_STR("node", nodes_id(n)), LOG_U64("times", n->failures));
 }
 
-void sync_told(struct cluster *c, struct node *n, const struct letter *l)
+bool sync_will_tell(const struct node *n)
 {
+	return n->asking != ASKING_NOTHING && n->asking != ASKING_SWEEP && n->cursor == 0 &&
+	       n->failures < UNANSWERED_MAX;
+}
+
+/* When the next piece may come, if the one before it made so many users' presence known. */
+static mono_t paced(struct cluster *c, uint64_t shown)
+{
+	mono_t from = mono_before(c->shown_until, c->now.mono) ? c->now.mono : c->shown_until;
+
+	c->shown_until = mono_add_ms(from, (int64_t)(shown / SHOWN_A_MS));
+	return c->shown_until;
+}
+
+void sync_told(struct cluster *c, struct node *n, const struct letter *l, uint64_t shown)
+{
+	mono_t next = paced(c, shown);
+
 	assert(l->type == LETTER_STATE);
 	if (n->asking != ASKING_NOW || l->first != (n->cursor == 0))
 		return;
@@ -68,7 +85,7 @@ void sync_told(struct cluster *c, struct node *n, const struct letter *l)
 	}
 	n->asking = ASKING_SOON;
 	n->cursor = l->cursor;
-	n->ask_at = c->now.mono;
+	n->ask_at = next;
 }
 
 void sync_asked(struct cluster *c, struct node *n, const struct letter *l)

@@ -10,8 +10,11 @@ void sync_want(struct cluster *, struct node *);
 /* A LETTER_HELLO: until now it may not have heard what it was asked. */
 void sync_greeted(struct cluster *, struct node *);
 
-/* A LETTER_STATE; its users were heard. */
-void sync_told(struct cluster *, struct node *, const struct letter *);
+/* All that the node has is on its way, and newer than what it says of users until it comes. */
+bool sync_will_tell(const struct node *);
+
+/* A LETTER_STATE; its users were heard, which made so many of them known here. */
+void sync_told(struct cluster *, struct node *, const struct letter *, uint64_t shown);
 
 /* A LETTER_SYNC. */
 void sync_asked(struct cluster *, struct node *, const struct letter *);

@@ -35,8 +35,22 @@ static void forget_seen(struct engine *e, struct user *u)
 		return;
 	while ((c = receivers_next(&e->chunks, &u->watchers, &walk, &n)) != NULL)
 		for (uint32_t i = 0; i < n; i++)
-			c->mask[i] &= (uint8_t)~WATCH_SEEN;
+			c->mask[i] &= (uint8_t)~(WATCH_SEEN | WATCH_MISLED);
 	u->flags &= (uint8_t)~USER_SEEN;
+}
+
+/* What was seen is not so any more. */
+static void mislead_seen(struct engine *e, const struct user *u)
+{
+	struct receivers_walk walk = { 0 };
+	struct receivers_chunk *c;
+	uint32_t n;
+
+	while ((u->flags & USER_SEEN) != 0 &&
+	       (c = receivers_next(&e->chunks, &u->watchers, &walk, &n)) != NULL)
+		for (uint32_t i = 0; i < n; i++)
+			if ((c->mask[i] & WATCH_SEEN) != 0)
+				c->mask[i] ^= WATCH_SEEN | WATCH_MISLED;
 }
 
 void announce_changed(struct engine *e, uint32_t user, const struct announce_state *before)
@@ -52,7 +66,9 @@ void announce_changed(struct engine *e, uint32_t user, const struct announce_sta
 	    after.shown_texts == before->shown_texts)
 		return;
 	u->changed = e->snapshots;
-	forget_seen(e, u);
+	if ((u->flags & USER_PENDING) == 0)
+		u->pending_from = e->snapshots;
+	mislead_seen(e, u);
 }
 
 /* --- what differs from what was told --- */
@@ -209,6 +225,32 @@ static void tell_others(const struct engine *e, uint32_t user, struct now now)
 	tell_end(e);
 }
 
+/*
+ * The user is again as all others know them, and nothing is told; but those who were shown what was pending
+ * in between know something else.
+ */
+static void tell_misled(const struct engine *e, uint32_t user, struct now now)
+{
+	const struct user *u = users_at(&e->users, user);
+	struct event ev = event_of(e, user, false, now);
+	uint32_t conns[LINKS_BATCH], cursor = 0, n;
+
+	if (u->pending_from == e->snapshots)
+		return;
+	ev.status_changed = true;
+	if (ev.user.status == STATUS_OFFLINE)
+		ev.change = CHANGE_OFFLINE;
+	tell_begin(e, &ev, now);
+	skip_informed(e, u);
+	while (e->links.hearers > 0 &&
+	       (n = links_next_hearing(&e->links, TOPIC_PRESENCE, &cursor, conns)) > 0)
+		for (uint32_t i = 0; i < n; i++)
+			if (snapshot_after(links_at(&e->links, conns[i])->snapshot, u->pending_from))
+				tell_link(e, conns[i]);
+	tell_receivers(e, &u->watchers, WATCH_MISLED);
+	tell_end(e);
+}
+
 static void tell_own(const struct engine *e, uint32_t user, struct now now)
 {
 	const struct user *u = users_at(&e->users, user);
@@ -323,6 +365,8 @@ void announce(struct engine *e, uint32_t user, struct now now)
 		}
 		if (due && own_apart(u) && own_differ(e, u))
 			tell_own(e, user, now);
+		if (!due && (u->flags & USER_PENDING) != 0)
+			tell_misled(e, user, now);
 		set_told(e, u);
 		u->flags &= (uint8_t)~USER_PENDING;
 		forget_seen(e, u);

@@ -22,7 +22,9 @@ enum { INTERESTS_WALKED_MAX = 16 }; /* a link with more has them in the map */
 enum interest_kind { INTEREST_ROOM, INTEREST_USER, INTEREST_HAUNT };
 
 enum {
-	WATCH_SEEN = 1 << 7, /* in a watcher's mask: was shown the user's pending state (announce.h) */
+	/* In a watcher's mask (announce.h): */
+	WATCH_SEEN = 1 << 7,   /* was shown the user's pending state */
+	WATCH_MISLED = 1 << 6, /* was shown one that came and went while it was pending */
 };
 
 struct interest {

@@ -36,6 +36,7 @@ struct user {
 	wall_t last_seen;        /* last sign of life; never decreases */
 	int64_t offline_ms;      /* mono; in the debounce: ends then; offline: of interest until then */
 	int64_t quiet_until_ms;  /* mono; no broadcast before */
+	uint32_t pending_from;   /* count of snapshots when it first differed from what was told */
 	uint32_t link_plus1;     /* first of the user's links; 0: none */
 	uint32_t links;
 	uint32_t share_plus1;    /* first of the user's shares (shares.h): elsewhere; 0: none */

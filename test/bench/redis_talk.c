@@ -1,6 +1,7 @@
 /*
- * Commands go out inline or as RESP2 arrays, answers are only as well understood as these few need: INFO is a bulk string, a
- * message on our own channel has a length known beforehand, and so has the answer to its PUBLISH.
+ * Commands go out inline or as RESP2 arrays, answers are only as well understood as these few need: INFO is a
+ * bulk string, a message on our own channel has a length known beforehand, and so has the answer to its
+ * PUBLISH.
  */
 #include "redis_talk.h"
 
@@ -18,10 +19,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { INFO_BYTES_MAX = 65536, PAYLOAD_BYTES_MAX = 4096 };
+enum {
+	INFO_BYTES_MAX = 65536, PAYLOAD_BYTES_MAX = 4096,
+	PUBLISHED_BYTES = 4    /* :1 and its end */
+};
 
 static const char channel[] = "bench:floor";
-static const char published[] = ":1\r\n";
 
 int redis_talk_open(uint16_t port)
 {
@@ -92,7 +95,8 @@ bool redis_talk_stats(int fd, struct redis_talk_stats *out)
 	while ((line = strtok_r(rest, "\r\n", &rest)) != NULL && out->count < REDIS_TALK_COMMANDS_MAX) {
 		char *name = out->command[out->count].name;
 
-		if (sscanf(line, "cmdstat_%31[^:]:calls=%" SCNu64, name, &out->command[out->count].calls) == 2 &&
+		if (sscanf(line, "cmdstat_%31[^:]:calls=%" SCNu64, name, &out->command[out->count].calls) ==
+		            2 &&
 		    strcmp(name, "info") != 0 && strcmp(name, "echo") != 0)
 			out->count++;
 	}
@@ -139,13 +143,16 @@ static bool make_trips(struct trips *t, uint32_t bytes)
 	assert(bytes > 0 && bytes <= PAYLOAD_BYTES_MAX && sizeof(channel) - 1 == 11);
 	memset(payload, 'x', bytes);
 	payload[bytes] = '\0';
-	n = snprintf(t->publish, sizeof(t->publish), "*3\r\n$7\r\nPUBLISH\r\n$11\r\n%s\r\n$%u\r\n%s\r\n", channel, bytes, payload);
+	n = snprintf(t->publish, sizeof(t->publish), "*3\r\n$7\r\nPUBLISH\r\n$11\r\n%s\r\n$%u\r\n%s\r\n",
+	             channel, bytes, payload);
 	t->publish_bytes = (size_t)n;
-	n = snprintf(text, sizeof(text), "*3\r\n$7\r\nmessage\r\n$11\r\n%s\r\n$%u\r\n%s\r\n", channel, bytes, payload);
+	n = snprintf(text, sizeof(text), "*3\r\n$7\r\nmessage\r\n$11\r\n%s\r\n$%u\r\n%s\r\n", channel, bytes,
+	             payload);
 	t->message_bytes = (size_t)n;
 	n = snprintf(text, sizeof(text), "SUBSCRIBE %s\r\n", channel);
 	return say(t->subscriber, text, (size_t)n) &&
-	       recv(t->subscriber, text, sizeof(subscribed) - 1, MSG_WAITALL) == (ssize_t)sizeof(subscribed) - 1 &&
+	       recv(t->subscriber, text, sizeof(subscribed) - 1, MSG_WAITALL) ==
+	               (ssize_t)sizeof(subscribed) - 1 &&
 	       memcmp(text, subscribed, sizeof(subscribed) - 1) == 0;
 }
 
@@ -172,7 +179,7 @@ static bool trip(const struct trips *t, struct hist *out)
 	if (!say(t->publisher, t->publish, t->publish_bytes) || !poll_bytes(t->subscriber, t->message_bytes))
 		return false;
 	hist_add(out, proc_now_ns() - from);
-	return poll_bytes(t->publisher, sizeof(published) - 1);
+	return poll_bytes(t->publisher, PUBLISHED_BYTES);
 }
 
 bool redis_talk_round_trips(uint16_t port, uint32_t bytes, uint32_t ms, struct hist *out)

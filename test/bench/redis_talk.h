@@ -1,6 +1,7 @@
 /*
- * test/bench/redis_talk.h: what relay.c itself has to say to the Redis between the nodes: how many commands it had so far,
- * where a stretch begins, and how long a bare PUBLISH takes to arrive. Blocking, but for the latter; loopback only.
+ * test/bench/redis_talk.h: what relay.c itself has to say to the Redis between the nodes: how many commands
+ * it had so far, where a stretch begins, and how long a bare PUBLISH takes to arrive. Blocking, but for the
+ * latter; loopback only.
  */
 #ifndef BENCH_REDIS_TALK_H
 #define BENCH_REDIS_TALK_H
@@ -32,8 +33,8 @@ bool redis_talk_echo(int fd, const char *word);
 void redis_talk_print(const struct redis_talk_stats *from, const struct redis_talk_stats *to);
 
 /*
- * PUBLISH of `bytes` on one connection until the message was read on another, one at a time, both polled without sleeping,
- * for `ms`. False: Redis answered something else, or ended.
+ * PUBLISH of `bytes` on one connection until the message was read on another, one at a time, both polled
+ * without sleeping, for `ms`. False: Redis answered something else, or ended.
  */
 bool redis_talk_round_trips(uint16_t port, uint32_t bytes, uint32_t ms, struct hist *out);
 

@@ -1,10 +1,11 @@
 /*
- * test/bench/relay.c: clients of several nodes at once, for `run --only cluster`. `relay --help` lists what it does.
+ * test/bench/relay.c: clients of several nodes at once, for `run --only cluster`. `relay --help` lists what
+ * it does.
  *
- * Changer i of node h is user h * NODE_USERS + first + i, and its changes alternate between busy and online; a change is done when
- * the watcher of every watched node has been told of it. One that was not when its user's next came is overtaken: nodes owe
- * the last state, not each. So without --rate, where a user waits for its own change, none is.
- * Loopback only, one thread, and it stops by itself.
+ * Changer i of node h is user h * NODE_USERS + first + i, and its changes alternate between busy and online;
+ * a change is done when the watcher of every watched node has been told of it. One that was not when its
+ * user's next came is overtaken: nodes owe the last state, not each. So without --rate, where a user waits
+ * for its own change, none is. Loopback only, one thread, and it stops by itself.
  */
 #include "fleet.h"
 #include "hist.h"
@@ -26,14 +27,26 @@
 #include <unistd.h>
 
 enum {
-	NODES_MAX = 3, NODE_USERS = 100000, WATCHER_FIRST = 9000000, TALKER_FIRST = 5000000, TALKERS = 10, SOURCES = 64,
-	FLIGHT = 128, REST_MS = 250, WARM_MS = 200, SETTLE_MS = 20, DRAIN_MS = 3000, FILL_SECONDS = 30, LIFE_SECONDS_MAX = 200, CATCH_UP_MAX = 64
+	NODES_MAX = 3,
+	NODE_USERS = 100000,
+	WATCHER_FIRST = 9000000,
+	TALKER_FIRST = 5000000,
+	TALKERS = 10,
+	SOURCES = 64,
+	FLIGHT = 128,
+	REST_MS = 250,
+	WARM_MS = 200,
+	SETTLE_MS = 20,
+	DRAIN_MS = 3000,
+	FILL_SECONDS = 30,
+	LIFE_SECONDS_MAX = 200,
+	CATCH_UP_MAX = 64
 };
 
 static const char usage[] =
 	"usage: relay SCENARIO [options]\n"
 	"  floor  PUBLISH to message through a bare Redis, one at a time\n"
-	"  load   users change their status, watchers hear of it; all at once, each waiting for its own, or at a --rate\n"
+	"  load   users change their status, watchers hear; all at once, each after its own, or at a --rate\n"
 	"  hold   users connect and stay until standard input ends; says `ready`\n"
 	"options:\n"
 	"  --node PORT,PID     of a node; once each, at most 3\n"
@@ -44,7 +57,7 @@ static const char usage[] =
 	"  --first N           the first one's number: who was there before still has the status it had (0)\n"
 	"  --rooms N           that changers are in, round (1)\n"
 	"  --rate R            changes a second in all; 0: each user's next when all heard its last (0)\n"
-	"  --messages R        typing events a second beside, in rooms that have a member at each speaking node (0)\n"
+	"  --messages R        typing events a second beside, in rooms with a member at each speaking node (0)\n"
 	"  --bytes N           payload of the floor's messages (250)\n"
 	"  --seconds S         how long to measure (1)\n"
 	"  --core N            to stay on (1; -1: any)\n";
@@ -129,7 +142,9 @@ static bool failed(struct relay *r)
 
 	for (i = 0; i < r->o->nodes && !r->failed; i++) {
 		const struct site *s = &r->site[i];
-		const char *fault = s->changers.fault[0] ? s->changers.fault : s->watcher.fault[0] ? s->watcher.fault : s->talkers.fault;
+		const char *fault = s->changers.fault[0]  ? s->changers.fault
+		                    : s->watcher.fault[0] ? s->watcher.fault
+		                                          : s->talkers.fault;
 
 		if (fault[0] == '\0')
 			continue;
@@ -168,7 +183,8 @@ static void speak(struct relay *r, uint32_t user, uint64_t intended_ns)
 	x->missing = (uint8_t)((1U << r->o->watching) - 1);
 	x->intended_ns = intended_ns;
 	r->sent++;
-	fleet_send(f, &f->clients[user % r->o->changers], bytes, script_event(&r->change, 0, x->busy, bytes, sizeof(bytes)));
+	fleet_send(f, &f->clients[user % r->o->changers], bytes,
+	           script_event(&r->change, 0, x->busy, bytes, sizeof(bytes)));
 }
 
 static void talk(struct relay *r)
@@ -180,7 +196,8 @@ static void talk(struct relay *r)
 
 	turn_of /= r->o->speaking;
 	c = &f->clients[turn_of % TALKERS];
-	fleet_send(f, c, bytes, script_event(&r->talk, c->identity, turn_of / TALKERS % 2, bytes, sizeof(bytes)));
+	fleet_send(f, c, bytes,
+	           script_event(&r->talk, c->identity, turn_of / TALKERS % 2, bytes, sizeof(bytes)));
 }
 
 /* How many of `rate` a second should have been by now, at most CATCH_UP_MAX more than were. */
@@ -263,7 +280,8 @@ static void fill(struct fleet *f, uint32_t n)
 	fleet_fill(f, 0, n, FLIGHT, proc_now_ns() + FILL_SECONDS * UINT64_C(1000000000));
 }
 
-static bool open_fleet(struct relay *r, struct fleet *f, const struct script *s, uint32_t node, uint32_t clients, uint32_t first)
+static bool open_fleet(struct relay *r, struct fleet *f, const struct script *s, uint32_t node,
+                       uint32_t clients, uint32_t first)
 {
 	struct in_addr here = { .s_addr = htonl(INADDR_LOOPBACK) };
 
@@ -312,7 +330,8 @@ static bool begin(struct relay *r)
 	r->redis = o->redis.port != 0 ? redis_talk_open(o->redis.port) : -1;
 	if (r->changes == NULL || r->again == NULL || (o->redis.port != 0 && r->redis < 0) ||
 	    !script_init(&r->change, "changer", 0, 9999999, o->rooms) ||
-	    !script_init(&r->watch, "watcher", 0, 9999999, 1) || !script_init(&r->talk, "dotted", 160, 9999999, TALKERS))
+	    !script_init(&r->watch, "watcher", 0, 9999999, 1) ||
+	    !script_init(&r->talk, "dotted", 160, 9999999, TALKERS))
 		return false;
 	for (i = 0; i < o->nodes; i++)
 		if (!connect_site(r, i))
@@ -359,7 +378,8 @@ static bool sample(struct relay *r, struct totals *t)
 {
 	const struct options *o = r->o;
 	uint32_t i;
-	bool ok = proc_core_sample(getpid(), &t->core) && proc_cpu_ns(o->redis.pid, &t->redis_ns) == (o->redis.pid != 0);
+	bool ok = proc_core_sample(getpid(), &t->core) &&
+	          proc_cpu_ns(o->redis.pid, &t->redis_ns) == (o->redis.pid != 0);
 
 	t->core.server_ns = t->redis_ns;
 	t->done = r->done;
@@ -380,8 +400,8 @@ static bool mark(struct relay *r, const char *word, struct redis_talk_stats *sta
 
 static void print_hist(const char *name, const struct hist *h)
 {
-	(void)printf(" %s=%" PRIu64 " %s_p50_ns=%" PRIu64 " %s_p99_ns=%" PRIu64 " %s_max_ns=%" PRIu64, name, h->count, name,
-	             hist_quantile(h, 500), name, hist_quantile(h, 990), name, h->max);
+	(void)printf(" %s=%" PRIu64 " %s_p50_ns=%" PRIu64 " %s_p99_ns=%" PRIu64 " %s_max_ns=%" PRIu64, name,
+	             h->count, name, hist_quantile(h, 500), name, hist_quantile(h, 990), name, h->max);
 }
 
 static void print_load(const struct relay *r, const struct totals *a, const struct totals *b, uint64_t lost)
@@ -389,17 +409,19 @@ static void print_load(const struct relay *r, const struct totals *a, const stru
 	uint64_t wall_ns = b->core.wall_ns - a->core.wall_ns;
 	uint32_t i;
 
-	(void)printf("scenario=load speaking=%u watching=%u changers=%u rate=%u messages=%u changes=%" PRIu64 " done=%" PRIu64
-	             " overtaken=%" PRIu64 " lost=%" PRIu64 " said=%" PRIu64 " heard=%" PRIu64 " wall_ns=%" PRIu64
-	             " per_second=%" PRIu64, r->o->speaking, r->o->watching, r->o->changers, r->o->rate, r->o->messages, r->sent,
+	(void)printf("scenario=load speaking=%u watching=%u changers=%u rate=%u messages=%u changes=%" PRIu64
+	             " done=%" PRIu64 " overtaken=%" PRIu64 " lost=%" PRIu64 " said=%" PRIu64
+	             " heard=%" PRIu64 " wall_ns=%" PRIu64 " per_second=%" PRIu64,
+	             r->o->speaking, r->o->watching, r->o->changers, r->o->rate, r->o->messages, r->sent,
 	             r->done, r->overtaken, lost, b->said - a->said, b->heard - a->heard, wall_ns,
 	             (b->done - a->done) * 1000000000U / wall_ns);
 	print_hist("near", &r->near);
 	print_hist("far", &r->far);
 	for (i = 0; i < r->o->nodes; i++)
 		(void)printf(" cpu%u_ns=%" PRIu64, i, b->cpu_ns[i] - a->cpu_ns[i]);
-	(void)printf(" redis_cpu_ns=%" PRIu64 " foreign_server_pct=%u foreign_load_pct=%u", b->redis_ns - a->redis_ns,
-	             proc_foreign_server_pct(&a->core, &b->core), proc_foreign_self_pct(&a->core, &b->core));
+	(void)printf(" redis_cpu_ns=%" PRIu64 " foreign_server_pct=%u foreign_load_pct=%u",
+	             b->redis_ns - a->redis_ns, proc_foreign_server_pct(&a->core, &b->core),
+	             proc_foreign_self_pct(&a->core, &b->core));
 	redis_talk_print(&a->stats, &b->stats);
 	(void)printf("\n");
 }
@@ -411,7 +433,8 @@ static bool warm(struct relay *r)
 	drain(r, DRAIN_MS);
 	rest(r, SETTLE_MS);
 	if (pending(r) > 0 && !failed(r))
-		(void)fprintf(stderr, "relay: %" PRIu64 " users' changes were not heard by all\n", pending(r));
+		(void)fprintf(stderr, "relay: %" PRIu64 " users' changes were not heard by all\n",
+		              pending(r));
 	hist_reset(&r->near);
 	hist_reset(&r->far);
 	if (pending(r) > 0)
@@ -497,16 +520,17 @@ static bool process_is(const char *text, uint16_t *port, pid_t *pid)
 
 static bool option_is(struct options *o, int key, const char *text)
 {
-	static const uint32_t limits[][2] = {
-		{ 1, NODES_MAX }, { 0, NODES_MAX }, { 1, 19000 }, { 1, 100000 }, { 0, 1000000 }, { 0, 1000000 }, { 1, 4096 },
-		{ 0, NODE_USERS / 2 } };
-	uint32_t *const numbers[] = { &o->speaking, &o->watching, &o->changers, &o->rooms, &o->rate, &o->messages, &o->bytes,
-		&o->first };
+	static const uint32_t limits[][2] = { { 1, NODES_MAX }, { 0, NODES_MAX },     { 1, 19000 },
+		                              { 1, 100000 },    { 0, 1000000 },       { 0, 1000000 },
+		                              { 1, 4096 },      { 0, NODE_USERS / 2 } };
+	uint32_t *const numbers[] = { &o->speaking, &o->watching, &o->changers, &o->rooms,
+		                      &o->rate,     &o->messages, &o->bytes,    &o->first };
 	double s;
 
 	switch (key) {
 	case KEY_NODE:
-		return o->nodes < NODES_MAX && process_is(text, &o->node[o->nodes].port, &o->node[o->nodes].pid) && ++o->nodes > 0;
+		return o->nodes < NODES_MAX &&
+		       process_is(text, &o->node[o->nodes].port, &o->node[o->nodes].pid) && ++o->nodes > 0;
 	case KEY_REDIS:
 		return process_is(text, &o->redis.port, &o->redis.pid);
 	case KEY_SECONDS:
@@ -525,11 +549,20 @@ static bool option_is(struct options *o, int key, const char *text)
 static bool parse(struct options *o, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "node", 1, NULL, KEY_NODE }, { "redis", 1, NULL, KEY_REDIS }, { "seconds", 1, NULL, KEY_SECONDS },
-		{ "core", 1, NULL, KEY_CORE }, { "help", 0, NULL, KEY_HELP }, { "speaking", 1, NULL, KEY_NUMBERS },
-		{ "watching", 1, NULL, KEY_NUMBERS + 1 }, { "changers", 1, NULL, KEY_NUMBERS + 2 },
-		{ "rooms", 1, NULL, KEY_NUMBERS + 3 }, { "rate", 1, NULL, KEY_NUMBERS + 4 },
-		{ "messages", 1, NULL, KEY_NUMBERS + 5 }, { "bytes", 1, NULL, KEY_NUMBERS + 6 }, { "first", 1, NULL, KEY_NUMBERS + 7 }, { NULL, 0, NULL, 0 },
+		{ "node", 1, NULL, KEY_NODE },
+		{ "redis", 1, NULL, KEY_REDIS },
+		{ "seconds", 1, NULL, KEY_SECONDS },
+		{ "core", 1, NULL, KEY_CORE },
+		{ "help", 0, NULL, KEY_HELP },
+		{ "speaking", 1, NULL, KEY_NUMBERS },
+		{ "watching", 1, NULL, KEY_NUMBERS + 1 },
+		{ "changers", 1, NULL, KEY_NUMBERS + 2 },
+		{ "rooms", 1, NULL, KEY_NUMBERS + 3 },
+		{ "rate", 1, NULL, KEY_NUMBERS + 4 },
+		{ "messages", 1, NULL, KEY_NUMBERS + 5 },
+		{ "bytes", 1, NULL, KEY_NUMBERS + 6 },
+		{ "first", 1, NULL, KEY_NUMBERS + 7 },
+		{ NULL, 0, NULL, 0 },
 	};
 	int which = 0;
 	int key;
@@ -541,11 +574,13 @@ static bool parse(struct options *o, int argc, char **argv)
 		}
 		if (key == '?' || !option_is(o, key, optarg)) {
 			if (key != '?')
-				(void)fprintf(stderr, "relay: --%s: bad value '%s'\n", longs[which].name, optarg);
+				(void)fprintf(stderr, "relay: --%s: bad value '%s'\n", longs[which].name,
+				              optarg);
 			return false;
 		}
 	}
-	return optind + 1 == argc && o->speaking <= o->nodes + (o->nodes == 0) && o->watching <= o->nodes + (o->nodes == 0);
+	return optind + 1 == argc && o->speaking <= o->nodes + (o->nodes == 0) &&
+	       o->watching <= o->nodes + (o->nodes == 0);
 }
 
 static bool prepare(int core)
@@ -569,7 +604,9 @@ int main(int argc, char **argv)
 {
 	static const struct { const char *name; bool (*run)(struct relay *); bool clients; } scenarios[] = {
 		{ "floor", floor_of, false }, { "load", load, true }, { "hold", hold, true } };
-	struct options o = { .speaking = 1, .watching = 1, .changers = 1, .rooms = 1, .bytes = 250, .ms = 1000, .core = 1 };
+	struct options o = {
+		.speaking = 1, .watching = 1, .changers = 1, .rooms = 1, .bytes = 250, .ms = 1000, .core = 1
+	};
 	struct relay *r = calloc(1, sizeof(*r));
 	bool ok = false;
 	size_t i;

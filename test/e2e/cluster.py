@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """CONTRACT 5: several presenced on one Redis behave as one server. Two nodes, a and b, of which clients know nothing; the cases of
-five_dialects.py with everybody on one or the other; other programs of seed 002 on the same Redis; how Redis is reached."""
+five_dialects.py with everybody on one or the other; other programs of seed 002 on the same Redis."""
 import asyncio, json, os, sys, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "lib")]
@@ -8,7 +8,7 @@ from checker import Truth, Watcher, check, settled
 from client import Dotted, Rooms, Roster, Snake, Upper
 from cluster import ALONE, Cluster, Spread
 from redisd import Redis
-from tap import ANY, CASES, Any, TEXT, TIME, case, equal, has, rows, run, same
+from tap import ANY, CASES, Any, TEXT, TIME, case, equal, has, rows, run, same, soon
 from web import curl
 sys.path.append(HERE)
 import five_dialects
@@ -50,18 +50,6 @@ async def nothing(client, *kinds):
 async def heard_of():
     """That somebody is in a room now has come to the other nodes."""
     await asyncio.sleep(0.2)
-
-
-async def soon(get, wanted, what="", seconds=5):
-    """get() is like this, now or soon."""
-    limit = time.monotonic() + seconds
-    while True:
-        got = await asyncio.to_thread(get)
-        if same(wanted, got):
-            return got
-        if time.monotonic() > limit:
-            equal(got, wanted, what)
-        await asyncio.sleep(0.03)
 
 
 async def close(*clients):
@@ -743,59 +731,6 @@ async def economy(c):
         took / 40 * 1e3, dict(seen.count()), len(own)))
     assert len(own) <= 2 * 40 + 4 * (took / 2 + 2), "%d commands of our own" % len(own)
     await close(ann, bob)
-
-
-# --- how Redis is reached ---
-
-async def reached(redis, *options):
-    """A node on it and one beside it are one."""
-    async with await Cluster.start(2, "--offline-debounce", "300ms", redis=redis, redis_options=[str(o) for o in options]) as c:
-        ann = await Snake.open(c[0], "re-ann")
-        await soon(lambda: c[1].get("/re-ann")["is_online"], True)
-        assert not [l for n in c for l in n.server.lines if l and "s3cret" in l], "the password stands in the log"
-        await ann.close()
-
-
-@with_redis("5 redis-url with a password, and a database number")
-async def by_password(_):
-    with Redis(password="s3cret") as redis:
-        await reached(redis, "--redis-url", redis.address(db=3))
-        with redis.client(db=3) as three, redis.client() as zero:
-            assert three.dbsize() > 0 and zero.dbsize() == 0, "keys are in the wrong database"
-
-
-@with_redis("5 redis-url with an ACL user")
-async def by_acl(_):
-    with Redis(acl=["user presence on >s3cret ~* &* +@all"]) as redis:
-        await reached(redis, "--redis-url", redis.address("presence", "s3cret"))
-
-
-@with_redis("5 rediss: TLS, the certificate and the name are checked against ca-file")
-async def by_tls(_):
-    with Redis(tls=True, password="s3cret") as redis:
-        await reached(redis, "--redis-url", redis.address(host="localhost"), "--ca-file", redis.ca)
-        await reached(redis, "--redis-url", redis.url, "--ca-file", redis.ca)
-
-
-@with_redis("5 rediss: an unknown CA is refused; the node serves, and /ready says that it has no Redis")
-async def by_bad_tls(_):
-    from pki import pair
-    other, _ = pair("not-the-ca")
-    with Redis(tls=True) as redis:
-        async with await Cluster.start(1, redis=redis, redis_options=["--redis-url", redis.url, "--ca-file", other], wait=False) as c:
-            await asyncio.sleep(1.5)
-            equal(curl(c[0].http("/ready")).status, 503)
-            async with await Snake.open(c[0], "tls-ann") as ann:
-                await ann.sync()
-
-
-@with_redis("redis-url through the environment: REDIS_URL")
-async def by_environment(_):
-    from server import Server
-    with Redis() as redis, Server(listen=("admin",), env={"REDIS_URL": redis.url + "/0"}) as server:
-        await soon(lambda: curl(server.http("/ready")).status, 200)
-        assert "redis" in curl(server.http("/ready")).json["checks"]
-        await soon(lambda: bool(redis.client().pubsub_channels("presenced:*")), True, "subscribed")
 
 
 class All:

@@ -572,17 +572,6 @@ static const char *shown(enum status s, enum dialect_id d)
 	return s == STATUS_DND && d == DIALECT_UPPER ? "busy" : status_names[s];
 }
 
-/*
- * Shown, when it began to watch, a state that waited for the rate's window: when the user is back at what was told before then, nobody is
- * told, this one neither. (Of one node too: P3, to be mended in presence/announce.c.)
- */
-static bool is_split(const struct life *l, uint32_t i, uint32_t user)
-{
-	const struct device *d = &l->devices[i];
-
-	return l->w.nodes[0].crowd.sim.cfg.presence_rate > 0 && d->watches && d->told[user][0] == '\0';
-}
-
 /* What each who watches was told last. `all`: everybody had something to be told of. */
 static void check_watchers(struct life *l, bool all)
 {
@@ -593,7 +582,7 @@ static void check_watchers(struct life *l, bool all)
 			struct presence_view v;
 			bool never;
 
-			if (!is_open(l, i) || d->user == u || (!all && is_split(l, i, u)))
+			if (!is_open(l, i) || d->user == u)
 				continue;
 			view_of(l, u, d->node, &v);
 			never = d->knows[u][0] == '\0';

@@ -3,7 +3,7 @@
 A file declares its cases with @case("name") and ends with run(server options). A case is a coroutine that is given the
 server; it fails by raising. Cases are numbered in the order of the file and end with a plan.
 """
-import asyncio, re, sys, traceback
+import asyncio, re, sys, time, traceback
 import secure
 
 CASES = []
@@ -131,6 +131,18 @@ async def _all(server, together, seconds):
     for name, function in CASES:
         why = await _one(function, server, seconds)
         ok(why is None, name, why)
+
+
+async def soon(get, wanted, what="", seconds=5):
+    """get() is like this, now or soon."""
+    limit = time.monotonic() + seconds
+    while True:
+        got = await asyncio.to_thread(get)
+        if same(wanted, got):
+            return got
+        if time.monotonic() > limit:
+            equal(got, wanted, what)
+        await asyncio.sleep(0.03)
 
 
 def run(server, together=False, seconds=30):
