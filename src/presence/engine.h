@@ -45,6 +45,7 @@ struct engine_config {
 	/* Other engines (peer.h); NULL: there are none. */
 	const struct peerlink *peers;     /* must outlive the engine */
 	uint32_t remotes_max;             /* connections and devices at other nodes that are known of */
+	uint32_t rooms_here_max;          /* of rooms_max: with members here; 0: all */
 	uint32_t node_tag;                /* random; tells this node's versions from others' */
 };
 

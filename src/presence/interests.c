@@ -86,12 +86,21 @@ static struct receivers *receivers_of(const struct engine *e, const struct inter
 }
 
 /* The first member came, or the last one went: others need to tell us of the room, or no longer. */
-static void want_room(const struct engine *e, const struct interest *it, bool wanted)
+static void want_room(struct engine *e, const struct interest *it, bool wanted)
 {
 	const struct peerlink *peers = e->config.peers;
 
-	if (peers != NULL && it->kind == INTEREST_ROOM && receivers_of(e, it)->count == (wanted ? 1 : 0))
+	if (it->kind != INTEREST_ROOM || receivers_of(e, it)->count != (wanted ? 1 : 0))
+		return;
+	e->rooms.here += wanted ? 1 : UINT32_MAX;
+	if (peers != NULL)
 		peers->room(peers->ctx, rooms_id(&e->rooms, it->target), wanted);
+}
+
+static bool is_full(const struct engine *e, enum interest_kind kind, uint32_t target)
+{
+	return kind == INTEREST_ROOM && e->config.rooms_here_max > 0 &&
+	       e->rooms.here >= e->config.rooms_here_max && rooms_at(&e->rooms, target)->members.count == 0;
 }
 
 enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum interest_kind kind, uint32_t target)
@@ -106,6 +115,8 @@ enum interest_outcome interests_add(struct engine *e, uint32_t conn, enum intere
 		return INTEREST_OK;
 	if (l->interest_count >= e->config.subscriptions_per_connection_max)
 		return INTEREST_TOO_MANY;
+	if (is_full(e, kind, target))
+		return INTEREST_FULL;
 	i = pool_take(&is->cells);
 	if (i == POOL_NONE)
 		return INTEREST_FULL;
@@ -346,7 +357,7 @@ static bool haunts_valid(const struct engine *e, uint32_t user, uint32_t *haunts
 
 bool interests_valid(const struct engine *e)
 {
-	uint32_t seen = 0, indexed = 0, refs = 0, cursor = 0, haunts = 0;
+	uint32_t seen = 0, indexed = 0, refs = 0, cursor = 0, haunts = 0, here = 0;
 
 	for (uint32_t conn = 0; conn < e->links.max; conn++)
 		if (links_live(&e->links, conn) ? !link_valid(e, conn, &seen, &indexed)
@@ -360,6 +371,7 @@ bool interests_valid(const struct engine *e)
 		    !receivers_valid(&e->chunks, &room->members))
 			return false;
 		refs += room->refs;
+		here += room->members.count > 0;
 	}
 	cursor = 0;
 	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE;
@@ -369,7 +381,7 @@ bool interests_valid(const struct engine *e)
 			return false;
 		refs += users_at(&e->users, i)->watchers.count;
 	}
-	return haunts == e->interests.haunts && indexed == map_count(&e->interests.by_link_and_target) &&
+	return here == e->rooms.here && haunts == e->interests.haunts && indexed == map_count(&e->interests.by_link_and_target) &&
 	       seen + haunts == pool_used(&e->interests.cells) && refs == pool_used(&e->interests.cells) &&
 	       pool_used(&e->rooms.cells) == map_count(&e->rooms.by_id);
 }

@@ -10,6 +10,7 @@ void rooms_init(struct rooms *rs, struct region *r, uint32_t rooms_max, struct s
 		struct strpool *ids)
 {
 	rs->ids = ids;
+	rs->here = 0;
 	pool_init(&rs->cells, r, sizeof(struct room), rooms_max);
 	rs->live = region_take_array(r, rooms_max, 1, 1);
 	map_init(&rs->by_id, r, rooms_max, key, key_of, rs);

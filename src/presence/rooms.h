@@ -22,6 +22,7 @@ struct rooms {
 	uint8_t *live;            /* by number: there is such a room */
 	struct map by_id;
 	struct strpool *ids;
+	uint32_t here;            /* rooms with members; the others are where users are through other nodes */
 };
 
 void rooms_init(struct rooms *rs, struct region *r, uint32_t rooms_max, struct siphash_key key,

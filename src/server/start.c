@@ -46,7 +46,9 @@ uint32_t server_users_max(const struct server_config *cfg)
 static struct sizes sizes_of(const struct server_config *cfg)
 {
 	uint32_t users_max = server_users_max(cfg);
-	uint64_t n = cfg->connections_max, large = 0;
+	uint64_t n = cfg->connections_max, large = 0, rooms = n + ROOMS_MIN;
+	/* Where users are through other nodes has to be known then, and must leave room for who is here. */
+	uint64_t nodes = cfg->clustered && cfg->audience == AUDIENCE_ROOMS ? NODES_ASSUMED : 1;
 	struct sizes z;
 
 	for (int d = 0; d < DIALECT_COUNT; d++)
@@ -68,9 +70,9 @@ static struct sizes sizes_of(const struct server_config *cfg)
 	z.engine = (struct engine_config){
 		.connections_max = z.slots, .users_max = users_max,
 		.remotes_max = cfg->clustered ? users_max : 0,
-		.rooms_max = cfg->connections_max + ROOMS_MIN,
-		.subscriptions_max = at_most(
-			4 * n + 4 * (uint64_t)cfg->subscriptions_per_connection_max + ROOMS_MIN, 1u << 28),
+		.rooms_max = at_most(rooms * nodes, 1u << 28), .rooms_here_max = (uint32_t)rooms,
+		.subscriptions_max = at_most(nodes * (4 * n +
+			4 * (uint64_t)cfg->subscriptions_per_connection_max + ROOMS_MIN), 1u << 28),
 		.typing_max = cfg->connections_max + 64, .calls_max = cfg->connections_max / 2 + 64,
 		.metadata_max = (cfg->clustered ? users_max / 8 : cfg->connections_max / 4) + 64,
 		.connections_per_user_max = cfg->connections_per_user_max,

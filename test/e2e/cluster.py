@@ -567,6 +567,20 @@ async def audience(_):
         await close(bob, cy)
 
 
+@with_redis("2 5 audience=rooms: where users of other nodes are leaves room for who is here")
+async def rooms_elsewhere(_):
+    async with await Cluster.start(1, "--audience", "rooms", "--max-connections", "100") as c:
+        at, redis = int(time.time() * 1000), c.redis.client()
+        users = [{"i": "re-%d" % i, "s": at, "r": ["re-%d-%d" % (i, r) for r in range(20)],
+                  "l": [["d", 1, False, "%016x" % (i + 1), at]]} for i in range(125)]
+        for i in range(0, 125, 25):  # as another node tells what it has
+            redis.publish("presenced:node:a", json.dumps({"t": "state", "n": "other", "e": "%016x" % at, "s": 0, "f": True,
+                                                          "u": users[i:i + 25], "c": None}))
+        await soon(lambda: c[0].get("/admin/stats", method="GET")["rooms"], 2500)
+        ann = await room(Snake, c[0], "re-ann", "re-here")
+        await ann.close()
+
+
 @with_redis("5 user-message-rate follows the user: two nodes let through no more than one would")
 async def user_rate(_):
     async def accepted(client):
