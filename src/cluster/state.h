@@ -36,6 +36,7 @@ enum {
 	SWEEP_USERS = 50,        /* taken away at once, of whatever nodes: each is a message to every watcher,
 	                          * whose queue has room for client-buffer of them; ... */
 	SWEEP_MS = 10,           /* ... and no more for so long: 5,000 a second */
+	GRACE_MS = 2000,         /* in which all nodes have told what they have, after an outage */
 	SHOWN_A_MS = 5,          /* changes that pieces of state bring are shown no faster */
 	UNANSWERED_MAX = 3,      /* times that a node did not tell all: then its letters count again */
 	ROOMS_A_TURN = 256,      /* channels that one turn subscribes to */
