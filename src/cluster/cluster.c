@@ -253,6 +253,8 @@ void cluster_heard(struct cluster *c, struct str channel, char *payload, size_t 
 		return;
 	}
 	c->figures.heard_bytes += bytes;
+	if (str_eq(channel, POST_USERS) && post_is_own_users(c, payload, bytes))
+		return;
 	if (!read(c, channel, payload, bytes, &l))
 		return;
 	if (str_eq(l.node, cluster_node_id(c)))
