@@ -33,9 +33,10 @@ STD := -std=c11 -Isrc -isystem build/vendor/jsmn -isystem build/vendor/bearssl/i
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 -Werror
 PURE := src/base/% src/wire/% src/presence/% src/dialect/% src/server/%
 # Runs at start, by an operator's hand, or once for a connection at most: small before fast.
-COLD_SERVER := metrics admin start api health rest rest_write keys user_check waiting authenticate credential address forwarded body
+COLD_SERVER := metrics expose admin start api health rest rest_write keys user_check waiting authenticate credential address forwarded body
 COLD_NET := certificate certificates anchors resolver fetch x509 machine tls_client tls_policy
-COLD := $(wildcard src/*.c src/tool/*.c) $(COLD_SERVER:%=src/server/%.c) $(COLD_NET:%=src/net/%.c)
+COLD_CLUSTER := companion figures life nodes sync seeds_roster seeds_happen redis redis_link redis_memory redis_way
+COLD := $(wildcard src/*.c src/tool/*.c) src/wire/redis_url.c $(COLD_CLUSTER:%=src/cluster/%.c) $(COLD_SERVER:%=src/server/%.c) $(COLD_NET:%=src/net/%.c)
 flags = $(if $(filter $(COLD),$1),-Os) $(if $(filter src/%,$1),-Wconversion -Wno-string-conversion,-Itest -Wno-format-nonliteral) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
 # musl copies with `rep movs`, which is slow to begin: what is short is copied in line.
 COPY := -minline-stringops-dynamically -mmemcpy-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
@@ -80,7 +81,7 @@ build/$1/libhiredis.a: build/vendor/ready
 	@mkdir -p $$(@D)/hiredis
 	@echo "  $2 hiredis for $1"
 	$(Q)for c in alloc async hiredis net read sds sockcompat; do \
-		$2 -std=gnu99 -D_GNU_SOURCE $4 -c -o build/$1/hiredis/$$$$c.o build/vendor/hiredis/$$$$c.c || exit 1; done
+		$2 -std=gnu99 -D_GNU_SOURCE $4 $(if $(filter obj,$1),-Os) -c -o build/$1/hiredis/$$$$c.o build/vendor/hiredis/$$$$c.c || exit 1; done
 	$(Q)rm -f $$@ && ar rcs $$@ build/$1/hiredis/*.o
 $1_LIBS := build/$1/libpresenced.a $(HIREDIS:%=build/$1/%) build/$1/bearssl/libbearssl.a
 -include $(patsubst %.c,build/$1/%.d,$5 $6)

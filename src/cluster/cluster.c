@@ -184,13 +184,15 @@ static void hear_own(struct cluster *c, const struct letter *l)
 	    LOG_STR("node", l->node), LOG_U64("epoch", c->epoch), LOG_U64("its_epoch", l->epoch));
 }
 
-static void hear_users(struct cluster *c, struct node *n)
+/* grace_ms: before anybody is offline; another node may have them, and not have told yet. */
+static void hear_users(struct cluster *c, struct node *n, int64_t grace_ms)
 {
 	struct peer_user u;
 	uint64_t more;
 
 	while (letter_next_user(c->reader, &u)) {
 		c->figures.users_heard++;
+		u.grace_ms = grace_ms;
 		if (engine_peer_user(c->engine, nodes_peer(c, n), &u, c->now) == ENGINE_OK)
 			continue;
 		c->figures.refused[FIGURES_FULL]++;
@@ -220,11 +222,11 @@ static void hear(struct cluster *c, const struct letter *l)
 		break;
 	case LETTER_USERS:
 		if (!sync_will_tell(n))
-			hear_users(c, n);
+			hear_users(c, n, 0);
 		break;
 	case LETTER_STATE:
 		shown = c->shown;
-		hear_users(c, n);
+		hear_users(c, n, GRACE_MS);
 		sync_told(c, n, l, c->shown - shown);
 		break;
 	case LETTER_SYNC:
@@ -251,6 +253,8 @@ void cluster_heard(struct cluster *c, struct str channel, char *payload, size_t 
 		return;
 	}
 	c->figures.heard_bytes += bytes;
+	if (str_eq(channel, POST_USERS) && post_is_own_users(c, payload, bytes))
+		return;
 	if (!read(c, channel, payload, bytes, &l))
 		return;
 	if (str_eq(l.node, cluster_node_id(c)))

@@ -13,15 +13,16 @@
  * (ms since 1970), SPAN (ms): integers to 2^53. Ids: CONTRACT 2. What is absent, none or false is left out; *
  * marks what may not be.
  *
- *	USER     i* user_id  n username  s TIME last_seen  r [id,...] rooms  l [LINK,...]  p PROFILE
+ *	USER     i* user_id  n username  s TIME last_seen  g SPAN left_ago  r [id,...] rooms  l [LINK,...]
+ *	         p PROFILE
  *	LINK     [device_id, dialect, away], and of a connection [device_id, dialect, away, KEY, TIME]
- *	PROFILE  v* VERSION, not 0  o "busy", "dnd", "invisible"  b override_by  c custom  e TIME of its end
- *	         m TEXT metadata; of who is invisible also what is shown: sc, se, sm as c, e, m; ss TIME
- *	         last_seen  h SPAN hidden_for
+ *	PROFILE  v* VERSION, not 0  o "busy", "dnd", "invisible"  d "online", "away" mark  b override_by
+ *	         c custom  e TIME of its end  m TEXT metadata; of who is invisible also what is shown: sc, se,
+ *	         sm as c, e, m; ss TIME last_seen  h SPAN hidden_for
  *	MESSAGE  t* type; u user_id  to target  d device_id  k KEY  r room  dm true  on true: is_typing,
- *	         is_read, is_away  us [id,...] users  ms [id,...] messages  c call_id  b TEXT body  w text
+ *	         is_read  us [id,...] users  ms [id,...] messages  c call_id  b TEXT body  w text
  *	         q count; of these:
- *	           typing u*, us or r, dm, on    receipt u* r* ms* us dm on to   away u* on
+ *	           typing u*, us or r, dm, on    receipt u* r* ms* us dm on to
  *	           close u* k*                   kick u*                       offer u* to* c* d* b
  *	           rang u* to* c* q              answer u* to* c* k* b         answered u* to* c* k*
  *	           ice u* to* c* b               ended u* to* c* w*

@@ -33,7 +33,6 @@ const struct str letter_form_message_types[PEER_MESSAGE_COUNT] = {
 	[PEER_TYPING] = STR("typing"),
 	[PEER_RECEIPT] = STR("receipt"),
 	[PEER_BROADCAST] = STR("broadcast"),
-	[PEER_AWAY] = STR("away"),
 	[PEER_CLOSE] = STR("close"),
 	[PEER_KICK] = STR("kick"),
 	[PEER_CALL_OFFER] = STR("offer"),
@@ -56,12 +55,14 @@ static const struct form_row user_rows[] = {
 	USER("i", ID, true, user_id),
 	USER("n", ID, false, username),
 	USER("s", TIME, false, last_seen),
+	USER("g", SPAN, false, left_ago_ms),
 	{ STR("r"), FORM_IDS, false, PEER_ROOMS_MAX, offsetof(struct peer_user, rooms) },
 };
 
 static const struct form_row profile_rows[] = {
 	PROFILE("v", HEX, true, version),
 	PROFILE("o", OVERRIDE, false, override),
+	PROFILE("d", MARK, false, mark),
 	PROFILE("b", U32, false, override_by),
 	PROFILE("c", CUSTOM, false, custom),
 	PROFILE("e", TIME, false, custom_expires),
@@ -98,7 +99,6 @@ static const struct form_row receipt_rows[] = {
 	SAY("us", IDS, false, users),
 	SAY("to", ID, false, target),
 };
-static const struct form_row away_rows[] = { SAY_USER, SAY("on", FLAG, false, is_away) };
 static const struct form_row close_rows[] = { SAY_USER, SAY_KEY };
 static const struct form_row kick_rows[] = { SAY_USER };
 static const struct form_row offer_rows[] = { SAY_CALL, SAY("d", ID, true, device_id), SAY_BODY };
@@ -130,7 +130,6 @@ const struct form letter_form_messages[PEER_MESSAGE_COUNT] = {
 	[PEER_TYPING] = FORM(typing_rows),
 	[PEER_RECEIPT] = FORM(receipt_rows),
 	[PEER_BROADCAST] = { NULL, 0 },      /* all of it is in letter_form_broadcast */
-	[PEER_AWAY] = FORM(away_rows),
 	[PEER_CLOSE] = FORM(close_rows),
 	[PEER_KICK] = FORM(kick_rows),
 	[PEER_CALL_OFFER] = FORM(offer_rows),

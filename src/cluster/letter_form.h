@@ -25,6 +25,7 @@ enum form_kind {
 	FORM_METADATA,  /* struct str: raw JSON, an object */
 	FORM_BODY,      /* struct str: raw JSON */
 	FORM_OVERRIDE,  /* enum status: STATUS_OFFLINE is none */
+	FORM_MARK,      /* enum status: STATUS_OFFLINE is none */
 	FORM_ROOM_KIND, /* enum room_kind */
 	FORM_TOPICS,    /* uint8_t: bits that a client can name */
 	FORM_KINDS

@@ -163,17 +163,36 @@ static bool read_metadata(struct letter_reader *lr, json_ref v, const struct for
 	       ((struct str *)out)->p[0] == '{';
 }
 
-/* Of the words of a status those that a user sets over all devices. */
-static bool read_override(struct letter_reader *lr, json_ref v, const struct form_row *row, void *out)
+/* A word of a status, as it is written. */
+static bool read_status(struct letter_reader *lr, json_ref v, enum status *out)
 {
 	struct str word;
+
+	return json_str(&lr->json, v, &word) && status_of_word(word, out) && str_eq(word, status_word(*out));
+}
+
+/* Those that a user sets over all devices. */
+static bool read_override(struct letter_reader *lr, json_ref v, const struct form_row *row, void *out)
+{
 	enum status is;
 
 	(void)row;
-	if (!json_str(&lr->json, v, &word) || !status_of_word(word, &is) || !str_eq(word, status_word(is)))
+	if (!read_status(lr, v, &is))
 		return false;
 	*(enum status *)out = is;
 	return is == STATUS_BUSY || is == STATUS_DND || is == STATUS_INVISIBLE;
+}
+
+/* Those of a device. */
+static bool read_mark(struct letter_reader *lr, json_ref v, const struct form_row *row, void *out)
+{
+	enum status is;
+
+	(void)row;
+	if (!read_status(lr, v, &is))
+		return false;
+	*(enum status *)out = is;
+	return is == STATUS_ONLINE || is == STATUS_AWAY;
 }
 
 static bool read_room_kind(struct letter_reader *lr, json_ref v, const struct form_row *row, void *out)
@@ -214,6 +233,7 @@ static bool (*const readers[FORM_KINDS])(struct letter_reader *, json_ref, const
 	[FORM_METADATA] = read_metadata,
 	[FORM_BODY] = read_body,
 	[FORM_OVERRIDE] = read_override,
+	[FORM_MARK] = read_mark,
 	[FORM_ROOM_KIND] = read_room_kind,
 	[FORM_TOPICS] = read_topics,
 };

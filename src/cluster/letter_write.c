@@ -62,6 +62,7 @@ static bool is_set(const struct form_row *row, const void *at)
 	case FORM_CURSOR:    return *(const uint32_t *)at != 0;
 	case FORM_SPAN:      return *(const int64_t *)at != 0;
 	case FORM_TIME:      return !wall_absent(*(const wall_t *)at);
+	case FORM_MARK:
 	case FORM_OVERRIDE:  return *(const enum status *)at != STATUS_OFFLINE;
 	case FORM_ROOM_KIND: return *(const enum room_kind *)at != ROOM_CHANNEL;
 	case FORM_TOPICS:    return *(const uint8_t *)at != 0;
@@ -83,6 +84,7 @@ static uint32_t write_value(struct jsonw *w, const struct form_row *row, const v
 	case FORM_U32:      jsonw_u64(w, *(const uint32_t *)at); break;
 	case FORM_SPAN:     write_integer(w, *(const int64_t *)at); break;
 	case FORM_TIME:     write_integer(w, ((const wall_t *)at)->ms); break;
+	case FORM_MARK:
 	case FORM_OVERRIDE: jsonw_str(w, status_word(*(const enum status *)at)); break;
 	case FORM_ROOM_KIND: jsonw_bool(w, *(const enum room_kind *)at == ROOM_DM); break;
 	case FORM_TOPICS:   jsonw_u64(w, *(const uint8_t *)at); break;

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "base/hex.h"
 #include "base/limits.h"
 
 static_assert(sizeof(((struct post_channel *)0)->text) >= 16 + ID_BYTES_MAX, "every room has a channel");
@@ -47,6 +48,22 @@ static void begin(struct cluster *c, struct letter_writer *lw, struct jsonw *w, 
 	letter_open(lw, w, head);
 }
 
+/* {"t":"users","n":NODE,"e":EPOCH */
+static void note_own_users(struct cluster *c, struct str text)
+{
+	size_t n = sizeof("{\"t\":\"users\",\"n\":\"\",\"e\":\"\"") - 1 + c->id_bytes + HEX_U64_BYTES;
+
+	assert(n <= sizeof(c->own_users) && n < text.n && text.p[n - 1] == '"');
+	memcpy(c->own_users, text.p, n);
+	c->own_users_bytes = (uint32_t)n;
+}
+
+bool post_is_own_users(const struct cluster *c, const char *payload, size_t bytes)
+{
+	return c->own_users_bytes > 0 && bytes > c->own_users_bytes &&
+	       memcmp(payload, c->own_users, c->own_users_bytes) == 0;
+}
+
 static bool publish(struct cluster *c, enum letter_type type, struct str to, const struct jsonw *w)
 {
 	struct str text = jsonw_text(w);
@@ -56,6 +73,8 @@ static bool publish(struct cluster *c, enum letter_type type, struct str to, con
 		c->figures.unsent++;
 		return false;
 	}
+	if (type == LETTER_USERS)
+		note_own_users(c, text);
 	c->figures.sent[type]++;
 	c->figures.sent_bytes += text.n;
 	return true;

@@ -33,4 +33,10 @@ struct str post_node(struct post_channel *, struct str id);
 #define POST_ROOM STR("presenced:room:")
 #define POST_NODE STR("presenced:node:")
 
+/*
+ * Is this, heard back, a letter of users that we published? Of our letters these are the long ones, and all
+ * that there is to know of them is that they are ours.
+ */
+bool post_is_own_users(const struct cluster *, const char *payload, size_t bytes);
+
 #endif

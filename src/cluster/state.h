@@ -36,6 +36,8 @@ enum {
 	SWEEP_USERS = 50,        /* taken away at once, of whatever nodes: each is a message to every watcher,
 	                          * whose queue has room for client-buffer of them; ... */
 	SWEEP_MS = 10,           /* ... and no more for so long: 5,000 a second */
+	OWN_USERS_BYTES_MAX = NODE_ID_BYTES_MAX + 64,
+	GRACE_MS = 2000,         /* in which all nodes have told what they have, after an outage */
 	SHOWN_A_MS = 5,          /* changes that pieces of state bring are shown no faster */
 	UNANSWERED_MAX = 3,      /* times that a node did not tell all: then its letters count again */
 	ROOMS_A_TURN = 256,      /* channels that one turn subscribes to */
@@ -131,6 +133,8 @@ struct cluster {
 
 	struct outgoing outgoing;
 	char *text;              /* [LETTER_BYTES_MAX] */
+	char own_users[OWN_USERS_BYTES_MAX]; /* how our letters of users begin in this epoch */
+	uint32_t own_users_bytes;
 	struct letter_reader *reader;
 	struct peer_scratch scratch;
 	struct seeds seeds;

@@ -24,12 +24,22 @@ static void see(struct user *u, wall_t seen, struct now now)
 		u->last_seen = seen;
 }
 
-/* One of whom nothing was known left some time ago, not now. */
-static void date_leaving(struct user *u, wall_t seen, struct now now)
+/* One of whom nothing was known here left some time ago, not now. */
+static void date_leaving(const struct engine *e, struct user *u, int64_t left_ago_ms, struct now now)
 {
-	int64_t ago_ms = wall_absent(seen) || seen.ms > now.wall.ms ? 0 : now.wall.ms - seen.ms;
+	int64_t over_ms = left_ago_ms - e->config.offline_debounce_ms;
 
-	u->offline_ms = now.mono.ms - ago_ms;
+	u->offline_ms = now.mono.ms - (over_ms > 0 ? over_ms : 0);
+}
+
+/* What is left of the debounce of one whose last device went, as a peer says. */
+static int64_t debounce_left_ms(const struct engine *e, const struct peer_user *p)
+{
+	int64_t all_ms = e->config.offline_debounce_ms, left_ms = all_ms - p->left_ago_ms;
+
+	if (left_ms < p->grace_ms)
+		left_ms = p->grace_ms;
+	return left_ms < all_ms ? left_ms : all_ms;
 }
 
 static uint64_t version_of(const struct engine *e, uint32_t user)
@@ -103,13 +113,13 @@ static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t use
 
 	all = put_profile(e, peer, user, p, now);
 	if (is_new)
-		date_leaving(u, p->last_seen, now);
+		date_leaving(e, u, p->left_ago_ms, now);
 	if (p->link_count > 0)
 		all = users_rename(&e->users, user, p->username) && all;
 	see(u, p->last_seen, now);
 	all = shares_put(e, peer, user, p) && all;
 	calls_afar_hear_share(e, user, now);
-	stay_elsewhere(e, user, had_devices, &before, now);
+	stay_elsewhere(e, user, had_devices ? debounce_left_ms(e, p) : -1, &before, now);
 	share = shares_find(e, user, peer);
 	if (e->config.audience_rooms && share != POOL_NONE)
 		all = put_rooms(e, user, share, &p->rooms, now) && all;
@@ -117,11 +127,11 @@ static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t use
 }
 
 /* Nothing that is worth a record. */
-static bool says_nothing(const struct engine *e, const struct peer_user *p, struct now now)
+static bool says_nothing(const struct engine *e, const struct peer_user *p)
 {
 	int64_t ttl_ms = e->config.presence_ttl_ms;
-	bool recent = !wall_absent(p->last_seen) &&
-		      (ttl_ms == 0 || now.wall.ms - p->last_seen.ms < ttl_ms);
+	int64_t over_ms = p->left_ago_ms - e->config.offline_debounce_ms;
+	bool recent = !wall_absent(p->last_seen) && (ttl_ms == 0 || over_ms < ttl_ms);
 
 	return p->link_count == 0 && !recent && p->profile.override == STATUS_OFFLINE &&
 	       str_absent(p->profile.custom) && str_absent(p->profile.metadata);
@@ -134,7 +144,7 @@ enum engine_status engine_peer_user(struct engine *e, uint32_t peer, const struc
 	enum engine_status status;
 
 	assert(peer <= PEERS_MAX && p->link_count <= PEER_LINKS_MAX && p->rooms.n <= PEER_ROOMS_MAX);
-	if (user == MAP_NONE && says_nothing(e, p, now))
+	if (user == MAP_NONE && says_nothing(e, p))
 		return ENGINE_OK;
 	if (user == MAP_NONE)
 		user = users_make(&e->users, p->user_id);
@@ -181,17 +191,6 @@ bool engine_peer_sweep(struct engine *e, uint32_t peer, uint32_t max, struct now
 
 /* --- what is told once --- */
 
-static void hear_away(struct engine *e, uint32_t user, bool is_away, struct now now)
-{
-	struct announce_state before = announce_state_of(e, user);
-
-	user_devices_mark_own(e, user, is_away);
-	users_weigh_devices(users_at(&e->users, user));
-	announce_changed(e, user, &before);
-	pass_changed(e, user);
-	announce(e, user, now);
-}
-
 static void hear_close(struct engine *e, uint32_t user, uint64_t key, struct now now)
 {
 	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE;
@@ -222,9 +221,6 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 		return;
 	case PEER_RECEIPT:
 		receipts_hear(e, user, m, now);
-		return;
-	case PEER_AWAY:
-		hear_away(e, user, m->is_away, now);
 		return;
 	case PEER_CLOSE:
 		hear_close(e, user, m->key, now);

@@ -43,6 +43,8 @@ struct peer_link {
 struct peer_profile {
 	uint64_t version;       /* 0: nothing was ever set, and nothing else counts */
 	enum status override;   /* STATUS_BUSY, DND, INVISIBLE; STATUS_OFFLINE: none */
+	enum status mark;       /* it came with all devices being marked STATUS_ONLINE or STATUS_AWAY;
+	                         * STATUS_OFFLINE: they were not */
 	uint32_t override_by;   /* hash of the id of the device that set it; 0: none did */
 	struct str custom;      /* absent: none */
 	wall_t custom_expires;  /* WALL_NONE: never */
@@ -58,6 +60,10 @@ struct peer_user {
 	struct str user_id;
 	struct str username;    /* absent: none was given, or it is not known */
 	wall_t last_seen;       /* WALL_NONE: never */
+	int64_t left_ago_ms;    /* since the last device there was anywhere went; 0: there is one, or none was
+	                         * ever known */
+	int64_t grace_ms;       /* not told: others may still say that the user is with them, so not offline
+	                         * sooner than in so long */
 	const struct peer_link *links; /* that the node hosts; none: nothing keeps the user there */
 	uint32_t link_count;
 	struct strs rooms;      /* with audience=rooms: where the user is through that node */
@@ -69,7 +75,6 @@ enum peer_message_type {
 	PEER_RECEIPT,       /* user: the reader; room, kind, is_read, messages; users: to these;
 	                     * none: to the room, but not to target, who is told apart */
 	PEER_BROADCAST,     /* broadcast */
-	PEER_AWAY,          /* user's devices, all of them, are (is_away) or are not */
 	PEER_CLOSE,         /* the connection `key` of user has to make room for a newer one */
 	PEER_KICK,          /* all connections of user: an operator wants it */
 	PEER_CALL_OFFER,    /* user: caller, device_id; target: callee; call_id, body */
@@ -91,7 +96,7 @@ struct peer_message {
 	uint64_t key;
 	struct str room;
 	enum room_kind kind;
-	bool is_typing, is_read, is_away;
+	bool is_typing, is_read;
 	struct strs users, messages;
 	struct str call_id, body, text;
 	uint32_t count;

@@ -91,6 +91,7 @@ static void say_profile(const struct engine *e, const struct user *u, struct now
 		return;
 	out->version = p->version;
 	out->override = (enum status)u->override;
+	out->mark = (enum status)p->mark;
 	out->override_by = u->override == STATUS_OFFLINE ? 0 : p->override_by;
 	out->custom = strpool_get(&e->users.texts, p->custom);
 	out->custom_expires = p->custom_expires;
@@ -102,6 +103,15 @@ static void say_profile(const struct engine *e, const struct user *u, struct now
 	out->shown_expires = p->shown_expires;
 	out->shown_last_seen = p->shown_last_seen;
 	out->hidden_for_ms = now.mono.ms - p->hidden_ms;
+}
+
+/* Whoever hears of it later than others starts the debounce later, but not anew. */
+static int64_t left_ago_ms(const struct engine *e, const struct user *u, struct now now)
+{
+	int64_t ago_ms = now.mono.ms - u->offline_ms + e->config.offline_debounce_ms;
+
+	/* In the debounce offline_ms is its end, afterwards when it ended. */
+	return u->device_count > 0 || wall_absent(u->last_seen) || ago_ms < 0 ? 0 : ago_ms;
 }
 
 /* --- the doors --- */
@@ -116,7 +126,7 @@ bool engine_peer_say(const struct engine *e, uint32_t user, struct now now, stru
 	u = users_at(&e->users, user);
 	*out = (struct peer_user){
 		.user_id = users_id(&e->users, user), .username = strpool_get(&e->ids, u->name),
-		.last_seen = u->last_seen,
+		.last_seen = u->last_seen, .left_ago_ms = left_ago_ms(e, u, now),
 	};
 	say_links(e, u, s, out);
 	if (e->config.audience_rooms)

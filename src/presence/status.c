@@ -211,12 +211,22 @@ enum { VERSION_NODE_BITS = 24 };
 #define VERSION_LAMPORT_MAX ((UINT64_C(1) << (64 - VERSION_NODE_BITS)) - 1)
 
 /* What was set here just now is newer than all that was ever heard of. */
-static void date(struct engine *e, uint32_t user)
+static void date(struct engine *e, uint32_t user, enum status mark)
 {
 	uint32_t tag = e->config.node_tag & ((1U << VERSION_NODE_BITS) - 1);
+	struct profile *p = users_need_profile(&e->users, user);
 
 	e->lamport += e->lamport < VERSION_LAMPORT_MAX;
-	users_need_profile(&e->users, user)->version = e->lamport << VERSION_NODE_BITS | tag;
+	p->version = e->lamport << VERSION_NODE_BITS | tag;
+	p->mark = (uint8_t)mark;
+}
+
+/* REST is any device and all: whoever hosts one marks it. */
+static enum status mark_of(uint32_t device, const struct presence_patch *patch)
+{
+	bool marks = patch->has_status && (patch->status == STATUS_ONLINE || patch->status == STATUS_AWAY);
+
+	return device == POOL_NONE && marks ? patch->status : STATUS_OFFLINE;
 }
 
 /* Marking a device says nothing about the user that others would have to agree on; all else does. */
@@ -236,6 +246,7 @@ static bool apply(struct engine *e, uint32_t user, uint32_t device, const struct
 {
 	struct announce_state before = announce_state_of(e, user);
 	bool had_override = users_at(&e->users, user)->override != STATUS_OFFLINE;
+	enum status mark = mark_of(device, patch);
 	struct texts texts;
 
 	assert(patch->custom.n <= CUSTOM_STATUS_BYTES_MAX && patch->metadata.n <= METADATA_BYTES_MAX);
@@ -246,22 +257,11 @@ static bool apply(struct engine *e, uint32_t user, uint32_t device, const struct
 	apply_texts(e, user, patch, &texts);
 	users_weigh_devices(users_at(&e->users, user));
 	announce_changed(e, user, &before);
-	if (e->config.peers != NULL && is_of_user(patch, had_override, users_at(&e->users, user)))
-		date(e, user);
+	if (e->config.peers != NULL &&
+	    (mark != STATUS_OFFLINE || is_of_user(patch, had_override, users_at(&e->users, user))))
+		date(e, user, mark);
 	pass_changed(e, user);
 	return true;
-}
-
-/* REST is any device and all: others mark theirs. */
-static void mark_elsewhere(const struct engine *e, uint32_t user, const struct presence_patch *patch)
-{
-	struct peer_message m = {
-		.type = PEER_AWAY, .user_id = users_id(&e->users, user),
-		.is_away = patch->status == STATUS_AWAY,
-	};
-
-	if (patch->has_status && (patch->status == STATUS_ONLINE || patch->status == STATUS_AWAY))
-		pass_to_nodes(e, pass_hosts(e, user), &m);
 }
 
 void status_command(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
@@ -293,8 +293,6 @@ enum engine_status status_put(struct engine *e, struct str user_id, const struct
 	                             * of idle users, but not of this one */
 	users_settle(&e->users, user);
 	done = apply(e, user, POOL_NONE, patch, now);
-	if (done)
-		mark_elsewhere(e, user, patch);
 	if (done && (u->flags & USER_PRESENT) == 0)
 		u->offline_ms = now.mono.ms;
 	if (done)
@@ -368,6 +366,17 @@ static bool put_profile(struct engine *e, const struct peer_profile *in, struct 
 	return true;
 }
 
+/* All devices were marked: this node's are, and those of others until they say. */
+static void hear_mark(struct engine *e, uint32_t user, enum status mark)
+{
+	if (mark == STATUS_OFFLINE)
+		return;
+	user_devices_mark_all(e, user, mark == STATUS_AWAY);
+	mark_base(users_at(&e->users, user), mark == STATUS_AWAY);
+	if (engine_peer_is_local(e, user))
+		pass_changed(e, user);
+}
+
 bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
@@ -387,6 +396,7 @@ bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in,
 	p = users_need_profile(&e->users, user);
 	drop_all(e, p);
 	p->version = in->version;
+	p->mark = (uint8_t)in->mark;
 	p->custom = fresh.custom;
 	p->custom_expires = fresh.custom_expires;
 	p->metadata = fresh.metadata;
@@ -404,5 +414,6 @@ bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in,
 		if (u->last_seen.ms < p->shown_last_seen.ms)
 			u->last_seen = p->shown_last_seen;
 	}
+	hear_mark(e, user, in->mark);
 	return true;
 }

@@ -233,15 +233,15 @@ void stay_detach(struct engine *e, uint32_t conn, struct now now)
 	announce(e, user, now);
 }
 
-void stay_elsewhere(struct engine *e, uint32_t user, bool had_devices, const struct announce_state *before,
-		    struct now now)
+void stay_elsewhere(struct engine *e, uint32_t user, int64_t debounce_ms,
+		    const struct announce_state *before, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
 
 	if (u->device_count > 0) {
 		arrive(e, user);
-	} else if (had_devices) {
-		u->offline_ms = mono_add_ms(now.mono, e->config.offline_debounce_ms).ms;
+	} else if (debounce_ms >= 0) {
+		u->offline_ms = mono_add_ms(now.mono, debounce_ms).ms;
 		u->flags |= USER_LEFT_ELSEWHERE;
 	}
 	leave_if_over(e, user, now);

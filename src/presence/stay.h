@@ -18,11 +18,11 @@ void stay_touch(struct engine *e, uint32_t conn, struct now now);
 enum engine_status stay_heartbeat(struct engine *e, struct str user_id, struct str device_id, struct now now);
 
 /*
- * Devices that other nodes host came or went (had_devices: there were any, here or there): presence follows,
- * and is announced.
+ * Devices that other nodes host came or went: presence follows, and is announced. debounce_ms: what is left
+ * of it, if those were the last; < 0: there were none before either.
  */
-void stay_elsewhere(struct engine *e, uint32_t user, bool had_devices, const struct announce_state *before,
-		    struct now now);
+void stay_elsewhere(struct engine *e, uint32_t user, int64_t debounce_ms,
+		    const struct announce_state *before, struct now now);
 
 /* A user's timer is due. */
 void stay_expire(struct engine *e, uint32_t user, struct now now);

@@ -100,19 +100,12 @@ void user_devices_mark(struct engine *e, uint32_t user, uint32_t d, bool away)
 void user_devices_mark_all(struct engine *e, uint32_t user, bool away)
 {
 	const struct shares *ss = &e->shares;
+	const struct user *u = users_at(&e->users, user);
 
-	for (uint32_t i = shares_first(users_at(&e->users, user)->share_plus1); i != POOL_NONE;
-	     i = shares_next(ss, i))
+	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(ss, i))
 		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
 		     r = shares_remote(ss, r)->next_plus1 - 1)
 			shares_remote(ss, r)->away = away;
-	user_devices_mark_own(e, user, away);
-}
-
-void user_devices_mark_own(struct engine *e, uint32_t user, bool away)
-{
-	const struct user *u = users_at(&e->users, user);
-
 	for (uint32_t d = list_first(&u->devices); d != POOL_NONE;
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
 		user_devices_mark(e, user, d, away);

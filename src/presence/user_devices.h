@@ -27,11 +27,9 @@ void user_devices_weigh(struct engine *e, uint32_t user, uint32_t device);
 
 /*
  * This node says that the device is away or not; or that all of the user's are, for the others too until they
- * say; or that all it hosts are. The others must only be spoken for by who tells them to say so: another may
- * host one of which that one does not know, and would never take it back.
+ * say.
  */
 void user_devices_mark(struct engine *e, uint32_t user, uint32_t device, bool away);
 void user_devices_mark_all(struct engine *e, uint32_t user, bool away);
-void user_devices_mark_own(struct engine *e, uint32_t user, bool away);
 
 #endif

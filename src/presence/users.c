@@ -114,6 +114,7 @@ static void blank(struct users *us, uint32_t i)
 		p->custom_expires = p->shown_expires = WALL_NONE;
 		p->told_texts = p->told_own_texts = 0;
 		p->version = 0;
+		p->mark = STATUS_OFFLINE;
 	}
 	strpool_drop(us->ids, u->name);
 	u->name = STRREF_NONE;

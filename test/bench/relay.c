@@ -34,7 +34,7 @@ enum {
 	TALKERS = 10,
 	SOURCES = 64,
 	FLIGHT = 128,
-	REST_MS = 250,
+	REST_MS = 150,
 	WARM_MS = 200,
 	SETTLE_MS = 20,
 	DRAIN_MS = 3000,
@@ -57,7 +57,7 @@ static const char usage[] =
 	"  --first N           the first one's number: who was there before still has the status it had (0)\n"
 	"  --rooms N           that changers are in, round (1)\n"
 	"  --rate R            changes a second in all; 0: each user's next when all heard its last (0)\n"
-	"  --messages R        typing events a second beside, in rooms with a member at each speaking node (0)\n"
+	"  --messages R        typing events a second, in rooms with a member at each speaking node (0)\n"
 	"  --bytes N           payload of the floor's messages (250)\n"
 	"  --seconds S         how long to measure (1)\n"
 	"  --core N            to stay on (1; -1: any)\n";

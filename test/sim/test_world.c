@@ -527,23 +527,6 @@ static void view_of(struct life *l, uint32_t user, uint32_t node, struct presenc
 	engine_view(sim->server->engine, text_of(id), v, sim->now);
 }
 
-/*
- * Are these the same? What was lost on a connection that stands (a refusal, a drop) may have been the word that all devices be away or not
- * (PEER_AWAY): it is told once, and where it came from it shows until something is set again.
- */
-static bool same(const struct life *l, struct presence_view *a, struct presence_view *b, char at[TEXT], char bt[TEXT])
-{
-	bool lossy = l->injected[NOISE] + l->injected[REFUSE] > 0;
-
-	describe(a, at);
-	describe(b, bt);
-	if (lossy && a->status == STATUS_AWAY && b->status == STATUS_ONLINE)
-		a->status = STATUS_ONLINE;
-	if (lossy && b->status == STATUS_AWAY && a->status == STATUS_ONLINE)
-		b->status = STATUS_ONLINE;
-	return strcmp(describe(a, at), describe(b, bt)) == 0;
-}
-
 /* All nodes see the same, and as many devices as there are. */
 static void check_user(struct life *l, uint32_t user)
 {
@@ -556,7 +539,7 @@ static void check_user(struct life *l, uint32_t user)
 	view_of(l, user, 1, &first);
 	for (uint32_t n = 2; n <= NODES; n++) {
 		view_of(l, user, n, &v);
-		if (!same(l, &first, &v, a, b))
+		if (strcmp(describe(&first, a), describe(&v, b)) != 0)
 			fault(l, "node 1 sees u%u as %s, node %u as %s", user, a, n, b);
 	}
 	if (first.device_count != devices && !(first.status == STATUS_OFFLINE && l->maybe_hidden[user]))

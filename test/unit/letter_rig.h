@@ -65,7 +65,7 @@ static inline bool rig_profile_same(const struct peer_profile *a, const struct p
 {
 	if (a->version != b->version || a->version == 0)
 		return a->version == b->version;
-	if (a->override != b->override || a->override_by != b->override_by || !rig_str_same(a->custom, b->custom) ||
+	if (a->override != b->override || a->mark != b->mark || a->override_by != b->override_by || !rig_str_same(a->custom, b->custom) ||
 	    a->custom_expires.ms != b->custom_expires.ms || !rig_str_same(a->metadata, b->metadata))
 		return false;
 	return a->override != STATUS_INVISIBLE ||
@@ -81,7 +81,7 @@ static inline bool rig_user_same(const struct peer_user *a, const struct peer_us
 			return false;
 	return a->link_count == b->link_count && rig_str_same(a->user_id, b->user_id) &&
 	       rig_str_same(a->username, b->username) && a->last_seen.ms == b->last_seen.ms &&
-	       rig_strs_same(a->rooms, b->rooms) && rig_profile_same(&a->profile, &b->profile);
+	       a->left_ago_ms == b->left_ago_ms && rig_strs_same(a->rooms, b->rooms) && rig_profile_same(&a->profile, &b->profile);
 }
 
 /* `a` and `b` say the same of what their type has. */
@@ -101,7 +101,7 @@ static inline bool rig_message_same(const struct peer_message *a, const struct p
 	return rig_str_same(a->user_id, b->user_id) && rig_str_same(a->target, b->target) &&
 	       rig_str_same(a->device_id, b->device_id) && a->key == b->key && rig_str_same(a->room, b->room) &&
 	       a->kind == b->kind && a->is_typing == b->is_typing && a->is_read == b->is_read &&
-	       a->is_away == b->is_away && rig_strs_same(a->users, b->users) &&
+	       rig_strs_same(a->users, b->users) &&
 	       rig_strs_same(a->messages, b->messages) && rig_str_same(a->call_id, b->call_id) &&
 	       rig_str_same(a->body, b->body) && rig_str_same(a->text, b->text) && a->count == b->count;
 }

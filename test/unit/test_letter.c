@@ -92,6 +92,7 @@ static const struct taken { const char *name, *text, *want; } taken[] = {
 	{ "user: a profile with nothing set any more", USERS("{\"i\":\"a\",\"p\":{\"v\":\"ffffffffffffffff\"}}"), NULL },
 	{ "user: a profile", USERS("{\"i\":\"a\",\"p\":{\"v\":" KEY ",\"o\":\"dnd\",\"b\":4294967295,\"c\":\"\",\"e\":-1,"
 	  "\"m\":\"{\\\"k\\\":[\\\"\\\\n\\\"]}\"}}"), NULL },
+	{ "user: marked", USERS("{\"i\":\"a\",\"s\":1,\"g\":5000,\"p\":{\"v\":" KEY ",\"d\":\"away\"}}"), NULL },
 	{ "user: busy", USERS("{\"i\":\"a\",\"p\":{\"v\":" KEY ",\"o\":\"busy\"}}"), NULL },
 	{ "user: invisible", USERS("{\"i\":\"a\",\"p\":{\"v\":" KEY ",\"o\":\"invisible\",\"sc\":\"x\",\"se\":9007199254740992,"
 	  "\"sm\":\"{}\",\"ss\":-9007199254740992,\"h\":9007199254740992}}"), NULL },
@@ -119,8 +120,6 @@ static const struct taken { const char *name, *text, *want; } taken[] = {
 	{ "broadcast to nobody", SAY("\"t\":\"broadcast\",\"b\":\"1\",\"us\":[]"), NULL },
 	{ "broadcast to a room", SAY("\"t\":\"broadcast\",\"r\":\"x\",\"b\":\"\\\"\\\\u0000\\\"\""), NULL },
 	{ "broadcast to a topic", SAY("\"t\":\"broadcast\",\"tp\":32,\"x\":[\"a\"],\"b\":\"[]\""), NULL },
-	{ "away", SAY("\"t\":\"away\",\"u\":\"bob\",\"on\":true"), NULL },
-	{ "away no more", SAY("\"t\":\"away\",\"u\":\"bob\""), NULL },
 	{ "close", SAY("\"t\":\"close\",\"u\":\"bob\",\"k\":" KEY), NULL },
 	{ "kick", SAY("\"t\":\"kick\",\"u\":\"bob\""), NULL },
 	{ "call: offer", SAY(CALL("offer") ",\"d\":\"phone\",\"b\":\"\\\"v=0\\\\r\\\\n\\\"\""), NULL },
@@ -364,7 +363,10 @@ static const struct hostile { const char *name, *text; } no_json[] = {
 	{ "broadcast with a dialect's own type", SAY("\"t\":\"broadcast\",\"all\":true,\"ty\":\"presence.update\",\"b\":\"1\"") },
 	{ "broadcast with an empty type", SAY("\"t\":\"broadcast\",\"all\":true,\"ty\":\"\",\"b\":\"1\"") },
 	{ "broadcast but to a number", SAY("\"t\":\"broadcast\",\"all\":true,\"x\":[1],\"b\":\"1\"") },
-	{ "away without a user", SAY("\"t\":\"away\",\"on\":true") },
+	{ "mark busy", PROFILE("\"d\":\"busy\"") },
+	{ "mark offline", PROFILE("\"d\":\"offline\"") },
+	{ "mark a flag", PROFILE("\"d\":true") },
+	{ "left in the future", USERS("{\"i\":\"a\",\"g\":-1}") },
 	{ "close without a key", SAY("\"t\":\"close\",\"u\":\"bob\"") },
 	{ "close with a short key", SAY("\"t\":\"close\",\"u\":\"bob\",\"k\":\"1\"") },
 	{ "kick null", SAY("\"t\":\"kick\",\"u\":null") },
@@ -543,6 +545,8 @@ static void make(struct rng *r, struct made *m)
 		.shown_last_seen = some_time(r), .hidden_for_ms = rng_below(r, 2) ? (int64_t)(rng_next(r) >> 12) : 0 };
 	if (rng_below(r, 2))
 		m->u.profile.override = (enum status)(STATUS_BUSY + rng_below(r, 3));
+	m->u.profile.mark = (enum status)rng_below(r, STATUS_AWAY + 1);
+	m->u.left_ago_ms = rng_below(r, 2) ? (int64_t)(rng_next(r) >> 12) : 0;
 }
 
 static const struct letter state_head = { .type = LETTER_STATE, .node = { "node", 4 }, .epoch = 5, .seq = 7, .first = true };
@@ -595,7 +599,8 @@ static void make_largest(struct made *m)
 	memcpy(metadata + sizeof(metadata) - 2, "\"}", 2);
 	m->u = (struct peer_user){ .user_id = id, .username = id, .last_seen = { -(INT64_C(1) << 53) }, .links = m->links,
 		.link_count = PEER_LINKS_MAX, .rooms = { m->rooms, PEER_ROOMS_MAX },
-		.profile = { UINT64_MAX, STATUS_INVISIBLE, UINT32_MAX, str_of(zeros, sizeof(zeros)),
+		.left_ago_ms = INT64_C(1) << 53,
+		.profile = { UINT64_MAX, STATUS_INVISIBLE, STATUS_ONLINE, UINT32_MAX, str_of(zeros, sizeof(zeros)),
 			{ -(INT64_C(1) << 53) }, str_of(metadata, sizeof(metadata)), str_of(zeros, sizeof(zeros)),
 			str_of(metadata, sizeof(metadata)), { -(INT64_C(1) << 53) }, { -(INT64_C(1) << 53) },
 			INT64_C(1) << 53 } };
