@@ -381,7 +381,8 @@ bool interests_valid(const struct engine *e)
 			return false;
 		refs += users_at(&e->users, i)->watchers.count;
 	}
-	return here == e->rooms.here && haunts == e->interests.haunts && indexed == map_count(&e->interests.by_link_and_target) &&
+	return here == e->rooms.here && haunts == e->interests.haunts &&
+	       indexed == map_count(&e->interests.by_link_and_target) &&
 	       seen + haunts == pool_used(&e->interests.cells) && refs == pool_used(&e->interests.cells) &&
 	       pool_used(&e->rooms.cells) == map_count(&e->rooms.by_id);
 }
