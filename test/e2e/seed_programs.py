@@ -12,7 +12,7 @@ from web import curl
 REDIS = Redis()
 DEBOUNCE, TTL = 0.3, 3
 AT = r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"'
-UPDATE = r'\{"type":"presence","user_id":"%s","username":"%s","status":"%s","timestamp":' + AT + r'\}'
+UPDATE = r'\{"type":"presence","user_id":"%s","username":"%s","status":"%s","timestamp":' + AT + r'\} ' # the blank: how nodes know each other's from another program's
 KEY = r'\{"user_id":"%s","username":"%s","status":"%s","connection_id":%s,"last_seen":' + AT + r'\}'
 
 
