@@ -305,6 +305,15 @@ static void link_changed(void *ctx, uint32_t user)
 	seeds_changed(&c->seeds, user);
 }
 
+/* That a user went, whose number somebody else may have by now, is told by a gap: they ask for everything. */
+static void link_forgotten(void *ctx, uint32_t user)
+{
+	struct cluster *c = ctx;
+
+	if (outgoing_has(&c->outgoing, user))
+		c->seq_skips = true;
+}
+
 /* For other programs alone. */
 static void link_shown(void *ctx, uint32_t user)
 {
@@ -412,7 +421,8 @@ static void peers_metrics(void *ctx, struct jsonw *out)
 struct peers cluster_peers(struct cluster *c)
 {
 	return (struct peers){
-		.link = { .ctx = c, .changed = link_changed, .shown = link_shown, .roster = link_roster,
+		.link = { .ctx = c, .changed = link_changed, .forgotten = link_forgotten,
+			  .shown = link_shown, .roster = link_roster,
 			  .room = link_room, .tell = link_tell },
 		.note = peers_note, .flush = peers_flush, .leave = peers_leave, .health = peers_health,
 		.nodes = peers_nodes, .metrics = peers_metrics,

@@ -23,10 +23,15 @@ void outgoing_init(struct outgoing *o, struct region *r, uint32_t users_max)
 				       alignof(uint64_t));
 }
 
-void outgoing_add(struct outgoing *o, uint32_t user)
+bool outgoing_has(const struct outgoing *o, uint32_t user)
 {
 	assert(user < o->users_max);
-	if ((o->waiting[user / BITS] & bit_of(user)) != 0)
+	return (o->waiting[user / BITS] & bit_of(user)) != 0;
+}
+
+void outgoing_add(struct outgoing *o, uint32_t user)
+{
+	if (outgoing_has(o, user))
 		return;
 	assert(o->count < o->users_max);
 	o->waiting[user / BITS] |= bit_of(user);

@@ -24,6 +24,9 @@ void outgoing_init(struct outgoing *, struct region *r, uint32_t users_max);
 /* Below users_max (asserted). Nothing happens to one that waits already. */
 void outgoing_add(struct outgoing *, uint32_t user);
 
+/* Does the user wait? */
+bool outgoing_has(const struct outgoing *, uint32_t user);
+
 /* Number i of those that wait, i < count. */
 uint32_t outgoing_at(const struct outgoing *, uint32_t i);
 

@@ -70,7 +70,8 @@ static void carve(struct engine *e, const struct engine_config *config, struct r
 	*e = (struct engine){ .config = *config, .sink = sink, .wheel = wheel };
 	limit_config(&e->config);
 	users = (struct users_config){
-		.users_max = e->config.users_max, .large_texts_max = config->metadata_max,
+		.peers = config->peers, .users_max = e->config.users_max,
+		.large_texts_max = config->metadata_max,
 		.remember_ms = config->presence_ttl_ms,
 		.timer_kind = TIMER_USER, .key = key,
 	};

@@ -115,6 +115,8 @@ struct peerlink {
 	void *ctx;
 	/* engine_peer_say() would say something else of this user than it did: tell it, soon and once. */
 	void (*changed)(void *ctx, uint32_t user);
+	/* There is no user of that number any more: whatever of it still waits to be told cannot be. */
+	void (*forgotten)(void *ctx, uint32_t user);
 	/* The user's presence was broadcast to this node's connections: debounced, and as often as the rate
 	 * allows. */
 	void (*shown)(void *ctx, uint32_t user);

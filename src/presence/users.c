@@ -8,6 +8,8 @@
  */
 #include "presence/users.h"
 
+#include "presence/peer.h"
+
 enum {
 	EVICT_FOR_TEXT_MAX = 8, /* records given up at most to make room for one text */
 };
@@ -33,7 +35,8 @@ void users_init(struct users *us, struct region *r, const struct users_config *c
 	};
 
 	*us = (struct users){
-		.ids = ids, .wheel = wheel, .remember_ms = c->remember_ms, .timer_kind = c->timer_kind,
+		.ids = ids, .wheel = wheel, .peers = c->peers,
+		.remember_ms = c->remember_ms, .timer_kind = c->timer_kind,
 	};
 	pool_init(&us->cells, r, sizeof(struct user), c->users_max);
 	pool_init(&us->profiles, r, sizeof(struct profile), c->users_max);
@@ -138,6 +141,8 @@ static void release(struct users *us, uint32_t i)
 	(void)removed;
 	strpool_drop(us->ids, u->id);
 	us->live[i] = 0;
+	if (us->peers != NULL)
+		us->peers->forgotten(us->peers->ctx, i);
 	pool_give(&us->cells, i);
 }
 

@@ -78,12 +78,15 @@ struct profile {
 	struct list haunts;                  /* rooms left by dying connections (interests.h) */
 };
 
+struct peerlink;
+
 struct users {
 	struct pool cells, profiles;
 	struct map by_id;
 	struct strpool *ids;
 	struct strpool texts; /* custom status and metadata */
 	struct wheel *wheel;
+	const struct peerlink *peers; /* hears of users that are forgotten; NULL: there are none */
 	uint8_t *live;        /* by number: there is such a record */
 	uint32_t *roster;     /* users shown as online, sorted by id */
 	uint32_t roster_count;
@@ -94,6 +97,7 @@ struct users {
 };
 
 struct users_config {
+	const struct peerlink *peers;
 	uint32_t users_max;
 	uint32_t large_texts_max; /* texts over the small string classes, of each large class */
 	int64_t remember_ms;

@@ -259,7 +259,7 @@ static void node_start(struct engines *es, uint32_t i)
 	r->observer = observer;
 	n->all = es;
 	n->dead = false;
-	n->link = (struct peerlink){ n, node_changed, node_shown, node_roster, node_room, node_tell };
+	n->link = (struct peerlink){ n, node_changed, node_shown, node_shown, node_roster, node_room, node_tell };
 	r->config.peers = &n->link;
 	r->config.remotes_max = 64;
 	r->config.node_tag = i + 1;

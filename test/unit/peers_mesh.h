@@ -112,7 +112,7 @@ static void mesh_boot(struct mesh *m, uint32_t i, void (*configure)(struct engin
 	n->number = i;
 	n->boot = ++m->boots;
 	memset(n->changed, 0, sizeof n->changed);
-	n->link = (struct peerlink){ n, mesh_changed, mesh_shown, mesh_roster, mesh_room, mesh_tell };
+	n->link = (struct peerlink){ n, mesh_changed, mesh_shown, mesh_shown, mesh_roster, mesh_room, mesh_tell };
 	rig_init(&n->rig);
 	if (now.mono.ms != 0)
 		n->rig.now = now;

@@ -242,7 +242,7 @@ static void sr_start(struct seeds_rig *t)
 	region_init(&r, t->mem, t->mem_bytes);
 	seeds_init(&t->seeds, &r, &c, &bus);
 	assert(!region_failed(&r));
-	t->link = (struct peerlink){ t, sr_changed, sr_shown, sr_roster, sr_room, sr_tell };
+	t->link = (struct peerlink){ t, sr_changed, sr_shown, sr_shown, sr_roster, sr_room, sr_tell };
 	t->rig.config.peers = &t->link;
 	t->rig.config.remotes_max = 256;
 	t->rig.config.node_tag = 7;

@@ -144,6 +144,24 @@ static void test_lost(void)
 }
 
 /* While one is told everything, letters are missed, and those of whom it was told already change. */
+static void test_forgotten(void)
+{
+	struct rig r;
+	struct peerlink *link;
+
+	open_joined(&r, 2);
+	link = &r.nodes[0].peers.link;
+	link->forgotten(link->ctx, 3);
+	rig_run(&r, 2100);
+	tap_ok(r.nodes[1].c->figures.gaps == 0, "who was told is forgotten without a word");
+	rig_say(&r.nodes[0], 3, true, 9);
+	link->forgotten(link->ctx, 3);
+	rig_run(&r, 2100);
+	tap_ok(r.nodes[1].c->figures.gaps == 1 && rig_agree(&r),
+	       "a number that goes to somebody else before its change is told: the others ask for everything");
+	rig_close(&r);
+}
+
 static void test_interrupted(void)
 {
 	struct rig r;
@@ -621,6 +639,7 @@ int main(void)
 	test_lease();
 	test_bye();
 	test_lost();
+	test_forgotten();
 	test_interrupted();
 	test_freeze();
 	test_one_lost_redis();
