@@ -7,7 +7,7 @@ from client import Rooms, Snake
 import secure
 from issuer import Certificates
 from server import BINARY, Server, environment
-from tap import case, equal, has, rows, run, same
+from tap import case, equal, has, rows, run, same, soon
 from terminal import Terminal
 from web import jwt
 
@@ -378,6 +378,7 @@ async def answers(_):
     out = (await process.stdout.read()).decode().splitlines()
     assert fake.failed is None, fake.failed
     equal(out[1], '{"type":"üb"}')
+    await soon(lambda: len(seen), 4)
     equal(sorted(seen[:3]), sorted([(0x8a, b"hi"), (0x8a, b""), (0x81, b'{"id":"1","type":"ping"}')]))
     equal(seen[3], (0x88, b"\x03\xe9"))
     equal(len(set(fake.keys)), 4, "different keys")
