@@ -68,8 +68,6 @@ static mono_t paced(struct cluster *c, uint64_t shown)
 
 void sync_told(struct cluster *c, struct node *n, const struct letter *l, uint64_t shown)
 {
-	mono_t next = paced(c, shown);
-
 	assert(l->type == LETTER_STATE);
 	if (n->asking != ASKING_NOW || l->first != (n->cursor == 0))
 		return;
@@ -85,7 +83,7 @@ void sync_told(struct cluster *c, struct node *n, const struct letter *l, uint64
 	}
 	n->asking = ASKING_SOON;
 	n->cursor = l->cursor;
-	n->ask_at = next;
+	n->ask_at = paced(c, shown);
 }
 
 void sync_asked(struct cluster *c, struct node *n, const struct letter *l)
