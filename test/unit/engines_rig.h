@@ -17,6 +17,7 @@
 
 #include "engine_rig.h"
 #include "presence/peer.h"
+#include "tap.h"
 
 enum { ENGINES = 3, ENGINES_USERS = 64, ITEM_TEXT_BYTES = 6144, WORDLESS = 32 };
 
@@ -493,6 +494,23 @@ __attribute__((unused)) static bool engines_transcript(struct engines *es, const
 		line += n + (line[n] == '\n');
 	}
 	return strcmp(es->out, want) == 0;
+}
+
+struct engines_case {
+	const char *clause, *name, *transcript;
+};
+
+/* Each case with engines of its own; what came is shown where it is not what is wanted. */
+__attribute__((unused)) static void engines_cases(const struct engines_case *cases, size_t n)
+{
+	static struct engines es;
+
+	for (size_t i = 0; i < n; i++) {
+		engines_init(&es);
+		if (!tap_ok(engines_transcript(&es, cases[i].transcript), "%s: %s", cases[i].clause, cases[i].name))
+			printf("# came:\n%s# --- wanted:\n%s", es.out, cases[i].transcript);
+		engines_fini(&es);
+	}
 }
 
 #endif

@@ -2,9 +2,7 @@
 #include "engines_rig.h"
 #include "tap.h"
 
-static const struct {
-	const char *clause, *name, *transcript;
-} cases[] = {
+static const struct engines_case cases[] = {
 	{ "C3 dotted", "a call rings on three nodes, one answers, candidates, hangup",
 	  "A c1 connect alice as=dotted dev=a\n"
 	  "B c1 connect bob as=dotted dev=b1\n"
@@ -439,18 +437,6 @@ static const struct {
 	  "B -> c1: call-answer k3 ANS\n" },
 };
 
-static void run_cases(void)
-{
-	static struct engines es;
-
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		engines_init(&es);
-		if (!tap_ok(engines_transcript(&es, cases[i].transcript), "%s: %s", cases[i].clause, cases[i].name))
-			printf("# came:\n%s# --- wanted:\n%s", es.out, cases[i].transcript);
-		engines_fini(&es);
-	}
-}
-
 /* A line for each number below `times`, %d in it. */
 static void repeat(struct engines *es, const char *format, int times)
 {
@@ -552,7 +538,7 @@ static void too_long(void)
 
 int main(void)
 {
-	run_cases();
+	engines_cases(cases, sizeof cases / sizeof *cases);
 	full();
 	too_long();
 	return tap_done();

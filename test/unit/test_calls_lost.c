@@ -4,9 +4,7 @@
 #include "engines_rig.h"
 #include "tap.h"
 
-static const struct {
-	const char *clause, *name, *transcript;
-} cases[] = {
+static const struct engines_case cases[] = {
 	{ "C3 dotted", "a node dies: the callee's while it rings, the callee's in the call, the caller's while it rings, the caller's in the call",
 	  "A c1 connect alice as=dotted dev=a\n"
 	  "B c1 connect bob as=dotted dev=b\n"
@@ -490,20 +488,8 @@ static const struct {
 	  "A = links=1 online=2 known=2 devices=2 rooms=0 subs=0 watches=0 typing=0 calls=0\n" },
 };
 
-static void run_cases(void)
-{
-	static struct engines es;
-
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		engines_init(&es);
-		if (!tap_ok(engines_transcript(&es, cases[i].transcript), "%s: %s", cases[i].clause, cases[i].name))
-			printf("# came:\n%s# --- wanted:\n%s", es.out, cases[i].transcript);
-		engines_fini(&es);
-	}
-}
-
 int main(void)
 {
-	run_cases();
+	engines_cases(cases, sizeof cases / sizeof *cases);
 	return tap_done();
 }
