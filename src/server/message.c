@@ -124,27 +124,38 @@ static void run(struct server *s, struct conn *c, const struct command *cmd)
 	assert(!"a dialect made a command that does not exist");
 }
 
-static void text_message(struct server *s, struct conn *c, uint8_t *p, size_t n)
+/* REFUSED_COUNT, or why not, with *err said. Of what could be read *cmd holds at least the request's id. */
+static enum refusal decode(struct server *s, const struct conn *c, uint8_t *p, size_t n, struct command *cmd,
+                           struct decode_error *err)
 {
-	const struct dialect *d = dialect_at(c->dialect);
-	struct command cmd = { .type = CMD_COUNT };
-	struct decode_error err = { 400, STR("not understood") };
-	enum json_err json;
+	enum json_err json = json_parse_utf8(&s->json, (char *)p, n);
 
-	if (over_message_rate(s, c)) {
-		limited(s, c, NULL);
-		return;
-	}
-	json = json_parse_utf8(&s->json, (char *)p, n);
+	*cmd = (struct command){ .type = CMD_COUNT };
+	*err = (struct decode_error){ 400, STR("not understood") };
 	if (json != JSON_OK) {
 		const char *text = json_err_text(json);
 
-		bad_message(s, c, NULL, 400, str_of(text, strlen(text)), REFUSED_JSON);
-		return;
+		err->text = str_of(text, strlen(text));
+		return REFUSED_JSON;
 	}
 	s->scratch->used = 0;
-	if (!d->decode(&s->json, s->scratch, &cmd, &err)) {
-		bad_message(s, c, &cmd, err.code, err.text, REFUSED_MESSAGE);
+	return dialect_at(c->dialect)->decode(&s->json, s->scratch, cmd,
+	                                      err) ? REFUSED_COUNT : REFUSED_MESSAGE;
+}
+
+static void text_message(struct server *s, struct conn *c, uint8_t *p, size_t n)
+{
+	bool over = over_message_rate(s, c);
+	struct command cmd;
+	struct decode_error err;
+	enum refusal why = decode(s, c, p, n, &cmd, &err);
+
+	if (over) { /* the answer names the request; who goes on is closed soon */
+		limited(s, c, &cmd);
+		return;
+	}
+	if (why != REFUSED_COUNT) {
+		bad_message(s, c, &cmd, err.code, err.text, why);
 		return;
 	}
 	if (cmd.type != CMD_AUTHENTICATE) /* whose own failures count in the same streak */
