@@ -644,7 +644,9 @@ async def typing_key(c):
 @with_redis("5 presence:updates carries seed 002's presence object, once an event however many nodes there are")
 async def updates(c):
     with c.redis.listen("presence:updates") as heard:
-        ann, bob = await Rooms.open(c[0], "up-ann", "Ann"), await Rooms.open(c[1], "up-ann", "Ann")
+        ann = await Rooms.open(c[0], "up-ann", "Ann")
+        await soon(lambda: c[1].get("/up-ann")["is_online"], True)  # who comes to both at once is said by both
+        bob = await Rooms.open(c[1], "up-ann", "Ann")
         await asyncio.sleep(0.2)
         await ann.send({"type": "status", "status": "busy"})
         await asyncio.sleep(0.3)
