@@ -316,18 +316,6 @@ static bool read_user(struct letter_reader *lr, json_ref v, struct peer_user *ou
 	       read_profile(lr, json_get(&lr->json, v, STR("p")), &out->profile);
 }
 
-/* A word of its own, not one that a dialect says itself. */
-static bool is_type(struct str type)
-{
-	for (int d = 0; d < DIALECT_COUNT; d++) {
-		const struct dialect *dialect = dialect_at((enum dialect_id)d);
-
-		if (dialect != NULL && dialect->is_own_type(type))
-			return false;
-	}
-	return true;
-}
-
 static bool read_broadcast(struct letter_reader *lr, json_ref v, struct broadcast *out)
 {
 	int ways;
@@ -337,7 +325,7 @@ static bool read_broadcast(struct letter_reader *lr, json_ref v, struct broadcas
 		return false;
 	out->users_given = json_get(&lr->json, v, STR("us")) != JSON_ABSENT;
 	ways = (int)out->all + (int)out->users_given + (int)!str_absent(out->room) + (int)(out->topic != 0);
-	return ways > 0 && (str_absent(out->type) || is_type(out->type));
+	return ways > 0 && (str_absent(out->type) || !dialect_owns_type(out->type));
 }
 
 static bool read_message(struct letter_reader *lr, json_ref v, struct peer_message *out)

@@ -169,17 +169,6 @@ static bool read_ids(struct seeds *s, json_ref array, struct broadcast *out)
 	return true;
 }
 
-static bool is_own_type(struct str type)
-{
-	for (int d = 0; d < DIALECT_COUNT; d++) {
-		const struct dialect *dialect = dialect_at((enum dialect_id)d);
-
-		if (dialect != NULL && dialect->is_own_type(type))
-			return true;
-	}
-	return false;
-}
-
 /*
  * A string's characters, read from a copy in `mem`: the original may be part of what is passed on raw. False:
  * it is no word that a message may be called by.
@@ -209,7 +198,7 @@ static bool read_message(struct seeds *s, json_ref message, char *mem, struct br
 		if (!read_type(json_raw(j, type), mem, &out->type))
 			return false;
 		is_message = str_eq(out->type, STR("message"));
-		if (!is_message && is_own_type(out->type))
+		if (!is_message && dialect_owns_type(out->type))
 			return false;
 	}
 	if (is_message)

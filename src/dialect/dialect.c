@@ -42,3 +42,11 @@ bool dialect_find(struct str name, enum dialect_id *out)
 	}
 	return false;
 }
+
+bool dialect_owns_type(struct str type)
+{
+	for (int d = 0; d < DIALECT_COUNT; d++)
+		if (dialects[d] != NULL && dialects[d]->is_own_type(type))
+			return true;
+	return false;
+}

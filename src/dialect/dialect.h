@@ -57,7 +57,7 @@ struct dialect {
 	 * and what was written to `w` is void. */
 	bool (*encode)(const struct event *, struct jsonw *w);
 
-	/* True when `type` is one of the protocol's own words, which a REST broadcast must not forge. */
+	/* True when `type` is one of the protocol's own words. */
 	bool (*is_own_type)(struct str type);
 };
 
@@ -66,5 +66,8 @@ const struct dialect *dialect_at(enum dialect_id);
 /* By name, "echo" included; false if there is none. */
 bool dialect_find(struct str name, enum dialect_id *out);
 struct str dialect_name(enum dialect_id);
+
+/* Some dialect says this word itself: in a broadcast from outside it would be a forgery. */
+bool dialect_owns_type(struct str type);
 
 #endif

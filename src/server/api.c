@@ -215,18 +215,13 @@ static uint8_t topic_of(struct body *b)
 	return 0;
 }
 
-/* A word of its own; one that a dialect says itself would be a forgery. */
 static struct str type_of(struct body *b)
 {
 	struct str type = body_id_optional(b, STR("type"), STR("type: "
 		"a string of 1 to 128 bytes without control characters"));
 
-	for (int d = 0; d < DIALECT_COUNT && !str_absent(type); d++) {
-		const struct dialect *dialect = dialect_at((enum dialect_id)d);
-
-		if (dialect != NULL && dialect->is_own_type(type))
-			body_refuse(b, STR("type: this one is the protocol's own"));
-	}
+	if (!str_absent(type) && dialect_owns_type(type))
+		body_refuse(b, STR("type: this one is the protocol's own"));
 	return type;
 }
 
