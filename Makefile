@@ -22,7 +22,7 @@ COUNTING_SRC := test/malloc/counting.c
 E2E := $(sort $(wildcard test/e2e/*.sh test/e2e/*.py test/e2e/*.mjs))
 TESTS := $(TEST_SRC:%.c=build/asan/%)
 FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/fuzz/%)
-ALL_TESTS = $(TESTS) -- scripts/tidy scripts/fuzz-short $(E2E)
+ALL_TESTS = $(TESTS) $(BESIDE) -- scripts/tidy scripts/fuzz-short $(ALONE) $(E2E)
 BENCHES := build/bench/load build/bench/floor build/bench/relay build/bench/selfcheck
 VERIFY_SRC := test/bench/verify/verify.c
 HIREDIS := $(if $(wildcard src/cluster/*.c),libhiredis.a)
@@ -117,6 +117,10 @@ build/bench/verify: $(VERIFY_SRC:%.c=build/obj/%.o) $(obj_LIBS)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(LDFLAGS) -o $@ $(CRT)/rcrt1.o $(CRT)/crti.o $(GCRT)crtbeginS.o $^ $(GCRT)crtendS.o $(CRT)/crtn.o
 
+# Rules of one kind of test only. Each may add to BUILT (what `make test` needs), BESIDE (programs that may run at the same
+# time as others) and ALONE (those that may not).
+include $(sort $(wildcard test/*/*.mk fuzz/*.mk))
+
 tests: $(TESTS)
 test-unit: tests
 	$(Q)scripts/tap $(TESTS)
@@ -128,7 +132,7 @@ fuzz-short: fuzz
 check-clang: $(CHECKED:%.c=build/clang/%.o)
 tidy: all
 	$(Q)scripts/tidy
-test: all build/presenced.counting tests fuzz check-clang
+test: all build/presenced.counting tests fuzz check-clang $(BUILT)
 	$(Q)scripts/tap $(ALL_TESTS)
 list-tests:
 	@echo $(ALL_TESTS)
