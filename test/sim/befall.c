@@ -287,6 +287,7 @@ void befall_heal(struct life *l)
 		redis_model_cut(m, n - 1, false);
 		world_freeze(&l->w, n, false);
 		l->thaw_ms[n] = 0;
+		sim_fail_accepts(&life_crowd(l, n)->sim, 0, 0);
 		if (world_node(&l->w, n)->quitting)
 			world_kill(&l->w, n);
 		boot(l, n);
@@ -296,7 +297,7 @@ void befall_heal(struct life *l)
 	for (uint32_t i = 0; i < LIFE_CLIENTS; i++) {
 		struct client *cl = life_client(l, i);
 
-		if (cl->stalled)
+		if (cl->stalled && cl->link >= 0)
 			sim_pipe(&life_crowd(l, l->guests[i].node)->sim, cl->link, 0);
 		cl->stalled = false;
 	}

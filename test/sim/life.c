@@ -15,6 +15,7 @@ enum {
 	LEAVE_EVERY = 10, /* seeds: of these all leave in the end, which takes an hour */
 	FIND_MS = 1000,   /* the nodes find each other */
 	TICK_MS = 500,
+	SILENT_MS = 66000, /* who says nothing is gone by then */
 	DICE_OF_PHASES = 1 << 21,
 };
 
@@ -149,6 +150,14 @@ static void step(struct life *l)
 	life_settle(l);
 }
 
+static bool some_are_silent(struct life *l)
+{
+	for (uint32_t i = 0; i < LIFE_CLIENTS; i++)
+		if (life_client(l, i)->silent)
+			return true;
+	return false;
+}
+
 static void heal(struct life *l)
 {
 	int64_t debounce_ms = life_crowd(l, 1)->sim.cfg.offline_debounce_ms;
@@ -156,6 +165,8 @@ static void heal(struct life *l)
 	life_did(l, "=== healing");
 	befall_heal(l);
 	life_settle(l);
+	if (some_are_silent(l))
+		life_wait(l, SILENT_MS);
 	life_wait(l, LEASE_MS + debounce_ms + 5000 + RECONNECT_MS_MAX); /* RELIABILITY L */
 }
 

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "sim/runner.h"
+#include "sim/shrink.h"
 
 enum { SEEDS = 1000, SEEDS_OF_A_TEST = 60, TWICE_IN_A_TEST = 20 };
 
@@ -93,6 +94,18 @@ static void say_failure(const struct tally *t, const struct runs *r)
 	printf(" --trace\n");
 }
 
+/* What is left of it when all is left out that can be, as a list of steps. */
+static void say_shrunk(const struct tally *t, const struct runs *r)
+{
+	const struct plan plan = { .seed = t->bad_seed, .steps = r->steps };
+	struct shrunk s = shrink(&plan, &t->bad);
+
+	printf("# the least that fails (%" PRIu32 " tries): %" PRIu32 " steps\n", s.runs, s.steps_left);
+	s.plan.show = SHOW_STEPS;
+	s.outcome = runner_once(&s.plan);
+	printf("# %s\n", s.outcome.fault);
+}
+
 static int trace(const struct runs *r)
 {
 	const struct plan plan = { .seed = r->first, .steps = r->steps, .show = SHOW_ALL };
@@ -124,5 +137,7 @@ int main(int argc, char **argv)
 		printf("1..%" PRIu64 "\n", t.seeds);
 	if (t.failed > 0)
 		say_failure(&t, &o.runs);
+	if (t.failed > 0 && o.shrink)
+		say_shrunk(&t, &o.runs);
 	return t.failed > 0;
 }
