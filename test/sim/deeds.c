@@ -216,8 +216,10 @@ static void be_in_rooms(struct life *l, uint32_t i)
 	char name[8];
 
 	snprintf(name, sizeof(name), "r%u", room);
-	if (say(l, i, l->step, phrases[which], name, "") && phrases[which] == &subscribe)
+	if (say(l, i, l->step, phrases[which], name, "") && phrases[which] == &subscribe) {
 		l->guests[i].joining |= 1u << room;
+		l->ever[l->guests[i].user] |= 1u << room;
+	}
 }
 
 /* --- calls --- */

@@ -201,8 +201,6 @@ static bool learn_rooms(struct life *l, uint32_t i, const char *text)
 	d->joining &= ~(1u << room);
 	if (leaves)
 		d->typing[room] = 0;
-	else
-		l->ever[d->user] |= 1u << room;
 	return true;
 }
 
