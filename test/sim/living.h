@@ -7,6 +7,7 @@
 #ifndef TEST_SIM_LIVING_H
 #define TEST_SIM_LIVING_H
 
+#include "sim/invariants.h"
 #include "sim/life.h"
 #include "sim/world.h"
 
@@ -55,8 +56,9 @@ struct notice {
 
 /* What was last seen of a user at a node (invariants.c). */
 struct sight {
+	uint64_t boots;              /* of the node, + 1: else it is of another process */
 	bool there;                  /* was a device */
-	int64_t at_ms, gone_ms;      /* when that was seen; when none was seen first */
+	int64_t at_ms, gone_ms;      /* when one was seen last; when none was seen first */
 };
 
 struct life {
@@ -79,6 +81,8 @@ struct life {
 	struct notice notices[LIFE_STEPS_MAX + 64];
 	struct sight sights[NODES_MAX + 1][USERS];
 	uint64_t injected[FAULTS], steps, rejected;
+	uint64_t turns_seen;         /* (7): so many, by then */
+	int64_t turns_ms;
 	char fault[LIFE_TEXT];
 };
 
@@ -133,8 +137,6 @@ void hostile_check(struct life *);                  /* (8) */
 
 void witness_listen(struct life *);
 bool witness_must_be_online(struct life *, uint32_t user, uint32_t watcher);
-
-void invariants_check(struct life *);
 
 void truth_check(struct life *, bool all);          /* all: everybody had something to be told of */
 void truth_check_sets(struct life *);
