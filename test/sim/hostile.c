@@ -269,12 +269,14 @@ void hostile_act(struct life *l)
 	uint32_t node = 1 + life_draw(l, NODES_MAX) % l->nodes;
 	const struct row *r = &rows[life_draw(l, ROWS)];
 	struct client *x = client_named(life_crowd(l, node), "x", 1);
+	bool excused;
 
 	if ((r->kind == STRANGER || r->kind == TOKEN) && !life_has(l, WITH_JWT))
 		return;
 	life_did(l, "    x sends what is refused by %s (row %d) to node %u", r->id, (int)(r - rows), node);
 	l->injected[HOSTILE]++;
-	if (send_row(l, node, x, r) && !is_excused(l, node))
+	excused = is_excused(l, node);
+	if (send_row(l, node, x, r) && !excused && !is_excused(l, node))
 		judge(l, node, x, r);
 	client_drop(life_crowd(l, node), x);
 }

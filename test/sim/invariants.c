@@ -51,13 +51,14 @@ static void check_online(struct life *l, uint32_t node, const struct sim *sim)
 			*s = (struct sight){ .boots = world_node(&l->w, node)->boots + 1, .at_ms = INT64_MIN / 2, .gone_ms = now };
 		if (there && !present)
 			life_fault(l, "(1) u%u is connected to node %u, and not online there", u, node);
-		if (!there && s->there)
-			s->gone_ms = now;
+		if (!there && (s->there || (present && !s->present)))
+			s->gone_ms = now; /* or it came and went unseen */
 		if (!there && !present && now < s->at_ms + debounce)
 			life_fault(l, "(1) u%u was connected to node %u %lld ms ago, and is not online there", u, node, (long long)(now - s->at_ms));
 		if (!there && present && l->nodes == 1 && !life_has(l, WITH_NODES) && now >= s->gone_ms + debounce)
 			life_fault(l, "(1) u%u is not connected since %lld ms, and online", u, (long long)(now - s->gone_ms));
 		s->there = there;
+		s->present = present;
 		if (there)
 			s->at_ms = now;
 	}

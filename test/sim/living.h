@@ -57,7 +57,7 @@ struct notice {
 /* What was last seen of a user at a node (invariants.c). */
 struct sight {
 	uint64_t boots;              /* of the node, + 1: else it is of another process */
-	bool there;                  /* was a device */
+	bool there, present;         /* was a device; was it online */
 	int64_t at_ms, gone_ms;      /* when one was seen last; when none was seen first */
 };
 
