@@ -10,11 +10,14 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
@@ -35,6 +38,23 @@ void fleet_fault(struct fleet *f, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(f->fault, sizeof(f->fault), fmt, ap);
 	va_end(ap);
+}
+
+bool fleet_prepare(int core, unsigned life_seconds)
+{
+	struct rlimit files;
+	cpu_set_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)alarm(life_seconds);
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	if (core < 0)
+		return true;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)core, &set);
+	return core < CPU_SETSIZE && sched_setaffinity(0, sizeof(set), &set) == 0;
 }
 
 bool fleet_init(struct fleet *f, const struct script *s, struct in_addr addr, uint16_t port, uint32_t clients_max,

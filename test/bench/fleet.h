@@ -55,6 +55,12 @@ struct fleet {
 	void (*on_text)(void *ctx, struct client *c, const char *text, size_t n); /* each counted frame; sends nothing */
 };
 
+/*
+ * Once for a process, first: as many descriptors as may be, no SIGPIPE, an alarm that ends it after so long, and it stays on
+ * `core` (-1: any). False: there is no such core for it.
+ */
+bool fleet_prepare(int core, unsigned life_seconds);
+
 bool fleet_init(struct fleet *f, const struct script *s, struct in_addr addr, uint16_t port, uint32_t clients_max,
                 uint32_t sources);
 void fleet_close(struct fleet *f); /* resets every connection: no TIME_WAIT is left behind */
