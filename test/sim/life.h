@@ -1,0 +1,52 @@
+/*
+ * test/sim/life.h: one random life of a whole world (RELIABILITY L): one to three servers, their Redis if they have one, and their clients,
+ * from a seed: chaos, heal, quiesce. What is drawn for a step depends on the seed and the step's number alone, so that a plan may leave
+ * any of them out, and faults, clients and options too, without a change to the others: that is what the shrinker (shrink.h) does.
+ *
+ *	struct plan p = { .seed = 7, .steps = LIFE_STEPS };
+ *	struct outcome o = life_run(&p);
+ *
+ * Files: life.c (beginning, phases, end), options.c (what is drawn for a seed), deeds.c (what clients do), hostile.c (what no client should
+ * do), befall.c (faults), witness.c (what clients hear, and what of it may not be), invariants.c (what holds after each step), truth.c (what
+ * comes true in the end).
+ */
+#ifndef TEST_SIM_LIFE_H
+#define TEST_SIM_LIFE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { LIFE_STEPS = 80, LIFE_STEPS_MAX = 1024, LIFE_TEXT = 320 };
+
+enum show {
+	SHOW_NOTHING,
+	SHOW_STEPS, /* what is done, a line each */
+	SHOW_ALL,   /* and all that is heard, logged and published */
+};
+
+/* Faults that a life may have; the swarm: each is on or off for a seed, and so is how often. */
+#define LIFE_FAULTS(F) \
+	F(KILL, "kill") F(STOP, "stop") F(DOWN, "down") F(HANG, "hang") F(CUT, "cut") F(DEAF, "deaf") F(NOISE, "noise") F(FLUSH, "flush") \
+	F(REFUSE, "refuse") F(WALL, "wall") F(INVISIBLE, "invisible")
+#define LIFE_ENUM(name, text) name,
+enum fault { LIFE_FAULTS(LIFE_ENUM) FAULTS };
+extern const char *const fault_names[FAULTS];
+
+struct plan {
+	uint64_t seed;
+	uint32_t steps;
+	uint32_t without_faults, without_clients, without_options; /* a bit of each that is left out */
+	uint8_t skip[LIFE_STEPS_MAX / 8];                          /* a bit of each step that is left out */
+	enum show show;
+};
+
+struct outcome {
+	char fault[LIFE_TEXT]; /* "": every promise was kept; else when, the invariant's number, and what */
+	uint64_t hash;         /* of all bytes that were sent, with when and to whom */
+	uint64_t turns, steps, injected[FAULTS], lost; /* lost: messages that Redis lost, doubled or reordered */
+	int64_t lived_ms;
+};
+
+struct outcome life_run(const struct plan *);
+
+#endif
