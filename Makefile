@@ -34,7 +34,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 -Werror
 PURE := src/base/% src/wire/% src/presence/% src/dialect/% src/server/%
 # Runs at start, by an operator's hand, or once for a connection at most: small before fast.
 COLD_SERVER := metrics expose admin start api health rest rest_write keys user_check waiting authenticate credential address forwarded body
-COLD_NET := certificate certificates anchors resolver fetch x509 machine tls_client tls_policy
+COLD_NET := certificate certificates anchors resolver fetch x509 machine tls_client tls_policy walls seccomp landlock
 COLD_CLUSTER := companion figures life nodes sync seeds_roster seeds_happen redis redis_link redis_memory redis_way
 COLD := $(wildcard src/*.c src/tool/*.c) src/wire/redis_url.c $(COLD_CLUSTER:%=src/cluster/%.c) $(COLD_SERVER:%=src/server/%.c) $(COLD_NET:%=src/net/%.c)
 flags = $(if $(filter $(COLD),$1),-Os) $(if $(filter src/%,$1),-Wconversion -Wno-string-conversion,-Itest -Wno-format-nonliteral) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
