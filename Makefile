@@ -56,7 +56,7 @@ SANITIZE_LIB := -g -fno-omit-frame-pointer -fsanitize=address
 CRT = /usr/lib/$(MACHINE)-linux-musl
 GCRT = $(dir $(shell $(CC) -print-libgcc-file-name))
 LDFLAGS = -static -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-z,relro,-z,now -Wl,-z,noexecstack \
-	-Wl,-z,separate-code,-z,nodlopen -Wl,--as-needed -Wl,--no-copy-dt-needed-entries -Wl,--gc-sections -nostartfiles -Wl,-Map=$@.map
+	-Wl,-z,separate-code -Wl,--gc-sections -nostartfiles -Wl,-Map=$@.map
 
 WATCHED := malloc calloc realloc aligned_alloc posix_memalign free epoll_wait
 
@@ -94,7 +94,7 @@ endef
 KERNEL := -idirafter build/vendor/kernel-headers
 KERNEL_LIB := -idirafter $(CURDIR)/build/vendor/kernel-headers -ffile-prefix-map=$(CURDIR)=.
 CHECKED := $(LIB_SRC) src/main.c $(HELP_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(VERIFY_SRC) $(COUNTING_SRC)
-$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 $(HARDEN) $(HARDEN_LIB) $(KERNEL_LIB),$(LIB_SRC),src/main.c $(VERIFY_SRC) $(COUNTING_SRC)))
+$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 -g $(HARDEN) $(HARDEN_LIB) $(KERNEL_LIB),$(LIB_SRC),src/main.c $(VERIFY_SRC) $(COUNTING_SRC)))
 $(eval $(call flavour,asan,$(CC),-O1 $(SANITIZE),-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(TEST_SRC)))
 $(eval $(call flavour,fuzz-obj,$(CLANG),-O1 $(SANITIZE) -fsanitize=fuzzer-no-link,-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(FUZZ_SRC)))
 $(eval $(call flavour,clang,$(CLANG),-O2,-O2,$(CHECKED)))
