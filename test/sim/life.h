@@ -6,9 +6,9 @@
  *	struct plan p = { .seed = 7, .steps = LIFE_STEPS };
  *	struct outcome o = life_run(&p);
  *
- * Files: life.c (beginning, phases, end), options.c (what is drawn for a seed), deeds.c (what clients do), hostile.c (what no client should
- * do), befall.c (faults), witness.c (what clients hear, and what of it may not be), invariants.c (what holds after each step), truth.c (what
- * comes true in the end).
+ * The files, whose common inside is living.h: life.c (beginning, phases, end), draws.c (what is drawn for a seed), deeds.c (what clients
+ * do), befall.c (what befalls them), hostile.c (what no client should send, and what it must get), witness.c (what clients hear, and what of
+ * it may not be), invariants.c (what holds after each step), truth.c (what comes true in the end).
  */
 #ifndef TEST_SIM_LIFE_H
 #define TEST_SIM_LIFE_H
@@ -24,13 +24,27 @@ enum show {
 	SHOW_ALL,   /* and all that is heard, logged and published */
 };
 
-/* Faults that a life may have; the swarm: each is on or off for a seed, and so is how often. */
+/* Faults that a life may have. The swarm: each is on or off for a seed, and so is how often they come. */
 #define LIFE_FAULTS(F) \
-	F(KILL, "kill") F(STOP, "stop") F(DOWN, "down") F(HANG, "hang") F(CUT, "cut") F(DEAF, "deaf") F(NOISE, "noise") F(FLUSH, "flush") \
-	F(REFUSE, "refuse") F(WALL, "wall") F(INVISIBLE, "invisible")
+	F(KILL, "kill") F(QUIT, "quit") F(STOP, "stop") F(STALL, "stall") F(DOWN, "redis-down") F(HANG, "redis-hang") F(CUT, "cut-off") \
+	F(DEAF, "deaf") F(LOSE, "lose-link") F(NOISE, "noise") F(FLUSH, "flush") F(FAILOVER, "failover") F(REFUSE, "refuse") F(WALL, "wall-clock") \
+	F(POOL, "pool") F(ACCEPT, "accept") F(SLOW, "slow-reader") F(SILENCE, "silence") F(RESET, "reset") F(HOSTILE, "hostile") \
+	F(INVISIBLE, "invisible")
+
+/* Options and circumstances that are drawn for a seed; left out, each is as in CONTRACT 1, and the node is alone. */
+#define LIFE_OPTIONS(O) \
+	O(NODES, "nodes") O(DELAY, "delay") O(BYTES_CUT, "cut") O(RATE, "presence-rate") O(DEBOUNCE, "offline-debounce") O(AUDIENCE, "audience") \
+	O(USER_CAP, "max-connections-per-user") O(IP_CAP, "max-connections-per-ip") O(BUFFER, "client-buffer") O(SLOW_ENDS, "slow-consumer") \
+	O(MESSAGE_RATE, "message-rate") O(SUBSCRIPTIONS, "max-subscriptions") O(KEYS, "redis-keys") O(JWT, "auth") O(SPACE, "redis-space")
+
 #define LIFE_ENUM(name, text) name,
+#define LIFE_OPTION_ENUM(name, text) WITH_##name,
 enum fault { LIFE_FAULTS(LIFE_ENUM) FAULTS };
+enum life_option { LIFE_OPTIONS(LIFE_OPTION_ENUM) OPTIONS };
 extern const char *const fault_names[FAULTS];
+extern const char *const option_names[OPTIONS];
+
+enum { LIFE_CLIENTS = 10 };
 
 struct plan {
 	uint64_t seed;
@@ -44,6 +58,7 @@ struct outcome {
 	char fault[LIFE_TEXT]; /* "": every promise was kept; else when, the invariant's number, and what */
 	uint64_t hash;         /* of all bytes that were sent, with when and to whom */
 	uint64_t turns, steps, injected[FAULTS], lost; /* lost: messages that Redis lost, doubled or reordered */
+	uint64_t rejected;     /* hostile inputs whose answers were looked at */
 	int64_t lived_ms;
 };
 
