@@ -1,11 +1,10 @@
 /* main.c: options -> memory -> server -> loop (the last three are loop_run()'s), and the other commands. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "cluster/companion.h"
 #include "net/loop.h"
+#include "net/walls.h"
 #include "options.h"
 #include "tool/check.h"
 #include "tool/client.h"
@@ -46,26 +45,16 @@ static bool load(struct options *o, char *const *args, char *const *env)
 	return good;
 }
 
-/* Memory holds tokens and messages: none of it goes into a core file, nor to another process of the same
- * user. */
-static void keep_memory_private(void)
-{
-	struct rlimit none = { 0, 0 };
-
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0);
-}
-
 static enum exit_code serve(const struct options *o)
 {
 	struct loop_companion companion;
 
-	keep_memory_private();
+	walls_keep_memory_private();
 	if (o->config.clustered && !companion_new(&o->config, &companion)) {
 		fprintf(stderr, "presenced: memory refused\n");
 		return EXIT_FAILED;
 	}
-	switch (loop_run(&o->config, o->user, o->config.clustered ? &companion : NULL)) {
+	switch (loop_run(&o->config, &o->rights, o->config.clustered ? &companion : NULL)) {
 	case LOOP_OK: return EXIT_DONE;
 	case LOOP_BAD_LISTENER:
 	case LOOP_BAD_TLS:
@@ -86,7 +75,7 @@ int main(int argc, char **argv, char **env)
 	if (strcmp(command, "healthcheck") == 0)
 		return healthcheck_run(args, env);
 	if (strcmp(command, "token") == 0 || strcmp(command, "client") == 0) {
-		keep_memory_private();
+		walls_keep_memory_private();
 		return *command == 't' ? token_run(args) : client_run(args);
 	}
 	if (strcmp(command, "serve") == 0)

@@ -62,9 +62,12 @@ enum redis_result {
 	REDIS_DENIED,  /* memory, a pipe or the thread: errno */
 };
 
-/* Reads ca-file; starts the resolver's thread when a host is a name or Sentinel may give one. Connects from
- * the first redis_turn() on. */
+/* Reads ca-file; opens the resolver when a host is a name or Sentinel may give one. Connects from the first
+ * redis_turn() on. */
 enum redis_result redis_open(struct redis **out, const struct redis_config *, struct now now);
+
+/* Starts the resolver's thread, if there is one to start. False with errno: the machine refused. */
+bool redis_start(struct redis *);
 
 void redis_close(struct redis *);
 

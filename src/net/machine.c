@@ -169,5 +169,9 @@ bool machine_become(struct str user)
 		machine_complain(STR("user: cannot become that user"), errno);
 		return false;
 	}
+	if (setuid(0) == 0 || seteuid(0) == 0) {
+		machine_complain(STR("user: root could be become again"), 0);
+		return false;
+	}
 	return true;
 }
