@@ -107,7 +107,7 @@ static void learn_roster(struct life *l, uint32_t i, const char *list)
 
 	d->lists++;
 	/* Who began to hear it in between was given a list of their own, and then all are told again; and who came and went. */
-	if (strcmp(list, d->told[0]) == 0 && world_now_ms(&l->w) - l->roster_ms > ROSTER_MS && !d->behind && !life_may(l, INVISIBLE) &&
+	if (strcmp(list, d->told[0]) == 0 && world_now_ms(&l->w) - l->roster_ms > 2 * ROSTER_MS && !d->behind && !life_may(l, INVISIBLE) &&
 	    life_crowd(l, d->node)->sim.cfg.offline_debounce_ms >= ROSTER_MS)
 		life_fault(l, "(4) c%u is told twice: %s", i, list);
 	for (uint32_t u = 0; u < USERS; u++) {
