@@ -276,6 +276,8 @@ void hostile_act(struct life *l)
 
 	if ((r->kind == STRANGER || r->kind == TOKEN) && !life_has(l, WITH_JWT))
 		return;
+	if (r->kind == TWENTY && life_has(l, WITH_MESSAGE_RATE)) /* some of them are too many, which is another row of its own */
+		return;
 	life_did(l, "    x sends what is refused by %s (row %d) to node %u", r->id, (int)(r - rows), node);
 	l->injected[HOSTILE]++;
 	excused = is_excused(l, node);
