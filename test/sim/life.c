@@ -242,6 +242,7 @@ static struct outcome end(struct life *l)
 	for (uint32_t n = 1; n <= l->nodes; n++) {
 		o.hash = o.hash * UINT64_C(0x100000001b3) + life_crowd(l, n)->sim.sent_hash;
 		o.turns += life_crowd(l, n)->sim.turns;
+		o.cuts += life_crowd(l, n)->sim.cuts;
 	}
 	memcpy(o.injected, l->injected, sizeof(o.injected));
 	o.lost = l->w.redis.stats.dropped + l->w.redis.stats.doubled + l->w.redis.stats.swapped;

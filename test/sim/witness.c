@@ -68,7 +68,7 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 	enum dialect_id dialect = life_client(l, i)->dialect;
 	bool whole = dialect == DIALECT_SNAKE || dialect == DIALECT_DOTTED; /* the others' words do not say all that may be new */
 
-	if (words != NULL && whole && !d->behind && strcmp(words, d->told[user]) == 0)
+	if (words != NULL && whole && !d->behind && !d->short_changed && strcmp(words, d->told[user]) == 0)
 		life_fault(l, "(4) c%u is told twice: %s", i, words);
 	if (online >= 0 && online == d->online[user] && !d->behind && !d->short_changed)
 		life_fault(l, "(4) c%u is told twice that u%u comes or goes: %s", i, user, words);
@@ -107,7 +107,7 @@ static void learn_roster(struct life *l, uint32_t i, const char *list)
 
 	d->lists++;
 	/* Who began to hear it in between was given a list of their own, and then all are told again; and who came and went. */
-	if (strcmp(list, d->told[0]) == 0 && world_now_ms(&l->w) - l->roster_ms > 2 * ROSTER_MS && !d->behind && !life_may(l, INVISIBLE) &&
+	if (strcmp(list, d->told[0]) == 0 && world_now_ms(&l->w) - l->roster_ms > 2 * ROSTER_MS && !d->behind && !d->short_changed && !life_may(l, INVISIBLE) &&
 	    life_crowd(l, d->node)->sim.cfg.offline_debounce_ms >= ROSTER_MS)
 		life_fault(l, "(4) c%u is told twice: %s", i, list);
 	for (uint32_t u = 0; u < USERS; u++) {
