@@ -50,7 +50,8 @@ void walls_text(const struct walls *w, char out[WALLS_TEXT_BYTES]);
 /* For `check`: fills *w as far as it can be told beforehand, and raises nothing. */
 void walls_foresee(struct walls *w, const struct server_config *cfg, const struct walls_config *wish);
 
-/* Core files and ptrace, and /proc/PID/mem; from the start on. */
+/* Memory holds keys, tokens and messages: none of it goes into a core file, nor to another process of the same
+ * user. For every command, before it reads a key. */
 void walls_keep_memory_private(void);
 
 #endif
