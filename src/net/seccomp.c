@@ -129,6 +129,7 @@ static const struct row rows[] = {
 	CALL(readv, SECCOMP_RESOLVE),
 	/* Memory, never to be run: to read a certificate into, and getaddrinfo()'s list. */
 	CALL(mmap, FILES, WITHIN(3, DATA), IS_BUT_FOR(4, MAP_NORESERVE, FRESH)),
+	CALL(mmap, SECCOMP_RESOLVE, IS(3, PROT_NONE), IS(4, FRESH | MAP_FIXED)), /* malloc's first guard page */
 	CALL(mprotect, SECCOMP_RESOLVE, WITHIN(3, DATA)),
 	CALL(madvise, SECCOMP_RESOLVE, IS(3, MADV_FREE)),
 	CALL(brk, SECCOMP_RESOLVE),
