@@ -95,8 +95,10 @@ static void admit(struct loop *l, int fd, uint32_t listener, const struct peer *
 	}
 	watched = tls ? tls_watch(l->tls, handle, conn, generation) :
 	                socket_watch(l->epoll_fd, fd, conn, generation);
-	if (!watched)
-		server_hangup(l->server, conn, generation);
+	if (watched)
+		return;
+	server_count_accept_error(l->server);
+	server_broken(l->server, conn, generation);
 }
 
 static void accept_some(struct loop *l, uint32_t listener, struct now now)
@@ -300,8 +302,12 @@ static bool open_listeners(struct loop *l)
 {
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
 		l->listen_fds[i] = socket_listen(&l->cfg->listeners[i]);
-		if (l->listen_fds[i] < 0 || !add(l, l->listen_fds[i], WATCH_LISTENER, i))
+		if (l->listen_fds[i] < 0)
 			return false;
+		if (!add(l, l->listen_fds[i], WATCH_LISTENER, i)) {
+			socket_complain(&l->cfg->listeners[i], errno);
+			return false;
+		}
 	}
 	return true;
 }

@@ -7,12 +7,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { LIFE_SECONDS_MAX = 300 };
@@ -177,27 +174,6 @@ static int parse(struct scene_options *o, int *core, int argc, char **argv)
 	return 0;
 }
 
-static bool prepare(int core)
-{
-	struct rlimit files;
-	cpu_set_t set;
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)alarm(LIFE_SECONDS_MAX);
-	(void)getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-	if (core < 0)
-		return true;
-	CPU_ZERO(&set);
-	CPU_SET((unsigned)core, &set);
-	if (core >= CPU_SETSIZE || sched_setaffinity(0, sizeof(set), &set) != 0) {
-		(void)fprintf(stderr, "load: cannot stay on core %d (--core -1: any)\n", core);
-		return false;
-	}
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	struct scene_options o = { .dialect = "rooms", .seconds_ms = 3000 };
@@ -223,5 +199,9 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "load: startup needs a command after --\n");
 		return 2;
 	}
-	return prepare(core) && scene->run(&o) ? 0 : 1;
+	if (!fleet_prepare(core, LIFE_SECONDS_MAX)) {
+		(void)fprintf(stderr, "load: cannot stay on core %d (--core -1: any)\n", core);
+		return 1;
+	}
+	return scene->run(&o) ? 0 : 1;
 }

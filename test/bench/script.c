@@ -77,6 +77,19 @@ static const struct script_form forms[] = {
 		.join = "{\"type\":\"subscribe\",\"channel_id\":\"$R\"}", .joined = "\"subscribed\"",
 		.delivered = "", .marker = "\"type\":\"presence\"", .ask = "{\"type\":\"ping\"}", .answer = "\"pong\"",
 	},
+	/* Of test/scorecard: one changes its status, and this hears of it. */
+	{
+		.name = "follower", .path = "/ws?user_id=$U&dialect=dotted", .header = "",
+		.join = "{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\"],"
+		        "\"filters\":{\"user_ids\":[\"user-0000000\"]}}}",
+		.joined = "\"subscribed\"",
+		.event = { "{\"type\":\"presence.update\",\"payload\":{\"status\":\"busy\",\"custom_status\":\"ev-a$P\"}}",
+		           "{\"type\":\"presence.update\",\"payload\":{\"status\":\"busy\",\"custom_status\":\"ev-b$P\"}}" },
+		.delivered = "{\"type\":\"presence.update\",\"payload\":{\"user_id\":\"$U\",\"status\":\"busy\","
+		             "\"custom_status\":\"ev-a$P\",\"metadata\":null,\"last_seen\":\"2026-01-14T12:00:00.123Z\","
+		             "\"device_count\":1},\"timestamp\":\"2026-01-14T12:00:00.123Z\"}",
+		.marker = "\"ev-", .ask = "{\"type\":\"ping\"}", .answer = "\"pong\"",
+	},
 	{
 		.name = "floor", .path = "/", .header = "", .event = { "!", "!" }, .delivered = "",
 		.marker = "", .ask = ECHO_TEXT, .answer = "", .raw = true,

@@ -1,0 +1,2 @@
+#include "sim/living.h"
+void invariants_check(struct life *l) { (void)l; }
