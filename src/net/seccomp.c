@@ -34,8 +34,8 @@
 
 enum { CHECKS_MAX = 3, PROGRAM_MAX = 512 };
 
-/* Of one argument that the kernel takes 32 bits of, or of whose upper 32 none is known to it (the machines are
- * little-endian): its bits outside `ignored` are `value`. */
+/* Of one argument that the kernel takes 32 bits of, or of whose upper 32 none is known to it (the machines
+ * are little-endian): its bits outside `ignored` are `value`. */
 struct check {
 	uint8_t argument;        /* from 1 on; 0: no more checks */
 	bool is_self;            /* `value` is this process' id */
@@ -129,6 +129,7 @@ static const struct row rows[] = {
 	CALL(readv, SECCOMP_RESOLVE),
 	/* Memory, never to be run: to read a certificate into, and getaddrinfo()'s list. */
 	CALL(mmap, FILES, WITHIN(3, DATA), IS_BUT_FOR(4, MAP_NORESERVE, FRESH)),
+	CALL(mmap, SECCOMP_RESOLVE, IS(3, PROT_NONE), IS(4, FRESH | MAP_FIXED)), /* malloc's first guard */
 	CALL(mprotect, SECCOMP_RESOLVE, WITHIN(3, DATA)),
 	CALL(madvise, SECCOMP_RESOLVE, IS(3, MADV_FREE)),
 	CALL(brk, SECCOMP_RESOLVE),
