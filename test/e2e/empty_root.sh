@@ -42,7 +42,7 @@ inside() {
 	elif [ "$(id -u)" = 0 ]; then
 		exec env -i /usr/sbin/chroot --userspec=65532:65532 "$root" "$@"
 	else
-		exec env -i /usr/bin/unshare --map-root-user --root="$root" "$@"
+		exec env -i /usr/bin/unshare --user --map-user=65532 --map-group=65532 --root="$root" "$@"
 	fi
 }
 
