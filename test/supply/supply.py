@@ -176,7 +176,8 @@ def exposure():
 
 
 def unit_runs():
-    said = run(BINARY, "check", *credentials(), env=environment(), cwd="/")
+    words = credentials()
+    said = run(BINARY, "check", *words, env=environment(), cwd="/")
     ok(said.returncode == 0, "presenced check takes the unit's command line", said.stdout)
     wanted = {"Type": "exec", "DynamicUser": "yes", "NoNewPrivileges": "yes", "ProtectSystem": "strict",
               "CapabilityBoundingSet": "", "MemoryDenyWriteExecute": "yes", "LimitCORE": "0", "ExecReload": "/bin/kill -HUP $MAINPID"}
@@ -187,7 +188,7 @@ def unit_runs():
     if why:
         ok(True, "%s # SKIP %s" % (name, why))
         return
-    server = Server(*credentials(), listen=(), listeners=1,
+    server = Server(*words, listen=(), listeners=1,
                     prefix=[os.path.abspath("test/supply/confine.py"), os.path.abspath(UNIT)])
     try:
         healthy = run(BINARY, "healthcheck", "http://127.0.0.1:%d" % server.port, env=environment()).returncode
