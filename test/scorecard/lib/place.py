@@ -52,10 +52,12 @@ def memory(pid):
 
 
 def cpu_s(pid):
-    """User and system seconds of all threads, in steps of 10 ms."""
-    with open("/proc/%d/stat" % pid) as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Seconds that all threads have run, by the scheduler's clock: user and system time would come in ticks, by sampling."""
+    total = 0
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/schedstat" % (pid, task)) as f:
+            total += int(f.read().split()[0])
+    return total / 1e9
 
 
 def fds(pid):
