@@ -36,6 +36,9 @@ bool announce_reaches_own(const struct engine *e, uint32_t conn);
  */
 void announce(struct engine *e, uint32_t user, struct now now);
 
+/* The texts of one who was told to be offline count as told: they are with what is told next. */
+void announce_hush(const struct engine *e, uint32_t user);
+
 /*
  * The link's user entered a room, with no other link in it: those who hear of room mates alone hear of the
  * user from now on, so they are told how things stand. Nothing when the user is shown as offline, or when a
