@@ -295,21 +295,20 @@ def keys_over_tls(run):
 
 
 def two_nodes(run, redis, *options):
-    t = run.tag
-    here = Ws(run, run.where("main"), "here").open("/ws?dialect=rooms&user_id=ann" + t)
-    here.alive()
+    t, patience = run.tag, run.scenario.seconds
     run.wait_ready()
-    port = run.services.other_node(redis, *options)
-    there = Ws(run, ("127.0.0.1", port), "there").open("/ws?dialect=rooms&user_id=bob" + t)
-    here.want("presence", "bob" + t, "online", seconds=run.scenario.seconds)
-    there.want("presence", "ann" + t, "online", seconds=run.scenario.seconds)
-    here.ask({"type": "subscribe", "channel_id": "c" + t}, "subscribed")
+    there = Ws(run, ("127.0.0.1", run.services.other_node(redis, *options)), "there").open("/ws?dialect=rooms&user_id=bob" + t)
     there.ask({"type": "subscribe", "channel_id": "c" + t}, "subscribed")
+    here = Ws(run, run.where("main"), "here").open("/ws?dialect=rooms&user_id=ann" + t)
+    here.ask({"type": "subscribe", "channel_id": "c" + t}, "subscribed")
+    there.want("presence", "ann" + t, "online", seconds=patience)
     there.say({"type": "status", "status": "busy", "custom_status": "x" * 200})
-    here.want("presence", "bob" + t, "busy", seconds=run.scenario.seconds)
-    there.close()
+    here.want("presence", "bob" + t, "busy", seconds=patience)
+    here.say({"type": "status", "status": "away"})
+    there.want("presence", "ann" + t, "away", seconds=patience)
+    there.leave()
     run.forgive(there)
-    here.want("presence", "bob" + t, "offline", seconds=run.scenario.seconds)
+    here.want("presence", "bob" + t, "offline", seconds=patience)
 
 
 @scenario(options=lambda s: ["--redis-url", s.redis.url, "--node-id=faulty"], lossy=True, seconds=10)
