@@ -20,7 +20,7 @@ class Verdict:
         return self
 
     def text(self, name, fault):
-        return "test/torture/run %s %s: %s\n%s" % (name, fault, "\n    ".join(self.faults + self.harms),
+        return "test/torture/run %s %s: %s\n%s" % (name, fault, "\n    ".join(self.faults + self.harms[:6]),
                                                    "\n".join("    | " + l for l in self.said.splitlines()[-12:]))
 
 
@@ -312,7 +312,7 @@ class Player:
         from terminal import Terminal
         with Terminal(argv, env=env) as terminal:
             try:
-                terminal.wait_text("connected to", 3)
+                terminal.wait(lambda: "connected to" in "".join(terminal.text()) or terminal.process.poll() is not None, "", 3)
                 terminal.type(command.terminal)
             except AssertionError:
                 pass  # it did not come so far

@@ -9,12 +9,15 @@ V1 = "/api/v1/presence/"
 
 
 class Services:
-    """What the scenarios ask besides: made once, for all workers; what has a state is a worker's own."""
+    """What the scenarios ask besides: files are made once; what runs is a worker's own, from its first use on."""
 
     def __init__(self):
         import pki
-        from issuer import Certificates
-        self.pki, self.directory = pki, pki.directory()
+        from issuer import Certificates, Key
+        from redisd import authority
+        self.pki, self.directory, self._nodes = pki, pki.directory(), {}
+        authority()
+        self.key = Key(self.directory, "torture")
         self.authority = Certificates(self.directory)
         self.pair = self.authority.issue("localhost", "ec", san="DNS:localhost,IP:127.0.0.1")
         os.chmod(self.pair[1], 0o644)
@@ -27,11 +30,6 @@ class Services:
 
     def path(self, name):
         return os.path.join(self.directory, name)
-
-    @functools.cached_property
-    def key(self):
-        from issuer import Key
-        return Key(self.directory, "torture")
 
     @functools.cached_property
     def issuer(self):
@@ -64,11 +62,6 @@ class Services:
             from server import BINARY, Server
             self._nodes[redis] = Server("--redis-url", redis.url, "--node-id=other", *BASE[:3], *options)
         return self._nodes[redis].ports[0]
-
-    def settle(self):
-        """Everything that is made at its first use, and a place for what is a worker's own."""
-        self._nodes = {}
-        self.key, self.key.token({})
 
     @functools.cached_property
     def server(self):
