@@ -20,7 +20,7 @@ class Verdict:
         return self
 
     def text(self, name, fault):
-        return "test/torture/run %s %s: %s\n%s" % (name, fault, "\n    ".join(self.faults + self.harms),
+        return "test/torture/run %s %s: %s\n%s" % (name, fault, "\n    ".join(self.faults + self.harms[:6]),
                                                    "\n".join("    | " + l for l in self.said.splitlines()[-12:]))
 
 
@@ -156,7 +156,7 @@ class Player:
 
     @staticmethod
     def refused(v, e, fault):
-        v.outcome = "refused to start"
+        v.outcome, v.harms = "refused to start", []
         lines = [l for l in e.said.splitlines() if l and not STARTED.search(l) and not l.startswith("presenced: warning: ")]
         if e.code not in (1, 2) or fault is None:
             v.wrong("ended at the start with exit code %s" % e.code)
@@ -183,16 +183,26 @@ class Player:
     def serve(self, run, fault, v, base, first):
         good = self.attempt(run, self.bystander, v)
         good = self.attempt(run, run.scenario.play, v) and good
+        if not good and self.gave_up(run):  # it had bound its addresses, so somebody could connect
+            raise Refused(run.server.process.returncode, run.server.said())
         if not good and not run.terminated:
             self.after_harm(run, v)
         if not good and first:
-            v.wrong("harm without a fault")
+            v.wrong("harm without a fault: %s" % v.harms)
         if not run.terminated:
             self.afterwards(run, v, base, first)
             run.terminate()
         code = run.server.ended()
         if code != 0:
             v.wrong("exit code %d after SIGTERM" % code)
+
+    @staticmethod
+    def gave_up(run):
+        try:
+            run.server.process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            return False
+        return not run.terminated and "msg=Listening" not in run.server.said()
 
     def after_harm(self, run, v):
         """One connection at most is harmed, and whoever tries again succeeds."""
@@ -210,7 +220,7 @@ class Player:
         limit = time.monotonic() + (10 if run.scenario.lossy else 0)
         while not self.attempt(run, run.scenario.play, v):
             if time.monotonic() > limit:
-                v.wrong("who tried again was harmed too")
+                v.wrong("who tried again was harmed too: %s" % v.harms[-1])
                 return
 
     def afterwards(self, run, v, base, first):
@@ -302,7 +312,7 @@ class Player:
         from terminal import Terminal
         with Terminal(argv, env=env) as terminal:
             try:
-                terminal.wait_text("connected to", 3)
+                terminal.wait(lambda: "connected to" in "".join(terminal.text()) or terminal.process.poll() is not None, "", 3)
                 terminal.type(command.terminal)
             except AssertionError:
                 pass  # it did not come so far
@@ -310,7 +320,8 @@ class Player:
                 code = terminal.exit_code(COMMAND_S)
             except AssertionError:
                 code = None
-            if not terminal.is_restored():
+            lost = re.match(r"(ioctl|tcsetattr):\d+:(EIO|ENOTTY)", env.get("FAULTY", ""))  # there is no terminal any more
+            if not terminal.is_restored() and not lost:
                 v.wrong("the terminal is not as it was")
             return code, "\n".join(terminal.text()), ""
 

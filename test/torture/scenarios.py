@@ -9,12 +9,15 @@ V1 = "/api/v1/presence/"
 
 
 class Services:
-    """What the scenarios ask besides: made once, for all workers; what has a state is a worker's own."""
+    """What the scenarios ask besides: files are made once; what runs is a worker's own, from its first use on."""
 
     def __init__(self):
         import pki
-        from issuer import Certificates
-        self.pki, self.directory = pki, pki.directory()
+        from issuer import Certificates, Key
+        from redisd import authority
+        self.pki, self.directory, self._nodes = pki, pki.directory(), {}
+        authority()
+        self.key = Key(self.directory, "torture")
         self.authority = Certificates(self.directory)
         self.pair = self.authority.issue("localhost", "ec", san="DNS:localhost,IP:127.0.0.1")
         os.chmod(self.pair[1], 0o644)
@@ -27,11 +30,6 @@ class Services:
 
     def path(self, name):
         return os.path.join(self.directory, name)
-
-    @functools.cached_property
-    def key(self):
-        from issuer import Key
-        return Key(self.directory, "torture")
 
     @functools.cached_property
     def issuer(self):
@@ -64,11 +62,6 @@ class Services:
             from server import BINARY, Server
             self._nodes[redis] = Server("--redis-url", redis.url, "--node-id=other", *BASE[:3], *options)
         return self._nodes[redis].ports[0]
-
-    def settle(self):
-        """Everything that is made at its first use, and a place for what is a worker's own."""
-        self._nodes = {}
-        self.key, self.key.token({})
 
     @functools.cached_property
     def server(self):
@@ -295,21 +288,20 @@ def keys_over_tls(run):
 
 
 def two_nodes(run, redis, *options):
-    t = run.tag
-    here = Ws(run, run.where("main"), "here").open("/ws?dialect=rooms&user_id=ann" + t)
-    here.alive()
+    t, patience = run.tag, run.scenario.seconds
     run.wait_ready()
-    port = run.services.other_node(redis, *options)
-    there = Ws(run, ("127.0.0.1", port), "there").open("/ws?dialect=rooms&user_id=bob" + t)
-    here.want("presence", "bob" + t, "online", seconds=run.scenario.seconds)
-    there.want("presence", "ann" + t, "online", seconds=run.scenario.seconds)
-    here.ask({"type": "subscribe", "channel_id": "c" + t}, "subscribed")
+    there = Ws(run, ("127.0.0.1", run.services.other_node(redis, *options)), "there").open("/ws?dialect=rooms&user_id=bob" + t)
     there.ask({"type": "subscribe", "channel_id": "c" + t}, "subscribed")
+    here = Ws(run, run.where("main"), "here").open("/ws?dialect=rooms&user_id=ann" + t)
+    here.ask({"type": "subscribe", "channel_id": "c" + t}, "subscribed")
+    there.want("presence", "ann" + t, "online", seconds=patience)
     there.say({"type": "status", "status": "busy", "custom_status": "x" * 200})
-    here.want("presence", "bob" + t, "busy", seconds=run.scenario.seconds)
-    there.close()
+    here.want("presence", "bob" + t, "busy", seconds=patience)
+    here.say({"type": "status", "status": "away"})
+    there.want("presence", "ann" + t, "away", seconds=patience)
+    there.leave()
     run.forgive(there)
-    here.want("presence", "bob" + t, "offline", seconds=run.scenario.seconds)
+    here.want("presence", "bob" + t, "offline", seconds=patience)
 
 
 @scenario(options=lambda s: ["--redis-url", s.redis.url, "--node-id=faulty"], lossy=True, seconds=10)
