@@ -101,8 +101,8 @@ static bool put_rooms(struct engine *e, uint32_t user, uint32_t share, const str
 }
 
 /*
- * The peer knows the user to be there, not with itself, and who hosts them was not heard yet. To say here that
- * they are offline, because of what they set, would be a guess.
+ * The peer knows the user to be there, not with itself, and who hosts them was not heard yet. To say here
+ * that they are offline, because of what they set, would be a guess.
  */
 static bool is_with_a_third(const struct user *u, const struct peer_user *p)
 {
