@@ -4,7 +4,7 @@ import pki
 from lib import place, tokens
 from lib.row import Row
 
-CROWD, OTHERS, RATE, QUIET_SECONDS = 10000, 1000, 20, 3
+CROWD, ROOMS, OTHERS, RATE, QUIET_SECONDS = 10000, 500, 1000, 20, 3  # rooms of 20
 SERVER = [*place.QUIET, "--max-connections", "15000", "--max-users", "30000"]
 
 
@@ -54,7 +54,7 @@ def plain():
     file, key = tokens.rs256(CROWD + OTHERS + 10)
     with place.server(*SERVER, "--jwt-key-file", key) as server, \
             place.Generator("others", "--port", server.port, "--clients", OTHERS, "--rate", RATE, "--first", CROWD, "--tokens", file) as others, \
-            place.Generator("crowd", "--port", server.port, "--clients", CROWD, "--tokens", file) as crowd:
+            place.Generator("crowd", "--port", server.port, "--clients", CROWD, "--rooms", ROOMS, "--tokens", file) as crowd:
         others.line()
         storm = Storm(server, crowd, others)
         storm.come(first=True)
@@ -70,7 +70,7 @@ def tls():
     files = pki.options(pki.pair("storm"))
     with place.server(*SERVER, *files, listen=("", "tls")) as server, \
             place.Generator("others", "--port", server.port, "--clients", OTHERS, "--rate", RATE, "--first", CROWD) as others, \
-            place.Generator("crowd", "--port", server.ports[1], "--clients", CROWD, "--tls", 1, "--resume", 1) as crowd:
+            place.Generator("crowd", "--port", server.ports[1], "--clients", CROWD, "--rooms", ROOMS, "--tls", 1, "--resume", 1) as crowd:
         others.line()
         storm = Storm(server, crowd, others)
         storm.come(first=True)
