@@ -382,7 +382,7 @@ static size_t cut(const struct plan *p, int fd, size_t n)
 		if (stream_error(plan, of_fd) != 0) \
 			return -1; \
 		bytes = cut(plan, of_fd, bytes); \
-		inside = true; \
+		inside = CALL_##name == CALL_send || CALL_##name == CALL_recv; \
 		done = __real_##name args; \
 		inside = false; \
 		return done; \
