@@ -225,11 +225,11 @@ void landlock_allow_port(struct landlock *l, uint16_t port)
 		l->failed = true;
 }
 
-bool landlock_close(struct landlock *l)
+bool landlock_close(struct landlock *l, bool enter)
 {
 	if (l->fd < 0)
 		return false;
-	if (syscall(SYS_landlock_restrict_self, l->fd, 0) != 0)
+	if (!enter || syscall(SYS_landlock_restrict_self, l->fd, 0) != 0)
 		l->failed = true;
 	close(l->fd);
 	l->fd = -1;

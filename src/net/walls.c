@@ -145,7 +145,7 @@ bool walls_raise(struct walls *w, const struct server_config *cfg, const struct 
 	if (!wish->sandbox)
 		return true;
 	w->bare = drop_capabilities() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-	w->fenced = w->bare && landlock_close(&w->landlock);
+	w->fenced = landlock_close(&w->landlock, w->bare);
 	return true;
 }
 

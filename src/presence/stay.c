@@ -231,11 +231,13 @@ void stay_elsewhere(struct engine *e, uint32_t user, int64_t debounce_ms,
 		    const struct announce_state *before, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
+	int64_t over_ms = mono_add_ms(now.mono, debounce_ms).ms;
 
 	if (u->device_count > 0) {
 		arrive(e, user);
-	} else if (debounce_ms >= 0) {
-		u->offline_ms = mono_add_ms(now.mono, debounce_ms).ms;
+	} else if (debounce_ms >= 0 && ((u->flags & USER_PRESENT) == 0 || over_ms > u->offline_ms)) {
+		/* Not before the debounce of the last link here: of those elsewhere we may hear late. */
+		u->offline_ms = over_ms;
 		u->flags |= USER_LEFT_ELSEWHERE;
 	}
 	leave_if_over(e, user, now);

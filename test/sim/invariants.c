@@ -55,7 +55,8 @@ static void check_online(struct life *l, uint32_t node, const struct sim *sim)
 			s->gone_ms = now; /* or it came and went unseen */
 		if (!there && !present && now < s->at_ms + debounce)
 			life_fault(l, "(1) u%u was connected to node %u %lld ms ago, and is not online there", u, node, (long long)(now - s->at_ms));
-		if (!there && present && l->nodes == 1 && !life_has(l, WITH_NODES) && now >= s->gone_ms + debounce)
+		if (!there && present && l->nodes == 1 && !life_has(l, WITH_NODES) && now >= s->gone_ms + debounce &&
+		    now > l->node_bad_ms[node]) /* what is late after a halt is done in the next millisecond */
 			life_fault(l, "(1) u%u is not connected since %lld ms, and online", u, (long long)(now - s->gone_ms));
 		s->there = there;
 		s->present = present;

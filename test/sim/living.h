@@ -81,6 +81,7 @@ struct life {
 	struct notice notices[LIFE_STEPS_MAX + 64];
 	struct sight sights[NODES_MAX + 1][USERS];
 	uint64_t injected[FAULTS], steps, rejected;
+	int64_t roster_ms;           /* when somebody began to hear the roster last */
 	uint64_t turns_seen;         /* (7): so many, by then */
 	int64_t turns_ms;
 	char fault[LIFE_TEXT];

@@ -9,6 +9,8 @@
 
 #include "sim/living.h"
 
+enum { ROSTER_MS = 1000 };
+
 /* --- presence --- */
 
 static bool calm_since(int64_t bad_ms, int64_t now_ms)
@@ -104,7 +106,8 @@ static void learn_roster(struct life *l, uint32_t i, const char *list)
 	char name[WORD];
 
 	d->lists++;
-	if (strcmp(list, d->told[0]) == 0 && d->lists > 2 && !d->behind) /* the second may be for who joined at the same time */
+	/* Who began to hear it in between was given a list of their own, and then all are told again. */
+	if (strcmp(list, d->told[0]) == 0 && world_now_ms(&l->w) - l->roster_ms > ROSTER_MS && !d->behind)
 		life_fault(l, "(4) c%u is told twice: %s", i, list);
 	for (uint32_t u = 0; u < USERS; u++) {
 		const char *was = d->knows[u], *is;
@@ -301,6 +304,7 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 		life_fault(l, "(8) c%u hears of somebody who never came in: %s", i, text);
 	if (strcmp(text, "open") == 0) {
 		d->open_ms = world_now_ms(&l->w);
+		l->roster_ms = cl->dialect == DIALECT_ROSTER ? d->open_ms : l->roster_ms;
 		return;
 	}
 	if (strncmp(text, "auth.success", 12) == 0)

@@ -176,6 +176,33 @@ static void print_table(void)
 	_exit(0);
 }
 
+/*
+ * By descriptor, as it was opened: once the walls are up (net/walls.h), asking the kernel would be a call that nobody expects.
+ */
+static uint8_t kinds_of[1 << 16];
+
+static uint32_t kind_of(int fd)
+{
+	return fd >= 0 && fd < (int)sizeof(kinds_of) ? kinds_of[fd] : 0;
+}
+
+static int opened(int fd, enum kind kind)
+{
+	if (fd >= 0 && fd < (int)sizeof(kinds_of))
+		kinds_of[fd] = (uint8_t)kind;
+	return fd;
+}
+
+/* Those that were given. */
+static void look_at(int fd)
+{
+	struct stat st;
+
+	if (__real_fstat(fd, &st) == 0)
+		opened(fd, S_ISSOCK(st.st_mode) ? KIND_SOCKET : S_ISREG(st.st_mode) ? KIND_FILE : S_ISCHR(st.st_mode) ? KIND_DEVICE :
+		           S_ISFIFO(st.st_mode) ? KIND_PATIENT_PIPE : KIND_OTHER);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
 	const char *spec = getenv("FAULTY"), *path = getenv("FAULTY_COUNTS"), *at = spec;
@@ -201,21 +228,12 @@ __attribute__((constructor)) static void begin(void)
 		counts->version = COUNTS_VERSION;
 		counts->calls = CALLS;
 	}
+	for (fd = 0; fd <= 2; fd++)
+		look_at(fd);
 	ready = true;
 }
 
 /* --- each call --- */
-
-static uint32_t kind_of(int fd)
-{
-	struct stat st;
-
-	if (fd < 0 || __real_fstat(fd, &st) != 0)
-		return 0;
-	if (S_ISFIFO(st.st_mode))
-		return __real_fcntl(fd, F_GETFL) & O_NONBLOCK ? KIND_PIPE : KIND_PATIENT_PIPE;
-	return S_ISSOCK(st.st_mode) ? KIND_SOCKET : S_ISREG(st.st_mode) ? KIND_FILE : S_ISCHR(st.st_mode) ? KIND_DEVICE : KIND_OTHER;
-}
 
 static uint64_t count(enum call call, uint64_t offset, uint32_t kinds, uint64_t *any)
 {
@@ -309,7 +327,21 @@ static size_t cut(const struct plan *p, int fd, size_t n)
 		return __real_##name args; \
 	}
 
-/* The same, where libc makes another of these calls of it. */
+/* A call that gives a descriptor. */
+#define WRAP_OPEN(kind, name, params, args) \
+	int __real_##name params; \
+	int __wrap_##name params; \
+	int __wrap_##name params \
+	{ \
+		int error = error_of(next_call(CALL_##name, FROM)); \
+ \
+		if (error == 0) \
+			return opened(__real_##name args, kind); \
+		errno = error; \
+		return -1; \
+	}
+
+/* A call that sets errno, of which libc makes another of these calls. */
 #define WRAP_NESTED(name, params, args) \
 	int __real_##name params; \
 	int __wrap_##name params; \
@@ -350,7 +382,7 @@ static size_t cut(const struct plan *p, int fd, size_t n)
 		if (stream_error(plan, of_fd) != 0) \
 			return -1; \
 		bytes = cut(plan, of_fd, bytes); \
-		inside = true; \
+		inside = CALL_##name == CALL_send || CALL_##name == CALL_recv; \
 		done = __real_##name args; \
 		inside = false; \
 		return done; \
@@ -367,21 +399,20 @@ WRAP(int, -1, fstat, (int fd, struct stat *st), (fd, st))
 WRAP(int, -1, lstat, (const char *path, struct stat *st), (path, st))
 WRAP(int, -1, access, (const char *path, int mode), (path, mode))
 WRAP(int, -1, unlink, (const char *path), (path))
-WRAP(int, -1, pipe2, (int fds[2], int flags), (fds, flags))
 WRAP(int, -1, poll, (struct pollfd *fds, nfds_t n, int timeout_ms), (fds, n, timeout_ms))
-WRAP(int, -1, socket, (int family, int type, int protocol), (family, type, protocol))
+WRAP_OPEN(KIND_SOCKET, socket, (int family, int type, int protocol), (family, type, protocol))
 WRAP(int, -1, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 WRAP(int, -1, listen, (int fd, int backlog), (fd, backlog))
-WRAP(int, -1, accept4, (int fd, struct sockaddr *a, socklen_t *n, int flags), (fd, a, n, flags))
+WRAP_OPEN(KIND_SOCKET, accept4, (int fd, struct sockaddr *a, socklen_t *n, int flags), (fd, a, n, flags))
 WRAP(int, -1, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 WRAP(int, -1, shutdown, (int fd, int how), (fd, how))
 WRAP(int, -1, setsockopt, (int fd, int level, int name, const void *v, socklen_t n), (fd, level, name, v, n))
 WRAP(int, -1, getsockopt, (int fd, int level, int name, void *v, socklen_t *n), (fd, level, name, v, n))
 WRAP(int, -1, getsockname, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n))
-WRAP(int, -1, epoll_create1, (int flags), (flags))
+WRAP_OPEN(KIND_OTHER, epoll_create1, (int flags), (flags))
 WRAP(int, -1, epoll_ctl, (int epoll, int op, int fd, struct epoll_event *ev), (epoll, op, fd, ev))
 WRAP(int, -1, epoll_wait, (int epoll, struct epoll_event *v, int n, int timeout_ms), (epoll, v, n, timeout_ms))
-WRAP(int, -1, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))
+WRAP_OPEN(KIND_OTHER, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))
 WRAP(void *, MAP_FAILED, mmap, (void *at, size_t n, int protection, int flags, int fd, off_t offset),
      (at, n, protection, flags, fd, offset))
 WRAP(int, -1, munmap, (void *at, size_t n), (at, n))
@@ -393,6 +424,9 @@ WRAP(int, -1, setrlimit, (int which, const struct rlimit *limit), (which, limit)
 WRAP(struct passwd *, NULL, getpwnam, (const char *name), (name))
 WRAP(int, -1, setgroups, (size_t n, const gid_t *groups), (n, groups))
 WRAP(int, -1, setgid, (gid_t id), (id))
+WRAP(int, -1, seteuid, (uid_t id), (id))
+WRAP(char *, NULL, realpath, (const char *path, char *out), (path, out))
+WRAP(ssize_t, -1, readlink, (const char *path, char *out, size_t n), (path, out, n))
 WRAP(int, -1, setuid, (uid_t id), (id))
 WRAP_NESTED(tcgetattr, (int fd, struct termios *t), (fd, t))
 WRAP_NESTED(tcsetattr, (int fd, int when, const struct termios *t), (fd, when, t))
@@ -472,6 +506,22 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 
 /* --- those that take what they take --- */
 
+int __real_pipe2(int fds[2], int flags);
+int __wrap_pipe2(int fds[2], int flags);
+int __wrap_pipe2(int fds[2], int flags)
+{
+	int error = error_of(next_call(CALL_pipe2, FROM)), result;
+
+	if (error != 0) {
+		errno = error;
+		return -1;
+	}
+	result = __real_pipe2(fds, flags);
+	for (int i = 0; i < 2 && result == 0; i++)
+		opened(fds[i], flags & O_NONBLOCK ? KIND_PIPE : KIND_PATIENT_PIPE);
+	return result;
+}
+
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
 {
@@ -484,7 +534,7 @@ int __wrap_open(const char *path, int flags, ...)
 		mode = va_arg(list, mode_t);
 	va_end(list);
 	if (error == 0)
-		return __real_open(path, flags, mode);
+		return opened(__real_open(path, flags, mode), KIND_FILE);
 	errno = error;
 	return -1;
 }
@@ -499,6 +549,8 @@ int __wrap_fcntl(int fd, int command, ...)
 	va_start(list, command);
 	arg = va_arg(list, void *);
 	va_end(list);
+	if (error == 0 && command == F_SETFL && kind_of(fd) == KIND_PATIENT_PIPE && (uintptr_t)arg & O_NONBLOCK)
+		opened(fd, KIND_PIPE);
 	if (error == 0)
 		return __real_fcntl(fd, command, arg);
 	errno = error;

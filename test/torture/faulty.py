@@ -1,5 +1,5 @@
 """build/presenced.faulty from outside: what can be failed, what was called, and one run of it as a server or as a command."""
-import ctypes, os, re, signal, socket, struct, subprocess, tempfile, time
+import ctypes, os, re, resource, signal, socket, struct, subprocess, tempfile, time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 SITES_MAX, VERSION = 512, 0x46415531  # as in faulty.c
@@ -115,12 +115,16 @@ def die_with_parent():
 class Server:
     """presenced.faulty on addresses that are this run's alone."""
 
-    def __init__(self, binary, options, fault, counts, listens, **env):
+    def __init__(self, binary, options, fault, counts, listens, descriptors=None, **env):
+        def prepare():
+            die_with_parent()
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, 1024))
         counts.clear()
         self.err = tempfile.TemporaryFile(prefix="presenced-err-")
         argv = [binary] + [str(o) for o in options] + [w for l in listens for w in ("--listen", l)]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.err, cwd="/",
-                                        env=environment(fault, counts, **env), preexec_fn=die_with_parent)
+                                        env=environment(fault, counts, **env), preexec_fn=prepare)
         self.pid = self.process.pid
 
     def said(self):
