@@ -377,11 +377,14 @@ def without(*numbers):
 
 
 def older_kernels():
-    landlock, seccomp = 444, 317 if X86 else 277
+    landlock, seccomp, capset = 444, 317 if X86 else 277, 126 if X86 else 91
     for name, missing, wanted in (("Landlock", (landlock,), r"seccomp\(\d+ calls\) landlock\(none\)"),
                                   ("seccomp", (seccomp,), r"seccomp\(none\) landlock\(abi"),
-                                  ("both", (landlock, seccomp), r"seccomp\(none\) landlock\(none\)")):
-        process = subprocess.Popen([BINARY, *TLS], stderr=subprocess.PIPE, env=harness.environment(), cwd="/", preexec_fn=without(*missing),
+                                  ("both", (landlock, seccomp), r"seccomp\(none\) landlock\(none\)"),
+                                  ("capset, for one who keeps some", (capset,), r"no_new_privs capabilities seccomp\(\d+ calls\) landlock\(abi")):
+        if capset in missing and not IS_ROOT:
+            continue
+        process = subprocess.Popen([BINARY, *TLS, *(["--user=root"] if capset in missing else [])], stderr=subprocess.PIPE, env=harness.environment(), cwd="/", preexec_fn=without(*missing),
                                    universal_newlines=True)
         port = int(re.search(r"address=\S*:(\d+)", process.stderr.readline())[1])
         line = process.stderr.readline()
