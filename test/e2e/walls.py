@@ -99,6 +99,11 @@ def standing():
             if name == "everything":
                 seen = private(server, uid)
                 ok(seen == ["-1 1", "-1 1"], "not to be traced or read by who has the same user id", seen)
+    if IS_ROOT:
+        with Server("--user=root") as server:
+            walls_of(server)
+            left = gone(server, 0)
+            ok(not left, "who stays root has none of its rights", "\n".join(left))
     with Server("--sandbox=off") as server:
         ok("sandbox=off" in walls_of(server), "sandbox=off says so")
         s = status("/proc/%d/status" % server.pid)
@@ -118,16 +123,18 @@ def as_nobody():
         said = walls_of(server)
         left = [l for l in gone(server, NOBODY) if "CapBnd" not in l]  # only root could bound them
         ok("Walls are up" in server.log() and not left, "started by nobody: %s: %s" % (name, said), "\n".join(left))
+        seen = private(server, NOBODY)
+        ok(seen == ["-1 1", "-1 1"], "not to be traced or read by nobody: " + name, seen)
         why = server.stop()
         ok(why is None, "and a clean end", why)
 
 
 # --- breaking out ---
 
-def attempt(options, what, on="loop"):
-    """Negative: the signal that ended it. Else "done" or the name of the error."""
+def attempt(options, what, on="loop", prefix=()):
+    """The signal that ended it; else "done", or the name of the error."""
     env = harness.environment(BREAKOUT=what, BREAKOUT_ON=on)
-    process = subprocess.Popen([BREAKOUT, *(options if "--listen" in options else ["--listen", "127.0.0.1:0", *options])],
+    process = subprocess.Popen([*prefix, BREAKOUT, *(options if "--listen" in options else ["--listen", "127.0.0.1:0", *options])],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env, cwd="/", bufsize=0)
     timer = threading.Timer(10, process.kill)
     timer.start()
@@ -370,11 +377,14 @@ def without(*numbers):
 
 
 def older_kernels():
-    landlock, seccomp = 444, 317 if X86 else 277
+    landlock, seccomp, capset = 444, 317 if X86 else 277, 126 if X86 else 91
     for name, missing, wanted in (("Landlock", (landlock,), r"seccomp\(\d+ calls\) landlock\(none\)"),
                                   ("seccomp", (seccomp,), r"seccomp\(none\) landlock\(abi"),
-                                  ("both", (landlock, seccomp), r"seccomp\(none\) landlock\(none\)")):
-        process = subprocess.Popen([BINARY, *TLS], stderr=subprocess.PIPE, env=harness.environment(), cwd="/", preexec_fn=without(*missing),
+                                  ("both", (landlock, seccomp), r"seccomp\(none\) landlock\(none\)"),
+                                  ("capset, for one who keeps some", (capset,), r"no_new_privs capabilities seccomp\(\d+ calls\) landlock\(abi")):
+        if capset in missing and not IS_ROOT:
+            continue
+        process = subprocess.Popen([BINARY, *TLS, *(["--user=root"] if capset in missing else [])], stderr=subprocess.PIPE, env=harness.environment(), cwd="/", preexec_fn=without(*missing),
                                    universal_newlines=True)
         port = int(re.search(r"address=\S*:(\d+)", process.stderr.readline())[1])
         line = process.stderr.readline()
@@ -418,7 +428,10 @@ def names():
     name_server.start()
     redis = socket.create_server(("127.0.0.1", 0))
     redis.settimeout(10)
-    shell = 'mount --bind %s "$(realpath /etc/resolv.conf)" && exec "$@"' % conf
+    shell = 'mount --bind %s "$(realpath /etc/resolv.conf)" && mount --bind /etc/hosts /etc/hosts && exec "$@"' % conf
+    for what, wanted in (("open=/etc/resolv.conf", "done"), ("open=/etc/hosts", "done"), ("open=/etc/passwd", "EACCES")):
+        got = attempt(NAME, what, prefix=["unshare", "-m", "sh", "-c", shell, "-"])
+        ok(got == wanted, "where the resolver's files are mounted, they alone: %s: %s" % (what, wanted), got)
     with Server("--redis-url", "redis://redis.example.test:%d/" % redis.getsockname()[1],
                 prefix=["unshare", "-m", "sh", "-c", shell, "-"]) as server:
         print("# " + walls_of(server))
