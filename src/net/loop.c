@@ -69,8 +69,8 @@ static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
 }
 
 /*
- * No descriptor is left. Those of newcomers who are dead already are free again as soon as they were looked at, so
- * whoever could accept some looks again soon, and seldom while nothing changes.
+ * No descriptor is left. Those of newcomers who are dead already are free again as soon as they were looked
+ * at, so whoever could accept some looks again soon, and seldom while nothing changes.
  */
 static void starve(struct loop *l, struct now now, bool accepted)
 {
@@ -78,7 +78,9 @@ static void starve(struct loop *l, struct now now, bool accepted)
 	if (accepted || l->accept_pause_ms == 0)
 		l->accept_pause_ms = 1;
 	pause_accepting(l, now, l->accept_pause_ms);
-	l->accept_pause_ms = l->accept_pause_ms * 2 < ACCEPT_PAUSE_MS ? l->accept_pause_ms * 2 : ACCEPT_PAUSE_MS;
+	l->accept_pause_ms *= 2;
+	if (l->accept_pause_ms > ACCEPT_PAUSE_MS)
+		l->accept_pause_ms = ACCEPT_PAUSE_MS;
 }
 
 /* True: try again at once, the fault was the peer's. */
