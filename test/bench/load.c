@@ -7,12 +7,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum { LIFE_SECONDS_MAX = 300 };
@@ -98,33 +95,13 @@ static bool host_of(const char *text, struct in_addr *addr)
 	return inet_pton(AF_INET, text, addr) == 1 && ntohl(addr->s_addr) >> 24 == 127;
 }
 
-/* Lines of a file, for as long as the process lives. */
-static bool tokens_of(const char *path, struct scene_options *o)
-{
-	FILE *f = fopen(path, "r");
-	char line[SCRIPT_BYTES_MAX / 2];
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		char **more = realloc(o->tokens, (o->token_count + 1) * sizeof(*more));
-
-		line[strcspn(line, "\n")] = '\0';
-		if (more == NULL)
-			break;
-		o->tokens = more;
-		o->tokens[o->token_count++] = strdup(line);
-	}
-	if (f != NULL)
-		(void)fclose(f);
-	return o->token_count > 0;
-}
-
 static bool option_is(struct scene_options *o, struct number *numbers, int *core, int key, const char *text)
 {
 	switch (key) {
 	case KEY_HOST:    return host_of(text, &o->addr);
 	case KEY_SECONDS: return seconds_of(text, &o->seconds_ms);
 	case KEY_DIALECT: o->dialect = text; return true;
-	case KEY_TOKENS:  return tokens_of(text, o);
+	case KEY_TOKENS:  return (o->tokens = script_read_tokens(text, &o->token_count)) != NULL;
 	case KEY_CORE:    *core = strcmp(text, "-1") == 0 ? -1 : (int)strtoul(text, NULL, 10); return true;
 	default:          return key >= 0 && key < KEY_NUMBERS && number_of(&numbers[key], text);
 	}
@@ -177,27 +154,6 @@ static int parse(struct scene_options *o, int *core, int argc, char **argv)
 	return 0;
 }
 
-static bool prepare(int core)
-{
-	struct rlimit files;
-	cpu_set_t set;
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)alarm(LIFE_SECONDS_MAX);
-	(void)getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-	if (core < 0)
-		return true;
-	CPU_ZERO(&set);
-	CPU_SET((unsigned)core, &set);
-	if (core >= CPU_SETSIZE || sched_setaffinity(0, sizeof(set), &set) != 0) {
-		(void)fprintf(stderr, "load: cannot stay on core %d (--core -1: any)\n", core);
-		return false;
-	}
-	return true;
-}
-
 int main(int argc, char **argv)
 {
 	struct scene_options o = { .dialect = "rooms", .seconds_ms = 3000 };
@@ -223,5 +179,9 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "load: startup needs a command after --\n");
 		return 2;
 	}
-	return prepare(core) && scene->run(&o) ? 0 : 1;
+	if (!fleet_prepare(core, LIFE_SECONDS_MAX)) {
+		(void)fprintf(stderr, "load: cannot stay on core %d (--core -1: any)\n", core);
+		return 1;
+	}
+	return scene->run(&o) ? 0 : 1;
 }

@@ -18,12 +18,9 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -583,23 +580,6 @@ static bool parse(struct options *o, int argc, char **argv)
 	       o->watching <= o->nodes + (o->nodes == 0);
 }
 
-static bool prepare(int core)
-{
-	struct rlimit files;
-	cpu_set_t set;
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)alarm(LIFE_SECONDS_MAX);
-	(void)getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-	if (core < 0)
-		return true;
-	CPU_ZERO(&set);
-	CPU_SET((unsigned)core, &set);
-	return core < CPU_SETSIZE && sched_setaffinity(0, sizeof(set), &set) == 0;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; bool (*run)(struct relay *); bool clients; } scenarios[] = {
@@ -620,7 +600,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
 		if (strcmp(scenarios[i].name, argv[optind]) != 0)
 			continue;
-		ok = prepare(o.core) && (!scenarios[i].clients || o.nodes > 0) && scenarios[i].run(r);
+		ok = fleet_prepare(o.core, LIFE_SECONDS_MAX) && (!scenarios[i].clients || o.nodes > 0) && scenarios[i].run(r);
 		if (scenarios[i].clients && o.nodes > 0)
 			end(r);
 	}

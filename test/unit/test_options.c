@@ -427,7 +427,7 @@ static void test_defaults(void)
 	tap_ok(c->client_buffer_messages == 256 && c->client_buffer_bytes == 1048576 && c->slow_consumer == SLOW_DROP, "queues");
 	tap_ok(!c->origins_given && c->audience == AUDIENCE_ALL && str_absent(c->api_key), "origins, audience, key");
 	tap_ok(c->log_level == LOG_INFO && c->log_format == LOG_LOGFMT && str_eq(c->service_name, STR("presence")) &&
-	       str_eq(loaded.user, STR("nobody")), "names and logs");
+	       str_eq(loaded.rights.user, STR("nobody")), "names and logs");
 	tap_ok(str_eq(c->node_id, STR("0000000000abcdef")) && loaded.node_id_drawn, "node-id is drawn");
 }
 
