@@ -326,19 +326,25 @@ static void authenticate(struct life *l, uint32_t i)
 	deeds_say(l, i, text);
 }
 
-void deeds_answer(struct life *l)
+bool deeds_answer(struct life *l)
 {
+	bool any = false;
+
 	for (uint32_t i = 0; i < LIFE_CLIENTS; i++) {
 		struct guest *d = &l->guests[i];
 		struct client *cl = life_client(l, i);
 
-		if (d->stranger && d->open_ms >= 0 && cl->link >= 0 && !cl->close_heard && !cl->at_end)
+		if (d->stranger && d->open_ms >= 0 && cl->link >= 0 && !cl->close_heard && !cl->at_end) {
 			authenticate(l, i);
+			any = true;
+		}
 		if (!life_is_open(l, i) || cl->dialect != DIALECT_DOTTED || d->watches)
 			continue;
 		d->watches = true;
 		deeds_say(l, i, "{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\"]}}");
+		any = true;
 	}
+	return any;
 }
 
 void deeds_do(struct life *l)

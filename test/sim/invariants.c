@@ -13,6 +13,7 @@ enum {
 	CONTROL_BYTES = 2 * 140,
 	TURNS_OF_STEP_MAX = 20000,
 	TURNS_OF_MS = 40,
+	DRAIN_LATE_MS = 2000,        /* RELIABILITY S12 */
 };
 
 /* --- (1) --- */
@@ -150,6 +151,13 @@ static void check_turns(struct life *l)
 	l->turns_ms = now;
 }
 
+/* Who drains ends in time, whoever its clients are. */
+static void check_drain(struct life *l, uint32_t node, const struct sim *sim)
+{
+	if (world_node(&l->w, node)->quitting && world_now_ms(&l->w) > l->quit_ms[node] + sim->cfg.drain_timeout_ms + DRAIN_LATE_MS)
+		life_fault(l, "(7) node %u was told to end %lld ms ago", node, (long long)(world_now_ms(&l->w) - l->quit_ms[node]));
+}
+
 void invariants_check(struct life *l)
 {
 	for (uint32_t n = 1; n <= l->nodes; n++) {
@@ -160,6 +168,7 @@ void invariants_check(struct life *l)
 		check_online(l, n, sim);
 		check_refs(l, n, sim);
 		check_budget(l, n, sim->server);
+		check_drain(l, n, sim);
 		for (uint32_t i = 0; i < sim->server->conns_high; i++)
 			if (sim->server->conns[i].state != CONN_FREE)
 				check_conn(l, n, sim, i);

@@ -68,10 +68,12 @@ struct crowd *life_crowd(struct life *l, uint32_t node)
 
 struct client *life_client(struct life *l, uint32_t i)
 {
+	struct client **found = &l->clients[l->guests[i].node][i];
 	char name[8];
-	int n = snprintf(name, sizeof(name), "c%u", i);
 
-	return client_named(life_crowd(l, l->guests[i].node), name, (size_t)n);
+	if (*found == NULL)
+		*found = client_named(life_crowd(l, l->guests[i].node), name, (size_t)snprintf(name, sizeof(name), "c%u", i));
+	return *found;
 }
 
 bool life_is_open(struct life *l, uint32_t i)
@@ -105,15 +107,22 @@ bool life_may(const struct life *l, enum fault f)
 
 /* --- time --- */
 
+/* The world is at rest: what was heard is judged, and answered. */
+static void look(struct life *l)
+{
+	witness_listen(l);
+	if (deeds_answer(l)) {
+		world_settle(&l->w);
+		witness_listen(l);
+	}
+	if (!life_is_over(l))
+		invariants_check(l);
+}
+
 void life_settle(struct life *l)
 {
 	world_settle(&l->w);
-	witness_listen(l);
-	deeds_answer(l);
-	world_settle(&l->w);
-	witness_listen(l);
-	if (!life_is_over(l))
-		invariants_check(l);
+	look(l);
 }
 
 /* In steps: what must not be is judged by how things stood when it was. */
@@ -126,8 +135,10 @@ void life_wait(struct life *l, int64_t ms)
 			if (l->thaw_ms[n] > 0 && l->thaw_ms[n] < next)
 				next = l->thaw_ms[n] > world_now_ms(&l->w) ? l->thaw_ms[n] : world_now_ms(&l->w) + 1;
 		world_advance(&l->w, next < until ? next : until);
-		befall_thaw(l);
-		life_settle(l);
+		if (befall_thaw(l))
+			life_settle(l);
+		else
+			look(l);
 	}
 }
 

@@ -108,7 +108,7 @@ struct sim_company {
 	/* In each turn: what others say is heard; true: there was some. At its end: they are told. And when there is some of either. */
 	bool (*attend)(void *ctx, struct now now);
 	void (*speak)(void *ctx, struct now now);
-	mono_t (*due)(const void *ctx);
+	mono_t (*due)(void *ctx);
 	bool (*valid)(const void *ctx);
 };
 

@@ -106,8 +106,9 @@ static void learn_roster(struct life *l, uint32_t i, const char *list)
 	char name[WORD];
 
 	d->lists++;
-	/* Who began to hear it in between was given a list of their own, and then all are told again. */
-	if (strcmp(list, d->told[0]) == 0 && world_now_ms(&l->w) - l->roster_ms > ROSTER_MS && !d->behind)
+	/* Who began to hear it in between was given a list of their own, and then all are told again; and who came and went. */
+	if (strcmp(list, d->told[0]) == 0 && world_now_ms(&l->w) - l->roster_ms > 2 * ROSTER_MS && !d->behind && !life_may(l, INVISIBLE) &&
+	    life_crowd(l, d->node)->sim.cfg.offline_debounce_ms >= ROSTER_MS)
 		life_fault(l, "(4) c%u is told twice: %s", i, list);
 	for (uint32_t u = 0; u < USERS; u++) {
 		const char *was = d->knows[u], *is;
@@ -204,6 +205,24 @@ static bool learn_rooms(struct life *l, uint32_t i, const char *text)
 	d->joining &= ~(1u << room);
 	if (leaves)
 		d->typing[room] = 0;
+	return true;
+}
+
+/* True: it was a receipt: of somebody else, in a room that the client is in. */
+static bool learn_receipt(struct life *l, uint32_t i, const char *text)
+{
+	struct guest *d = &l->guests[i];
+	const char *u = strstr(text, "] u");
+	uint32_t room, user;
+
+	if (strncmp(text, "message.read ", 13) != 0 || strstr(text, " re:") != NULL)
+		return false;
+	if (!room_in(text, &room) || u == NULL || sscanf(u, "] u%" SCNu32, &user) != 1)
+		life_fault(l, "(4) c%u hears of no receipt that was sent: %s", i, text);
+	else if (user == d->user)
+		life_fault(l, "(4) c%u hears its own user: %s", i, text);
+	else if (!((d->rooms | d->joining) >> room & 1))
+		life_fault(l, "(4) c%u is not in the room, and hears: %s", i, text);
 	return true;
 }
 
@@ -315,7 +334,7 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 	}
 	if (cl->dialect == DIALECT_DOTTED)
 		learn_answer(l, i, text);
-	if (!learn_presence(l, i, cl->dialect, text) && !learn_rooms(l, i, text) && !learn_message(l, i, text))
+	if (!learn_presence(l, i, cl->dialect, text) && !learn_rooms(l, i, text) && !learn_receipt(l, i, text) && !learn_message(l, i, text))
 		learn_call(l, i, text);
 }
 

@@ -331,6 +331,8 @@ static const struct row errors[] = {
 	           "trust" },
 	{ "Keycloak: a realm of dots", .args = { "--keycloak-url=http://kc", "--keycloak-realm=..", "--keycloak-client-id=c" },
 	  .error = "--keycloak-realm: \"..\" could not be said in a URL" },
+	{ "Keycloak: a comma", .args = { "--keycloak-url=http://kc/a,b", "--keycloak-realm=a", "--keycloak-client-id=c" },
+	  .error = "--keycloak-url: \"http://kc/a,b\" is no URL that /realms/... can follow" },
 	{ "Keycloak: a query", .args = { "--keycloak-url=http://kc?x", "--keycloak-realm=a", "--keycloak-client-id=c" },
 	  .error = "--keycloak-url: \"http://kc?x\" is no URL that /realms/... can follow" },
 	{ "user check: no URL", .args = { "--user-check-url=users" },
