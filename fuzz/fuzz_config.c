@@ -1,6 +1,6 @@
 /*
- * config_file, options: input up to the first NUL is a configuration file, each piece after it an argument.
- * Reading ends, stays inside the text, and says one printable line about what is wrong; what loads prints as
+ * config_file, options: input up to the first NUL is a configuration file, each piece after it an argument, or a variable
+ * of the environment if it begins with a capital. Reading ends, stays inside the text, and says one printable line about what is wrong; what loads prints as
  * a file that loads to the same.
  */
 #include <stdlib.h>
@@ -58,9 +58,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct options o;
 	static char text[INPUT_BYTES_MAX + 1];
-	char *args[ARGS_MAX + 2] = { (char *)"--config=c.conf" }, *env[] = { NULL };
+	char *args[ARGS_MAX + 2] = { (char *)"--config=c.conf" }, *env[ARGS_MAX + 1] = { NULL };
 	struct fixture f = { .descriptors_max = 65536, .key = STR("k3y") };
-	size_t at, count = 1;
+	size_t at, count = 1, variables = 0;
 
 	if (n > INPUT_BYTES_MAX)
 		return 0;
@@ -68,8 +68,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	text[n] = '\0';
 	at = strlen(text);
 	f.config = str_of(text, at);
-	while (at < n && count <= ARGS_MAX) {
-		args[count++] = text + at + 1;
+	while (at < n && count + variables <= ARGS_MAX) {
+		char *piece = text + at + 1;
+
+		if (*piece >= 'A' && *piece <= 'Z')
+			env[variables++] = piece;
+		else
+			args[count++] = piece;
 		at += 1 + strlen(text + at + 1);
 	}
 	read_lines(f.config);

@@ -46,6 +46,7 @@ struct loop {
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
 	bool told;                  /* SIGTERM or SIGINT came */
 	bool stop_now;
+	struct walls walls;
 	struct epoll_event events[EVENTS_MAX];
 };
 
@@ -110,8 +111,10 @@ static void admit(struct loop *l, int fd, uint32_t listener, const struct peer *
 	}
 	watched = tls ? tls_watch(l->tls, handle, conn, generation) :
 	                socket_watch(l->epoll_fd, fd, conn, generation);
-	if (!watched)
-		server_hangup(l->server, conn, generation);
+	if (watched)
+		return;
+	server_count_accept_error(l->server);
+	server_broken(l->server, conn, generation);
 }
 
 static void accept_some(struct loop *l, uint32_t listener, struct now now)
@@ -313,8 +316,12 @@ static bool open_listeners(struct loop *l)
 {
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
 		l->listen_fds[i] = socket_listen(&l->cfg->listeners[i]);
-		if (l->listen_fds[i] < 0 || !add(l, l->listen_fds[i], WATCH_LISTENER, i))
+		if (l->listen_fds[i] < 0)
 			return false;
+		if (!add(l, l->listen_fds[i], WATCH_LISTENER, i)) {
+			socket_complain(&l->cfg->listeners[i], errno);
+			return false;
+		}
 	}
 	return true;
 }
@@ -425,6 +432,19 @@ static void say_listening(const struct loop *l)
 	}
 }
 
+static void say_walls(const struct loop *l)
+{
+	char text[WALLS_TEXT_BYTES];
+
+	walls_text(&l->walls, text);
+	if (walls_gap(&l->walls))
+		LOG(server_log(l->server), machine_now().wall, LOG_WARN, "Walls have a gap",
+		    LOG_STR("walls", str_of(text, strlen(text))));
+	else
+		LOG(server_log(l->server), machine_now().wall, LOG_INFO, "Walls are up",
+		    LOG_STR("walls", str_of(text, strlen(text))));
+}
+
 static void close_listeners(const struct loop *l)
 {
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
@@ -452,14 +472,17 @@ static enum loop_result open_companion(struct loop *l, struct peers *peers)
 	return result;
 }
 
-/* Everybody is there: they may know the server now. */
-static void introduce(struct loop *l)
+/* Everybody is there: they may know the server now, and start threads. */
+static bool introduce(struct loop *l)
 {
 	if (l->tls != NULL)
 		tls_serve(l->tls, &(struct tls_host){ l, host_input, host_output, host_hangup },
 		          server_log(l->server));
-	if (l->companion != NULL)
-		l->companion->serve(l->companion->ctx, l->server);
+	if ((l->fetch == NULL || fetch_start(l->fetch)) &&
+	    (l->companion == NULL || l->companion->serve(l->companion->ctx, l->server)))
+		return true;
+	machine_complain(STR("a thread was refused"), errno);
+	return false;
 }
 
 static void end(struct loop *l)
@@ -473,7 +496,7 @@ static void end(struct loop *l)
 		fetch_close(l->fetch);
 }
 
-static enum loop_result run(struct loop *l, struct str user)
+static enum loop_result run(struct loop *l, const struct walls_config *rights)
 {
 	enum loop_result result;
 	struct peers peers;
@@ -496,16 +519,19 @@ static enum loop_result run(struct loop *l, struct str user)
 		machine_complain(STR("memory or randomness refused"), errno);
 		return LOOP_FAILED;
 	}
-	introduce(l);
-	if (!machine_become(user))
+	if (!walls_raise(&l->walls, l->cfg, rights))
 		return LOOP_BAD_USER;
+	if (!introduce(l))
+		return LOOP_FAILED;
 	say_listening(l);
+	walls_close(&l->walls);
+	say_walls(l);
 	serve(l);
 	end(l);
 	return LOOP_OK;
 }
 
-enum loop_result loop_run(const struct server_config *cfg, struct str user,
+enum loop_result loop_run(const struct server_config *cfg, const struct walls_config *rights,
                           const struct loop_companion *companion)
 {
 	struct loop *l = machine_memory(sizeof(*l));
@@ -517,7 +543,7 @@ enum loop_result loop_run(const struct server_config *cfg, struct str user,
 	}
 	l->cfg = cfg;
 	l->companion = companion;
-	result = run(l, user);
+	result = run(l, rights);
 	machine_memory_free(l, sizeof(*l));
 	return result;
 }

@@ -225,6 +225,18 @@ static const struct row errors[] = {
 	{ "listen: an empty parameter", .args = { "--listen=:80," },
 	  .error = "--listen: \":80,\" has an unknown parameter (there are dialect=NAME, tls and admin)" },
 	{ "listen: unix", .args = { "--listen=unix:" }, .error = "--listen: \"unix:\" needs a path of 1 to 107 bytes after unix:" },
+	{ "listen: a path that is not UTF-8", .args = { "--listen=unix:/p\xff" },
+	  .error = "--listen: \"unix:/p?\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a control character", .args = { "--listen=unix:/p\x01" },
+	  .error = "--listen: \"unix:/p?\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a DEL", .args = { "--listen=unix:/p\x7f" },
+	  .error = "--listen: \"unix:/p?\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a double quote", .args = { "--listen=unix:/p\"" },
+	  .error = "--listen: \"unix:/p\"\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a quote", .args = { "--listen=unix:/p'" },
+	  .error = "--listen: \"unix:/p'\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a hash", .args = { "--listen=unix:/p#" },
+	  .error = "--listen: \"unix:/p#\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
 	{ "listen: twice", .args = { "--listen=127.0.0.1:80", "--listen=localhost:80,admin" },
 	  .error = "--listen: \"localhost:80,admin\" is there twice" },
 	{ "listen: nothing", .args = { "--listen= " },
@@ -317,6 +329,8 @@ static const struct row errors[] = {
 	           "trust" },
 	{ "Keycloak: a realm of dots", .args = { "--keycloak-url=http://kc", "--keycloak-realm=..", "--keycloak-client-id=c" },
 	  .error = "--keycloak-realm: \"..\" could not be said in a URL" },
+	{ "Keycloak: a comma", .args = { "--keycloak-url=http://kc/a,b", "--keycloak-realm=a", "--keycloak-client-id=c" },
+	  .error = "--keycloak-url: \"http://kc/a,b\" is no URL that /realms/... can follow" },
 	{ "Keycloak: a query", .args = { "--keycloak-url=http://kc?x", "--keycloak-realm=a", "--keycloak-client-id=c" },
 	  .error = "--keycloak-url: \"http://kc?x\" is no URL that /realms/... can follow" },
 	{ "user check: no URL", .args = { "--user-check-url=users" },
@@ -405,7 +419,7 @@ static void test_defaults(void)
 	tap_ok(c->client_buffer_messages == 256 && c->client_buffer_bytes == 1048576 && c->slow_consumer == SLOW_DROP, "queues");
 	tap_ok(!c->origins_given && c->audience == AUDIENCE_ALL && str_absent(c->api_key), "origins, audience, key");
 	tap_ok(c->log_level == LOG_INFO && c->log_format == LOG_LOGFMT && str_eq(c->service_name, STR("presence")) &&
-	       str_eq(loaded.user, STR("nobody")), "names and logs");
+	       str_eq(loaded.rights.user, STR("nobody")), "names and logs");
 	tap_ok(str_eq(c->node_id, STR("0000000000abcdef")) && loaded.node_id_drawn, "node-id is drawn");
 }
 

@@ -8,7 +8,7 @@
 /* --- tables --- */
 
 struct step {
-	uint32_t node;      /* 0..2; 9: the mesh: "settle", "+MS", "kill N", "sync A B" */
+	uint32_t node;      /* 0..2; 9: the mesh: "settle", "+MS", "kill N", "lose N", "tell A B" */
 	const char *line;
 	const char *want;   /* what that node says since its last line; NULL: whatever */
 };
@@ -117,10 +117,14 @@ static const struct row rows[] = {
 	{ "audience=rooms: only room mates hear, and each of them once", "audience=rooms", {
 		{ 1, "c2 connect bob as=snake", NULL }, { 1, "c2 sub conv rooms=r1,r2", NULL }, { 1, "c3 connect carl as=snake", NULL },
 		MESH("settle"), { 1, "view x", NULL }, { 0, "c1 connect alice as=snake", NULL }, MESH("settle"),
-		{ 1, "view x", "= x unknown\n" }, { 0, "c1 sub conv rooms=r1,r2", NULL }, MESH("settle"),
-		{ 1, "view x", NULL }, { 0, "c1 set busy", NULL }, MESH("settle"),
-		{ 1, "view x", "-> c2: update alice busy dc=1\n= x unknown\n" },
-		{ 0, "c1 gone", NULL }, MESH("settle"), { 1, "+5000", "-> c2: offline alice offline\n" },
+		{ 1, "view x", "= x unknown\n" }, { 1, "c3 sub conv rooms=r2,r3", NULL }, { 1, "view x", NULL },
+		{ 0, "c1 sub conv rooms=r1,r2", NULL }, MESH("settle"),
+		{ 1, "view x", "-> c2 c3: online alice online dc=1\n= x unknown\n" },
+		{ 0, "c1 sub conv rooms=r3", NULL }, MESH("settle"), { 1, "view x", "= x unknown\n" },
+		{ 0, "c1 set busy", NULL }, MESH("settle"),
+		{ 1, "view x", "-> c2 c3: update alice busy dc=1\n= x unknown\n" },
+		{ 0, "c1 gone", NULL }, MESH("settle"),
+		{ 1, "+5000", "-> c2 c3: offline alice offline\n" },
 	} },
 	{ "last_seen never decreases, whatever a clock elsewhere says", NULL, {
 		{ 0, "wall 3600000", NULL }, { 0, "c1 connect alice", NULL }, MESH("settle"), { 0, "c1 gone", NULL }, MESH("settle"),
@@ -135,6 +139,12 @@ static const struct row rows[] = {
 		MESH("+1"), { 1, "view alice", "= alice unknown\n" }, { 2, "view alice", "= alice unknown\n" },
 		{ 1, "c1 connect alice dev=phone", NULL }, MESH("settle"), { 1, "view alice", NULL },
 		{ 0, "view alice", "= alice online dc=1\n" }, { 2, "view alice", "= alice online dc=1\n" },
+	} },
+	{ "P2: a node that tells first what was set by one who is with a third: nobody is shown offline", NULL, {
+		{ 0, "c9 connect w as=dotted", NULL }, { 0, "c9 sub presence", NULL }, MESH("settle"), { 0, "view x", NULL },
+		{ 1, "c1 connect alice", NULL }, { 1, "c1 set busy custom=x", NULL }, MESH("lose 0"), MESH("settle"),
+		MESH("tell 2 0"), { 0, "view alice", "= alice offline custom=x\n" }, MESH("tell 1 0"),
+		{ 0, "view alice", "-> c9: online alice busy dc=1 custom=x\n= alice busy dc=1 custom=x\n" },
 	} },
 	{ "what was set for one who is offline is remembered from then on, on all nodes", NULL, {
 		{ 0, "c1 connect alice dev=phone", NULL }, MESH("settle"), { 0, "c1 gone", NULL }, MESH("settle"), MESH("+5000"),
@@ -157,6 +167,10 @@ static void mesh_line(struct mesh *m, const char *line, const char *config)
 		mesh_wait(m, atoi(line + 1));
 	else if (strncmp(line, "kill ", 5) == 0)
 		mesh_kill(m, (uint32_t)atoi(line + 5), configure_line, (void *)(uintptr_t)config);
+	else if (strncmp(line, "lose ", 5) == 0)
+		mesh_lose(m, (uint32_t)atoi(line + 5));
+	else if (strncmp(line, "tell ", 5) == 0)
+		mesh_sync(m, (uint32_t)(line[5] - '0'), (uint32_t)(line[7] - '0'));
 	else
 		assert(!"no such line");
 }
