@@ -279,6 +279,11 @@ static void request(struct life *l, uint32_t node, const char *method, const cha
 	client_request(life_crowd(l, node), cl, method, str_of_text(path), body == NULL ? STR_NONE : str_of_text(body));
 }
 
+void deeds_get(struct life *l, uint32_t node, const char *path)
+{
+	request(l, node, "GET", path, NULL);
+}
+
 void deeds_put_status(struct life *l, uint32_t user, uint32_t node, const char *status)
 {
 	char path[64], body[128];
