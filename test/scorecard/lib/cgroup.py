@@ -45,14 +45,12 @@ class Cgroup:
         """Runs a command in it."""
         return ["sh", "-c", 'echo $$ >"$0" && exec "$@"', self._of("cgroup.procs")]
 
-    def peak_bytes(self):
-        """Most that was charged, and most of that for sockets (of version 2: now, for it keeps no record)."""
+    def bytes(self):
+        """What is charged, and how much of it for sockets. Caches of files are no matter."""
         if self.v2:
-            return self._number("memory.peak"), self._field("memory.stat", "sock")
-        return self._number("memory.max_usage_in_bytes"), self._number("memory.kmem.tcp.max_usage_in_bytes")
-
-    def socket_bytes(self):
-        return self._field("memory.stat", "sock") if self.v2 else self._number("memory.kmem.tcp.usage_in_bytes")
+            return self._number("memory.current") - self._field("memory.stat", "file"), self._field("memory.stat", "sock")
+        sockets = self._number("memory.kmem.tcp.usage_in_bytes")
+        return self._number("memory.usage_in_bytes") - self._field("memory.stat", "cache") + sockets, sockets
 
     def killed(self):
         return self._field("memory.events", "oom_kill") if self.v2 else self._field("memory.oom_control", "oom_kill")
