@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """test/supply/supply.py: what is delivered (RELIABILITY O): how the file is hardened (Z1), its parts (Z7), the systemd unit (Z3), the
 image (Z4), SECURITY.md (Z9). Prints TAP. An argument: only the cases with it in their name."""
-import glob, importlib.machinery, json, os, re, shlex, shutil, signal, subprocess, sys, tempfile
+import glob, importlib.machinery, json, os, re, shlex, shutil, signal, subprocess, sys, tempfile, traceback
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 sys.dont_write_bytecode = True
@@ -236,5 +236,8 @@ def security():
 CASES = [hardened, badly_built, parts, exposure, unit_runs, image, security]
 for one in CASES:
     if len(sys.argv) < 2 or sys.argv[1] in one.__name__:
-        one()
+        try:
+            one()
+        except Exception:
+            ok(False, one.__name__, traceback.format_exc())
 end()
