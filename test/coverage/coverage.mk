@@ -13,7 +13,7 @@ $(eval $(call flavour,cov,$(CLANG),-O1 -w $(COUNTED_SRC) $$(if $$(filter src/mai
 COV_LIBS := build/cov/libpresenced.a $(HIREDIS:%=build/cov/%) build/obj/bearssl/libbearssl.a
 COV_TESTS := $(TEST_SRC:%.c=build/cov/%)
 COV_FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/cov/fuzz/%)
-COV_GATE := $(filter-out build/cov/test/sim/%,$(COV_TESTS)) $(COV_FUZZERS) build/cov/presenced
+COV_GATE := $(filter build/cov/test/wire/%,$(COV_TESTS)) $(COV_FUZZERS) build/cov/presenced
 $(COV_TESTS): build/cov/%: build/cov/%.o $(COV_LIBS)
 	$(Q)$(CLANG) $(COUNTED) -o $@ $^ -pthread
 $(COV_FUZZERS): build/cov/fuzz/%: build/cov/fuzz/fuzz_%.o build/cov/test/coverage/replay.o $(COV_LIBS)
