@@ -132,6 +132,8 @@ static const struct row sources[] = {
 	{ "public reads: the last of two", .args = { "--public-reads=true", "--public-reads", "FALSE" },
 	  VALUE("public-reads", "off", "--public-reads") },
 	{ "public reads: no", .args = CONF, .file = "public_reads: no", VALUE("public-reads", "off", "c.conf:1: public_reads") },
+	{ "the sandbox: off", .args = { "--sandbox=off" }, VALUE("sandbox", "off", "--sandbox") },
+	{ "the sandbox: the default", VALUE("sandbox", "on", "default") },
 	{ "public reads: the default", VALUE("public-reads", "off", "default") },
 	{ "proxies: bits beyond the prefix", .args = { "--trusted-proxies=10.1.2.3/8" }, VALUE("trusted-proxies", "10.0.0.0/8", "--trusted-proxies") },
 	{ "proxies: one address", .args = { "--trusted-proxies=10.1.2.3" }, VALUE("trusted-proxies", "10.1.2.3", "--trusted-proxies") },
