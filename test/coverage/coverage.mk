@@ -20,6 +20,7 @@ $(COV_FUZZERS): build/cov/fuzz/%: build/cov/fuzz/fuzz_%.o build/cov/test/coverag
 	$(Q)$(CLANG) $(COUNTED) -o $@ $^ -pthread
 build/cov/presenced: build/cov/src/main.o $(LIB_SRC:%.c=build/cov/%.o) $(filter-out %/libpresenced.a,$(COV_LIBS))
 	$(Q)$(CLANG) $(COUNTED) -o $@ $^ -pthread
+CHECKED += test/coverage/replay.c
 
 .PHONY: coverage coverage-build coverage-gate-build
 coverage-gate-build: $(COV_GATE)
