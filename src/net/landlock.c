@@ -70,12 +70,12 @@ static size_t attribute_bytes(int abi)
 	return abi < ABI_SCOPES ? 2 * sizeof(uint64_t) : sizeof(struct attributes);
 }
 
-void landlock_open(struct landlock *l, bool dry, bool any_port)
+void landlock_open(struct landlock *l, landlock_seen *seen, bool any_port)
 {
 	struct attributes a = { .tcp = BIND_TCP, .scoped = SCOPES };
 
-	*l = (struct landlock){ .fd = -1, .abi = version() };
-	if (dry || l->abi == 0)
+	*l = (struct landlock){ .fd = -1, .abi = version(), .seen = seen };
+	if (seen != NULL || l->abi == 0)
 		return;
 	a.files = file_rights[l->abi];
 	if (!any_port)
@@ -86,7 +86,7 @@ void landlock_open(struct landlock *l, bool dry, bool any_port)
 
 /* --- paths --- */
 
-static void count(struct landlock *l, const struct stat *st)
+static void note(struct landlock *l, const struct stat *st, const char *path, bool is_removal)
 {
 	struct landlock_place *end = &l->places[l->place_count];
 
@@ -97,6 +97,8 @@ static void count(struct landlock *l, const struct stat *st)
 		return;
 	*end = (struct landlock_place){ st->st_dev, st->st_ino };
 	l->place_count++;
+	if (l->seen != NULL)
+		l->seen(path, S_ISDIR(st->st_mode), is_removal);
 }
 
 /* Rules of one place add up. */
@@ -110,7 +112,7 @@ static void allow(struct landlock *l, const char *path, uint64_t right)
 		return;
 	}
 	if (fstat(rule.fd, &st) == 0)
-		count(l, &st);
+		note(l, &st, path, right == REMOVE_FILE);
 	if (l->fd >= 0 && syscall(SYS_landlock_add_rule, l->fd, RULE_PATH, &rule, 0) != 0)
 		l->failed = true;
 	close(rule.fd);
@@ -124,7 +126,7 @@ static bool is_mounted(const char *path)
 	       (facts.attributes & MOUNT_ROOT) != 0;
 }
 
-/* Cuts the path after its last slash: "/a/b" to "/a/", "b" to ".". False: the directory is the root. */
+/* Cuts the path before its last slash: "/a/b" to "/a", "b" to ".". False: the directory is the root. */
 static bool to_directory(char *path)
 {
 	char *slash = strrchr(path, '/');

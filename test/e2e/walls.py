@@ -97,6 +97,8 @@ def standing():
             ok("serves: " + said in check.stdout, "check foresees the same: " + name, check.stdout[-500:])
             listed = re.search(r"^# calls: (.*)$", check.stdout, re.M)
             ok(listed and len(listed[1].split()) == calls, "and lists the calls: " + name, listed)
+            places = len(re.findall(r"^# may (?:read|remove) ", check.stdout, re.M))
+            ok(LANDLOCK < 1 or places == int(re.search(r"(\d+) paths?\)", said)[1]), "and the places: " + name, check.stdout[-500:])
             if name == "everything":
                 seen = private(server, uid)
                 ok(seen == ["-1 1", "-1 1"], "not to be traced or read by who has the same user id", seen)
