@@ -210,6 +210,17 @@ def breaking_out():
             continue
         got = attempt(NAME, what, on="resolver")
         ok(got == wanted, "on the resolver's thread: %s: %s" % (what, wanted), got)
+    if IS_ROOT and LANDLOCK > 0:
+        root = os.path.join(FOLDER, "root")
+        os.makedirs(root + os.path.dirname(BREAKOUT))
+        shutil.copy(BREAKOUT, root + BREAKOUT)
+        put(root, PAIR)
+        put(root, PAIR, ("other.crt", "other.key"))
+        for name in ("/tls", "tls", "./tls"):
+            options = ["--listen", "127.0.0.1:0,tls", *pki.options((name + ".crt", name + ".key"))]
+            for what, wanted in (("open=/tls.key", "done"), ("open=/other.key", "EACCES"), ("open=" + BREAKOUT, "EACCES")):
+                got = attempt(options, what, prefix=["chroot", root])
+                ok(got == wanted, "files in the root, as %s.key, do not open all below it: %s: %s" % (name, os.path.basename(what), wanted), got)
     got = attempt(["--sandbox=off"], "open=/etc/passwd")
     ok(got == "done", "sandbox=off: the attempts themselves work", got)
 
