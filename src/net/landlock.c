@@ -146,7 +146,7 @@ static bool find(const char *path, struct stat *st)
 	return found;
 }
 
-/* By whatever name: "" is the way to it that directory_of() leaves, "." may be one. */
+/* By whatever name: "" is what directory_of() leaves of it, and "." may be it. */
 static bool is_root(const char *directory)
 {
 	struct stat it, root;
@@ -155,8 +155,8 @@ static bool is_root(const char *directory)
 	                                it.st_ino == root.st_ino);
 }
 
-/* Cuts the path at its last slash, which *slash is set to, or NULL: "/a/b" to "/a", "/b" to "", and of "b" it is
- * ".". */
+/* Cuts the path at its last slash, which *slash is set to, or NULL: "/a/b" to "/a", "/b" to "", and of "b" it
+ * is ".". */
 static const char *directory_of(char *path, char **slash)
 {
 	*slash = strrchr(path, '/');
