@@ -153,7 +153,8 @@ static bool is_root(const char *directory)
 
 	if (directory[0] == '\0')
 		return true;
-	return find(directory, &it) && find("/", &root) && it.st_dev == root.st_dev && it.st_ino == root.st_ino;
+	return find(directory, &it) && find("/", &root) &&
+	       it.st_dev == root.st_dev && it.st_ino == root.st_ino;
 }
 
 /* Cuts the path at its last slash, which *slash is set to, or NULL: "/a/b" to "/a", "/b" to "", and of "b" it

@@ -120,7 +120,9 @@ static bool check_tls(const struct server_config *cfg)
 
 static void print_place(const char *path, bool is_directory, bool is_removal)
 {
-	printf("# %s %s\n", is_removal ? "may remove in" : is_directory ? "may read below" : "may read", path);
+	const char *right = is_removal ? "may remove in" : is_directory ? "may read below" : "may read";
+
+	printf("# %s %s\n", right, path);
 }
 
 static void print_no_place(const char *path, bool is_directory, bool is_removal)
