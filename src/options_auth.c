@@ -102,7 +102,8 @@ static bool derive_urls(struct options *o)
 				option_value_quote(o->keycloak_realm, quoted));
 	/* nor a comma: in jwt-issuer, which is a list, it would be two */
 	if (memchr(o->keycloak_url.p, '?', o->keycloak_url.n) != NULL ||
-	    memchr(o->keycloak_url.p, ',', o->keycloak_url.n) != NULL || str_absent(certs) || !url_parse(certs, &parsed))
+	    memchr(o->keycloak_url.p, ',', o->keycloak_url.n) != NULL || str_absent(certs) ||
+	    !url_parse(certs, &parsed))
 		return fault_at(o, url, "%s is no URL that /realms/... can follow",
 				option_value_quote(o->keycloak_url, quoted));
 	if (!is_given(o, jwks_url)) {

@@ -165,7 +165,8 @@ void walls_foresee(struct walls *w, const struct server_config *cfg, const struc
 {
 	*w = (struct walls){ .cfg = cfg, .wish = wish, .needs = needs_of(cfg) };
 	draw_fence(w, true);
-	w->bounded = w->incapable = w->closed = wish->sandbox;
+	w->bounded = w->incapable = wish->sandbox;
+	w->closed = wish->sandbox && seccomp_count(w->needs) > 0;
 	w->fenced = wish->sandbox && w->landlock.abi > 0;
 }
 

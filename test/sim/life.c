@@ -115,6 +115,9 @@ static void look(struct life *l)
 		world_settle(&l->w);
 		witness_listen(l);
 	}
+	for (uint32_t i = 0; i < LIFE_CLIENTS; i++)
+		if (life_is_open(l, i))
+			l->open_ms[l->guests[i].user] = world_now_ms(&l->w);
 	if (!life_is_over(l))
 		invariants_check(l);
 }
@@ -176,6 +179,8 @@ static void heal(struct life *l)
 	life_did(l, "=== healing");
 	befall_heal(l);
 	life_settle(l);
+	if (life_has(l, WITH_JWT))
+		life_wait(l, 1000 * TOKEN_SHORT_S_MAX + TOKEN_LEEWAY_MS + 1000);
 	if (some_are_silent(l))
 		life_wait(l, SILENT_MS);
 	life_wait(l, LEASE_MS + debounce_ms + 5000 + RECONNECT_MS_MAX); /* RELIABILITY L */
@@ -242,6 +247,7 @@ static struct outcome end(struct life *l)
 	for (uint32_t n = 1; n <= l->nodes; n++) {
 		o.hash = o.hash * UINT64_C(0x100000001b3) + life_crowd(l, n)->sim.sent_hash;
 		o.turns += life_crowd(l, n)->sim.turns;
+		o.cuts += life_crowd(l, n)->sim.cuts;
 	}
 	memcpy(o.injected, l->injected, sizeof(o.injected));
 	o.lost = l->w.redis.stats.dropped + l->w.redis.stats.doubled + l->w.redis.stats.swapped;

@@ -75,6 +75,8 @@ static const struct row sources[] = {
 	{ "seed 002: port, on loopback under trust", .env = { "SERVICE_PORT=8006" }, VALUE("listen", "127.0.0.1:8006", "SERVICE_PORT") },
 	{ "PRESENCED_LISTEN over SERVICE_PORT", .env = { "SERVICE_PORT=8006", "PRESENCED_LISTEN=[::1]:1" },
 	  VALUE("listen", "[::1]:1", "PRESENCED_LISTEN") },
+	{ "loopback as mapped IPv4", .args = { "--listen=[::ffff:127.0.0.1]:1" },
+	  VALUE("listen", "[::ffff:127.0.0.1]:1", "--listen") },
 	{ "listen replaces what a weaker source said", .args = { "--listen=localhost:0" }, .env = { "PRESENCED_LISTEN=[::1]:1" },
 	  VALUE("listen", "127.0.0.1:0", "--listen") },
 	{ "a size for all dialects", .args = { "--max-message-size=32k" }, VALUE("max-message-size", "32k", "--max-message-size") },
@@ -130,6 +132,8 @@ static const struct row sources[] = {
 	{ "public reads: the last of two", .args = { "--public-reads=true", "--public-reads", "FALSE" },
 	  VALUE("public-reads", "off", "--public-reads") },
 	{ "public reads: no", .args = CONF, .file = "public_reads: no", VALUE("public-reads", "off", "c.conf:1: public_reads") },
+	{ "the sandbox: off", .args = { "--sandbox=off" }, VALUE("sandbox", "off", "--sandbox") },
+	{ "the sandbox: the default", VALUE("sandbox", "on", "default") },
 	{ "public reads: the default", VALUE("public-reads", "off", "default") },
 	{ "proxies: bits beyond the prefix", .args = { "--trusted-proxies=10.1.2.3/8" }, VALUE("trusted-proxies", "10.0.0.0/8", "--trusted-proxies") },
 	{ "proxies: one address", .args = { "--trusted-proxies=10.1.2.3" }, VALUE("trusted-proxies", "10.1.2.3", "--trusted-proxies") },
@@ -250,6 +254,12 @@ static const struct row errors[] = {
 	{ "trust beyond loopback, any of them", .args = CONF, .file = "listen: 127.0.0.1:80\nlisten: [::ffff:10.0.0.1]:80",
 	  .error = "c.conf:2: listen: [::ffff:10.0.0.1]:80 is not a loopback address, and auth=trust believes whatever id a client "
 	           "gives: write --auth trust to want that" },
+	{ "trust beyond loopback, where only the end looks like it", .args = { "--listen=[1::ffff:7f00:1]:80" },
+	  .error = "--listen: [1::ffff:7f00:1]:80 is not a loopback address, and auth=trust believes whatever id a client gives: "
+	           "write --auth trust to want that" },
+	{ "trust beyond loopback, nor is it mapped", .args = { "--listen=[::ff00:7f00:1]:80" },
+	  .error = "--listen: [::ff00:7f00:1]:80 is not a loopback address, and auth=trust believes whatever id a client gives: "
+	           "write --auth trust to want that" },
 	{ "origin", .args = { "--allowed-origins=https://a.example,example.org" },
 	  .error = "--allowed-origins: \"example.org\" is not an origin (https://example.org, or *)" },
 	{ "origin with a path", .args = { "--allowed-origins=https://a.example/" },
