@@ -5,7 +5,7 @@ from lib.row import Row
 from server import upgrade
 
 LIMIT, DIALERS, OTHERS, RATE, SECONDS, ROUNDS = 1100, 5000, 100, 100, 3, 3
-RUSH_SECONDS, GIVEN_UP_SECONDS = 3, 5
+RUSH_SECONDS, GIVEN_UP_SECONDS = 2, 5
 RESET = b"\1\0\0\0\0\0\0\0"
 
 
