@@ -1,6 +1,7 @@
 /*
  * config_file, options: input up to the first NUL is a configuration file, each piece after it an argument, or a variable
- * of the environment if it begins with a capital. Reading ends, stays inside the text, and says one printable line about what is wrong; what loads prints as
+ * of the environment if it begins with a capital, the key's file behind `=`, and behind `#` how little the process may have.
+ * Reading ends, stays inside the text, and says one printable line about what is wrong; what loads prints as
  * a file that loads to the same.
  */
 #include <stdlib.h>
@@ -71,10 +72,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	while (at < n && count + variables <= ARGS_MAX) {
 		char *piece = text + at + 1;
 
-		if (*piece >= 'A' && *piece <= 'Z')
+		if (*piece == '=') {
+			f.key = str_of(piece + 1, strlen(piece + 1));
+		} else if (*piece == '#' && piece[1] != '\0') {
+			f.descriptors_max = UINT64_C(16) << (piece[1] & 15);
+			f.memory_max = UINT64_C(1) << (16 + (piece[2] & 15));
+		} else if (*piece >= 'A' && *piece <= 'Z') {
 			env[variables++] = piece;
-		else
+		} else {
 			args[count++] = piece;
+		}
 		at += 1 + strlen(text + at + 1);
 	}
 	read_lines(f.config);

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/jsonesc.h"
 #include "base/jsonnum.h"
 #include "base/jsonw.h"
+#include "base/utf8.h"
 
 static struct json_tok toks_a[JSON_TOKENS_MAX], toks_b[JSON_TOKENS_MAX];
 
@@ -136,6 +138,20 @@ static void lookup(struct json *j)
 	}
 }
 
+/* Every escape by itself, also where the tokenizer would not have let it pass: no longer than there is, and never growing. */
+static void escapes(const uint8_t *data, size_t n)
+{
+	for (size_t i = 0; i < n && i < 64; i++) {
+		char *copy = copy_of(data + i, n - i);
+		uint8_t utf8[UTF8_BYTES_MAX];
+		uint32_t cp;
+		size_t took = data[i] == '\\' ? jsonesc_take(str_of(copy, n - i), &cp) : 0;
+
+		assert(took <= n - i && (took == 0 || utf8_encode(utf8, cp) < took));
+		free(copy);
+	}
+}
+
 static void found(struct json *j)
 {
 	for (json_ref i = 0; (uint32_t)i < j->tok_count && i < 64; i++) {
@@ -162,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	json_init(&a, toks_a, JSON_TOKENS_MAX);
 	json_init(&b, toks_b, n % 2 ? JSON_TOKENS_MAX : 1 + n % 64);
 	b.seed = n * 0x9e3779b97f4a7c15u;
+	escapes(data, n);
 	err = json_parse(&a, text, n);
 	assert((err == JSON_OK) == (json_root(&a) == 0) && a.err_at <= n && json_err_text(err)[0] != '\0');
 	if (err != JSON_OK)

@@ -194,8 +194,8 @@ static int key_cmp(const struct pass *p, json_ref a, json_ref b)
 	return str_cmp(tok_str(p->text, x), tok_str(p->text, y));
 }
 
-/* Merges two sorted lists linked through `parent`, all of `a` behind all of `b` in the text. JSON_ABSENT and *dup set when they
- * share a key. */
+/* Merges two sorted lists linked through `parent`, all of `a` behind all of `b` in the text. JSON_ABSENT and
+ * *dup set when they share a key. */
 static json_ref keys_merge(struct pass *p, json_ref a, json_ref b, json_ref *dup)
 {
 	json_ref head = JSON_ABSENT;

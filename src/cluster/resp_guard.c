@@ -132,7 +132,8 @@ static bool take(struct resp_guard *g, char c)
 		g->state = RESP_GUARD_BULK_LF;
 		return c == '\r' ? true : fault(g, STR("a value is longer than it said"));
 	default:
-		assert(g->state == RESP_GUARD_BULK_LF); /* the caller takes values itself, and nothing behind a fault */
+		/* the caller takes values itself, and nothing behind a fault */
+		assert(g->state == RESP_GUARD_BULK_LF);
 		return c == '\n' ? value_ends(g) : fault(g, STR("a value is longer than it said"));
 	}
 }

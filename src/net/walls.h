@@ -24,8 +24,10 @@ struct walls {
 	const struct server_config *cfg;
 	const struct walls_config *wish;
 	uint32_t needs;          /* enum seccomp_need's */
-	bool bare, closed;       /* capabilities and new privileges are gone; only listed calls are left */
+	bool bounded;            /* no_new_privs */
+	bool incapable;          /* no capability is left */
 	bool fenced;             /* Landlock holds */
+	bool closed;             /* seccomp does */
 	struct landlock landlock;
 };
 

@@ -2,7 +2,8 @@
 SCORECARD_SRC := $(sort $(wildcard test/scorecard/*.c))
 SCORECARD_PARTS := test/scorecard/tls_way.c
 SCORECARD := $(patsubst test/scorecard/%.c,build/scorecard/%,$(filter-out $(SCORECARD_PARTS),$(SCORECARD_SRC)))
-SCORECARD_LINKED := $(SCORECARD_PARTS:%.c=build/bench-obj/%.o) build/bench-obj/src/net/tls_client.o build/bench-obj/src/net/leaf.o
+SCORECARD_LINKED := $(SCORECARD_PARTS:%.c=build/bench-obj/%.o) \
+	$(patsubst %,build/bench-obj/src/%.o,net/tls_client net/leaf base/map base/siphash base/region)
 .PHONY: scorecard scorecard-programs
 $(SCORECARD): build/scorecard/%: build/bench-obj/test/scorecard/%.o $(SCORECARD_LINKED) build/bench-obj/libpresenced.a \
 		build/bench-obj/bearssl/libbearssl.a

@@ -13,6 +13,9 @@ static void node_bad(struct life *l, uint32_t node)
 	bool still = !world_is_alive(&l->w, node) || n->quitting || n->crowd.sim.frozen || l->w.redis.clients[node - 1].cut;
 
 	l->node_bad_ms[node] = still ? INT64_MAX : world_now_ms(&l->w);
+	if (!n->crowd.sim.frozen && l->halted[node])
+		l->quit_ms[node] = world_now_ms(&l->w);
+	l->halted[node] = n->crowd.sim.frozen;
 }
 
 static void redis_bad(struct life *l)
@@ -54,14 +57,18 @@ static void freeze(struct life *l, uint32_t node, int64_t ms)
 	l->thaw_ms[node] = ms > 0 ? world_now_ms(&l->w) + ms : 0;
 }
 
-void befall_thaw(struct life *l)
+bool befall_thaw(struct life *l)
 {
+	bool any = false;
+
 	for (uint32_t n = 1; n <= l->nodes; n++)
 		if (l->thaw_ms[n] > 0 && l->thaw_ms[n] <= world_now_ms(&l->w)) {
 			l->thaw_ms[n] = 0;
 			world_freeze(&l->w, n, false);
 			node_bad(l, n);
+			any = true;
 		}
+	return any;
 }
 
 /* Its wall clock is that much before or behind the others'. */
@@ -220,6 +227,7 @@ static void befall_node(struct life *l, enum fault what, uint32_t node)
 	case QUIT:
 		if (world_is_alive(&l->w, node) && !world_node(&l->w, node)->quitting) {
 			l->quits[node] = true;
+			l->quit_ms[node] = world_now_ms(&l->w);
 			world_quit(&l->w, node);
 		} else {
 			boot(l, node);

@@ -18,6 +18,7 @@ enum kind {
 	KEPT,     /* the same, but the connection may stay */
 	FRAME,    /* bytes behind a handshake in `snake` */
 	TEXT_OF,  /* a message in `snake` */
+	TWENTY,   /* the same, twenty times */
 	DOTTED,   /* one in `dotted` */
 	STRANGER, /* one in `dotted` of who has not authenticated; only with auth=jwt */
 	TOKEN,    /* a token that lets nobody in; only with auth=jwt */
@@ -144,6 +145,8 @@ static const struct row rows[] = {
 	{ "3", TEXT_OF, B("{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"asleep\"}}"), "error 400" },
 	{ "3", TEXT_OF, B("{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"busy\",\"metadata\":[]}}"), "error 400" },
 	{ "3", TEXT_OF, B("{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"" HUNDRED TEN TEN TEN "\",\"is_typing\":true}}"), "error 400" },
+	{ "3", TWENTY, B("{\"type\":\"nonsense\"}"), "close 1008" },
+	{ "3", TWENTY, B("{\"type\":"), "close 1008" },
 	{ "3", DOTTED, B("{\"type\":\"subscribe\",\"id\":1,\"payload\":{\"topics\":[\"conversation\"]}}"), "error 400" },
 	{ "3", DOTTED, B("{\"type\":\"call.ice\",\"id\":4,\"payload\":{\"call_id\":\"nobody's\",\"candidate\":\"evil\"}}"), "error 404" },
 	{ "3", DOTTED, B("{\"type\":\"call.hangup\",\"id\":4,\"payload\":{\"call_id\":\"nobody's\"}}"), "error 404" },
@@ -220,7 +223,7 @@ static bool send_row(struct life *l, uint32_t node, struct client *x, const stru
 		return false;
 	if (r->kind == FRAME)
 		client_bytes(c, x, r->bytes, r->n);
-	else
+	for (int n = r->kind == FRAME ? 0 : r->kind == TWENTY ? 20 : 1; n > 0; n--)
 		client_frame(c, x, WS_TEXT, true, r->bytes, r->n);
 	world_settle(&l->w);
 	return true;
@@ -272,6 +275,8 @@ void hostile_act(struct life *l)
 	bool excused;
 
 	if ((r->kind == STRANGER || r->kind == TOKEN) && !life_has(l, WITH_JWT))
+		return;
+	if (r->kind == TWENTY && life_has(l, WITH_MESSAGE_RATE)) /* some of them are too many, which is another row of its own */
 		return;
 	life_did(l, "    x sends what is refused by %s (row %d) to node %u", r->id, (int)(r - rows), node);
 	l->injected[HOSTILE]++;

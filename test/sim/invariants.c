@@ -13,6 +13,7 @@ enum {
 	CONTROL_BYTES = 2 * 140,
 	TURNS_OF_STEP_MAX = 20000,
 	TURNS_OF_MS = 40,
+	DRAIN_LATE_MS = 2000,        /* RELIABILITY S12 */
 };
 
 /* --- (1) --- */
@@ -97,6 +98,9 @@ static void check_clients(struct life *l)
 		link = &sim->links[life_client(l, i)->link];
 		if (link->server_closed || link->server_shut || life_client(l, i)->stalled || l->guests[i].short_changed || life_has(l, WITH_MESSAGE_RATE))
 			continue;
+		if (l->guests[i].expires_ms > 0 && sim->now.mono.ms > l->guests[i].expires_ms + 1000 && sim->now.mono.ms > l->node_bad_ms[l->guests[i].node] &&
+		    engine_whois(sim->server->engine, link->conn, &user, &device, sim->now))
+			life_fault(l, "(8) c%u's token has ended, and it is in", i); /* T16 */
 		if (!engine_whois(sim->server->engine, link->conn, &user, &device, sim->now))
 			life_fault(l, "(2) c%u is in, and node %u does not know it", i, l->guests[i].node);
 		else if (user.n != 2 || user.p[1] != (char)('0' + l->guests[i].user))
@@ -150,6 +154,13 @@ static void check_turns(struct life *l)
 	l->turns_ms = now;
 }
 
+/* Who drains ends in time, whoever its clients are. */
+static void check_drain(struct life *l, uint32_t node, const struct sim *sim)
+{
+	if (world_node(&l->w, node)->quitting && world_now_ms(&l->w) > l->quit_ms[node] + sim->cfg.drain_timeout_ms + DRAIN_LATE_MS)
+		life_fault(l, "(7) node %u was told to end %lld ms ago", node, (long long)(world_now_ms(&l->w) - l->quit_ms[node]));
+}
+
 void invariants_check(struct life *l)
 {
 	for (uint32_t n = 1; n <= l->nodes; n++) {
@@ -160,6 +171,7 @@ void invariants_check(struct life *l)
 		check_online(l, n, sim);
 		check_refs(l, n, sim);
 		check_budget(l, n, sim->server);
+		check_drain(l, n, sim);
 		for (uint32_t i = 0; i < sim->server->conns_high; i++)
 			if (sim->server->conns[i].state != CONN_FREE)
 				check_conn(l, n, sim, i);

@@ -68,10 +68,12 @@ struct crowd *life_crowd(struct life *l, uint32_t node)
 
 struct client *life_client(struct life *l, uint32_t i)
 {
+	struct client **found = &l->clients[l->guests[i].node][i];
 	char name[8];
-	int n = snprintf(name, sizeof(name), "c%u", i);
 
-	return client_named(life_crowd(l, l->guests[i].node), name, (size_t)n);
+	if (*found == NULL)
+		*found = client_named(life_crowd(l, l->guests[i].node), name, (size_t)snprintf(name, sizeof(name), "c%u", i));
+	return *found;
 }
 
 bool life_is_open(struct life *l, uint32_t i)
@@ -105,15 +107,25 @@ bool life_may(const struct life *l, enum fault f)
 
 /* --- time --- */
 
+/* The world is at rest: what was heard is judged, and answered. */
+static void look(struct life *l)
+{
+	witness_listen(l);
+	if (deeds_answer(l)) {
+		world_settle(&l->w);
+		witness_listen(l);
+	}
+	for (uint32_t i = 0; i < LIFE_CLIENTS; i++)
+		if (life_is_open(l, i))
+			l->open_ms[l->guests[i].user] = world_now_ms(&l->w);
+	if (!life_is_over(l))
+		invariants_check(l);
+}
+
 void life_settle(struct life *l)
 {
 	world_settle(&l->w);
-	witness_listen(l);
-	deeds_answer(l);
-	world_settle(&l->w);
-	witness_listen(l);
-	if (!life_is_over(l))
-		invariants_check(l);
+	look(l);
 }
 
 /* In steps: what must not be is judged by how things stood when it was. */
@@ -126,8 +138,10 @@ void life_wait(struct life *l, int64_t ms)
 			if (l->thaw_ms[n] > 0 && l->thaw_ms[n] < next)
 				next = l->thaw_ms[n] > world_now_ms(&l->w) ? l->thaw_ms[n] : world_now_ms(&l->w) + 1;
 		world_advance(&l->w, next < until ? next : until);
-		befall_thaw(l);
-		life_settle(l);
+		if (befall_thaw(l))
+			life_settle(l);
+		else
+			look(l);
 	}
 }
 
@@ -165,6 +179,8 @@ static void heal(struct life *l)
 	life_did(l, "=== healing");
 	befall_heal(l);
 	life_settle(l);
+	if (life_has(l, WITH_JWT))
+		life_wait(l, 1000 * TOKEN_SHORT_S_MAX + TOKEN_LEEWAY_MS + 1000);
 	if (some_are_silent(l))
 		life_wait(l, SILENT_MS);
 	life_wait(l, LEASE_MS + debounce_ms + 5000 + RECONNECT_MS_MAX); /* RELIABILITY L */
@@ -231,6 +247,7 @@ static struct outcome end(struct life *l)
 	for (uint32_t n = 1; n <= l->nodes; n++) {
 		o.hash = o.hash * UINT64_C(0x100000001b3) + life_crowd(l, n)->sim.sent_hash;
 		o.turns += life_crowd(l, n)->sim.turns;
+		o.cuts += life_crowd(l, n)->sim.cuts;
 	}
 	memcpy(o.injected, l->injected, sizeof(o.injected));
 	o.lost = l->w.redis.stats.dropped + l->w.redis.stats.doubled + l->w.redis.stats.swapped;

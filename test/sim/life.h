@@ -57,7 +57,8 @@ struct plan {
 struct outcome {
 	char fault[LIFE_TEXT]; /* "": every promise was kept; else when, the invariant's number, and what */
 	uint64_t hash;         /* of all bytes that were sent, with when and to whom */
-	uint64_t turns, steps, injected[FAULTS], lost; /* lost: messages that Redis lost, doubled or reordered */
+	uint64_t turns, steps, injected[FAULTS], lost, cuts; /* lost: messages that Redis lost,
+	                        * doubled or reordered; cuts: reads and writes that moved only a part, or nothing */
 	uint64_t rejected;     /* hostile inputs whose answers were looked at */
 	int64_t lived_ms;
 };

@@ -30,6 +30,7 @@ struct guest {
 	bool behind;                 /* has not read for a while: it may have missed what newer words overtook */
 	bool short_changed;          /* a pool was too small: it may have missed anything */
 	bool leaving;                /* has said so */
+	int64_t expires_ms;          /* its token does; 0: not soon */
 	uint32_t lists;              /* roster: that it was told */
 	char knows[USERS][WORD];     /* the last status it was told; "": none */
 	char told[USERS][TEXT];      /* the last words */
@@ -46,6 +47,7 @@ struct phone {
 	uint32_t alive;              /* a bit of each device that was told of it and not of its end */
 	uint8_t caller;              /* the device, + 1; 0: there is no such call */
 	bool answered;               /* as the caller was told */
+	uint32_t sdp_bytes;          /* of the offer */
 };
 
 /* The broadcast of the step of that number. */
@@ -66,14 +68,19 @@ struct life {
 	const struct plan *plan;
 	uint32_t nodes;
 	struct guest guests[LIFE_CLIENTS];
+	struct client *clients[NODES_MAX + 1][LIFE_CLIENTS]; /* of each at each node; NULL: it was never there */
 	uint64_t dice;
 	uint32_t step;               /* from 1 on; 0: before the first */
 	uint32_t faults, fault_rate; /* a bit of each that may be; in how many steps of a hundred one comes */
 	uint32_t options;            /* a bit of each that was drawn */
 	bool maybe_hidden[USERS];
+	int64_t open_ms[USERS];      /* when a device of theirs was last seen to be open */
+	bool kicked[USERS];          /* by an operator, ever */
 	bool limited;                /* a pool is too small now */
 	bool was_limited;            /* or was */
 	bool quits[NODES_MAX + 1];   /* since it was started */
+	bool halted[NODES_MAX + 1];
+	int64_t quit_ms[NODES_MAX + 1]; /* when it was told to, or went on after a halt */
 	int64_t skew_ms[NODES_MAX + 1], thaw_ms[NODES_MAX + 1]; /* thaw_ms: 0: nothing is to be thawed */
 	int64_t node_bad_ms[NODES_MAX + 1], redis_bad_ms; /* when something last befell them; INT64_MAX: it does now */
 	uint32_t ever[USERS];        /* a bit of each room that a device of the user ever was in */
@@ -122,16 +129,18 @@ void life_wait(struct life *, int64_t ms);
 
 /* --- the rest --- */
 
+enum { TOKEN_LEEWAY_MS = 2000, TOKEN_SHORT_S_MAX = 10 };
+
 void deeds_do(struct life *);                       /* one, by chance */
 void deeds_set_status(struct life *, uint32_t i, const char *status, uint32_t custom);
 void deeds_put_status(struct life *, uint32_t user, uint32_t node, const char *status);
 void deeds_broadcast(struct life *, uint32_t number, uint32_t node, uint32_t room_plus1, uint32_t users);
 void deeds_say(struct life *, uint32_t i, const char *text);
-void deeds_answer(struct life *);                   /* what clients do by themselves: begin to watch, authenticate */
+bool deeds_answer(struct life *);                   /* what clients do by themselves: begin to watch, authenticate; false: nothing */
 
 void befall(struct life *);                         /* one fault, by chance */
 void befall_heal(struct life *);                    /* none is left */
-void befall_thaw(struct life *);                    /* those whose time has come */
+bool befall_thaw(struct life *);                    /* those whose time has come; false: none */
 
 void hostile_act(struct life *);
 void hostile_check(struct life *);                  /* (8) */

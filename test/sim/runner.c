@@ -94,6 +94,8 @@ static void live(struct shared *s, const struct runs *r, struct part *part, uint
 	t->turns += o.turns;
 	t->lived_ms += o.lived_ms;
 	t->lost += o.lost;
+	t->cuts += o.cuts;
+	t->rejected += o.rejected;
 	for (int f = 0; f < FAULTS; f++)
 		t->injected[f] += o.injected[f];
 	if (o.fault[0] != '\0')
@@ -156,6 +158,8 @@ static struct tally sum(const struct shared *s, uint32_t jobs)
 		all.turns += t->turns;
 		all.lived_ms += t->lived_ms;
 		all.lost += t->lost;
+		all.cuts += t->cuts;
+		all.rejected += t->rejected;
 		all.failed += t->failed;
 		all.twice += t->twice;
 		for (int f = 0; f < FAULTS; f++)

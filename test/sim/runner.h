@@ -18,7 +18,7 @@ struct runs {
 };
 
 struct tally {
-	uint64_t seeds, steps, turns, injected[FAULTS], lost, failed, twice;
+	uint64_t seeds, steps, turns, injected[FAULTS], lost, cuts, rejected, failed, twice;
 	int64_t lived_ms;
 	uint64_t bad_seed;    /* the lowest; counts with failed */
 	struct outcome bad;

@@ -198,6 +198,7 @@ static ptrdiff_t transport_read(void *ctx, int handle, void *buf, size_t bytes)
 	if (l->up.n == 0)
 		return l->client_ended ? 0 : TRANSPORT_AGAIN;
 	n = sim->cut == SIM_SPLIT ? up_to_cut(sim, l, n) : portion(sim, n);
+	sim->cuts += n < l->up.n && n < bytes;
 	if (n == 0)
 		return TRANSPORT_AGAIN;
 	l->read += n;
@@ -224,6 +225,7 @@ static ptrdiff_t transport_writev(void *ctx, int handle, const struct iovec *sli
 	if (room > all)
 		room = all;
 	note_size(&sim->down_sizes, room);
+	sim->cuts += room < all;
 	if (sim->cut == SIM_SHORT)
 		room = short_of(sim, l, room);
 	if (room == 0)

@@ -26,7 +26,7 @@ enum {
 	SIM_LINKS_MAX = 4096,
 	SIM_PIPE_BYTES = 65536, /* what the kernel would hold for a client that does not read */
 	SIM_TINY_BYTES = 7,
-	SIM_CALLS_OF_LINK_MAX = 16, /* that move bytes, in one turn */
+	SIM_CALLS_OF_LINK_MAX = 64, /* that move bytes, in one turn */
 	SIM_SIZES_MAX = 1024, /* more are not put down */
 	SIM_FORGET_MS = 3600000, /* all that a client leaves behind is gone by then */
 };
@@ -108,7 +108,7 @@ struct sim_company {
 	/* In each turn: what others say is heard; true: there was some. At its end: they are told. And when there is some of either. */
 	bool (*attend)(void *ctx, struct now now);
 	void (*speak)(void *ctx, struct now now);
-	mono_t (*due)(const void *ctx);
+	mono_t (*due)(void *ctx);
 	bool (*valid)(const void *ctx);
 };
 
@@ -132,6 +132,7 @@ struct sim {
 	uint32_t failing_accepts; /* so many of the next end before they are accepted */
 	int64_t accepts_ms;     /* none is accepted before */
 	struct sim_work work;   /* in this turn */
+	uint64_t cuts;          /* reads and writes that moved less than there was */
 	char fault[160];        /* the first broken promise; "" */
 	/* The clients read what came, and answer. True: something was done. */
 	bool (*drink)(void *ctx);

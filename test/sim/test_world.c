@@ -72,17 +72,17 @@ static bool read_arguments(struct order *o, int argc, char **argv)
 
 static void say_tally(const struct tally *t)
 {
-	uint64_t faults = t->lost;
+	uint64_t faults = t->lost + t->cuts;
 
 	for (int f = 0; f < FAULTS; f++)
 		faults += t->injected[f];
 	printf("# %" PRIu64 " seeds (%" PRIu64 " of them twice), %" PRIu64 " steps, %" PRIu64 " turns, %" PRId64 ".%03" PRId64 " simulated years, %" PRIu64
 	       " faults, %" PRIu64 " violations\n", t->seeds, t->twice, t->steps, t->turns, t->lived_ms / INT64_C(31557600000),
 	       t->lived_ms / INT64_C(31557600) % 1000, faults, t->failed);
-	printf("# faults: lost, doubled or reordered messages %" PRIu64, t->lost);
+	printf("# faults: cut reads and writes %" PRIu64 ", lost, doubled or reordered messages %" PRIu64, t->cuts, t->lost);
 	for (int f = 0; f < FAULTS; f++)
 		printf(", %s %" PRIu64, fault_names[f], t->injected[f]);
-	putchar('\n');
+	printf("; %" PRIu64 " hostile inputs answered as documented\n", t->rejected);
 }
 
 static void say_failure(const struct tally *t, const struct runs *r)

@@ -42,6 +42,8 @@ static void check_user(struct life *l, uint32_t user)
 
 	for (uint32_t i = 0; i < LIFE_CLIENTS; i++)
 		devices += l->guests[i].user == user && life_is_open(l, i);
+	if (devices == 0 && world_now_ms(&l->w) < l->open_ms[user] + life_crowd(l, 1)->sim.cfg.offline_debounce_ms + TOLD_MS)
+		return; /* just closed, for being slow: the debounce runs, or its end is not known everywhere */
 	view_of(l, user, 1, &first);
 	for (uint32_t n = 2; n <= l->nodes; n++) {
 		view_of(l, user, n, &v);

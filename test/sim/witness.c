@@ -68,7 +68,7 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 	enum dialect_id dialect = life_client(l, i)->dialect;
 	bool whole = dialect == DIALECT_SNAKE || dialect == DIALECT_DOTTED; /* the others' words do not say all that may be new */
 
-	if (words != NULL && whole && !d->behind && strcmp(words, d->told[user]) == 0)
+	if (words != NULL && whole && !d->behind && !d->short_changed && strcmp(words, d->told[user]) == 0)
 		life_fault(l, "(4) c%u is told twice: %s", i, words);
 	if (online >= 0 && online == d->online[user] && !d->behind && !d->short_changed)
 		life_fault(l, "(4) c%u is told twice that u%u comes or goes: %s", i, user, words);
@@ -106,8 +106,9 @@ static void learn_roster(struct life *l, uint32_t i, const char *list)
 	char name[WORD];
 
 	d->lists++;
-	/* Who began to hear it in between was given a list of their own, and then all are told again. */
-	if (strcmp(list, d->told[0]) == 0 && world_now_ms(&l->w) - l->roster_ms > ROSTER_MS && !d->behind)
+	/* Who began to hear it in between was given a list of their own, and then all are told again; and who came and went. */
+	if (strcmp(list, d->told[0]) == 0 && world_now_ms(&l->w) - l->roster_ms > 2 * ROSTER_MS && !d->behind && !d->short_changed && !life_may(l, INVISIBLE) &&
+	    life_crowd(l, d->node)->sim.cfg.offline_debounce_ms >= ROSTER_MS)
 		life_fault(l, "(4) c%u is told twice: %s", i, list);
 	for (uint32_t u = 0; u < USERS; u++) {
 		const char *was = d->knows[u], *is;
@@ -207,6 +208,24 @@ static bool learn_rooms(struct life *l, uint32_t i, const char *text)
 	return true;
 }
 
+/* True: it was a receipt: of somebody else, in a room that the client is in. */
+static bool learn_receipt(struct life *l, uint32_t i, const char *text)
+{
+	struct guest *d = &l->guests[i];
+	const char *u = strstr(text, "] u");
+	uint32_t room, user;
+
+	if (strncmp(text, "message.read ", 13) != 0 || strstr(text, " re:") != NULL)
+		return false;
+	if (!room_in(text, &room) || u == NULL || sscanf(u, "] u%" SCNu32, &user) != 1)
+		life_fault(l, "(4) c%u hears of no receipt that was sent: %s", i, text);
+	else if (user == d->user)
+		life_fault(l, "(4) c%u hears its own user: %s", i, text);
+	else if (!((d->rooms | d->joining) >> room & 1))
+		life_fault(l, "(4) c%u is not in the room, and hears: %s", i, text);
+	return true;
+}
+
 /* --- messages --- */
 
 static bool had_before(struct guest *d, uint32_t number)
@@ -255,6 +274,8 @@ static bool learn_call(struct life *l, uint32_t i, const char *text)
 	p = &l->phones[number];
 	if (p->caller == 0)
 		life_fault(l, "(4) c%u hears of a call that nobody made: %s", i, text);
+	if (strncmp(text, "call.offer ", 11) == 0 && strstr(text, " re:") == NULL && strspn(k + strcspn(k + 1, " ") + 2, "v") != p->sdp_bytes)
+		life_fault(l, "(4) c%u is not told what was offered: %s", i, text);
 	if (strncmp(text, "call.ended ", 11) == 0)
 		p->alive &= ~(1u << i);
 	else if (strncmp(text, "call.incoming ", 14) == 0 || (strncmp(text, "call.offer ", 11) == 0 && strstr(text, " re:") != NULL))
@@ -287,7 +308,8 @@ static void judge_close(struct life *l, uint32_t i, const struct client *cl, con
 {
 	const struct guest *d = &l->guests[i];
 	unsigned code = (unsigned)strtoul(text + 6, NULL, 10);
-	bool told = code == 1000 || (code == 1001 && l->quits[d->node]) || (code == 4003 && life_has(l, WITH_USER_CAP));
+	bool told = code == 1000 || (code == 1001 && l->quits[d->node]) || (code == 4003 && life_has(l, WITH_USER_CAP)) ||
+	            (code == 4001 && d->expires_ms > 0) || (code == 4002 && l->kicked[d->user]);
 	bool weak = d->behind || d->short_changed || d->leaving || cl->silent || life_has(l, WITH_BUFFER) || life_has(l, WITH_BYTES_CUT);
 
 	if (!told && !weak && !(code == 1008 && life_has(l, WITH_MESSAGE_RATE)))
@@ -302,6 +324,8 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 
 	if (strstr(text, GHOST) != NULL)
 		life_fault(l, "(8) c%u hears of somebody who never came in: %s", i, text);
+	if (strcmp(text, "not JSON") == 0)
+		life_fault(l, "(4) c%u hears what is no JSON", i);
 	if (strcmp(text, "open") == 0) {
 		d->open_ms = world_now_ms(&l->w);
 		l->roster_ms = cl->dialect == DIALECT_ROSTER ? d->open_ms : l->roster_ms;
@@ -315,7 +339,7 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 	}
 	if (cl->dialect == DIALECT_DOTTED)
 		learn_answer(l, i, text);
-	if (!learn_presence(l, i, cl->dialect, text) && !learn_rooms(l, i, text) && !learn_message(l, i, text))
+	if (!learn_presence(l, i, cl->dialect, text) && !learn_rooms(l, i, text) && !learn_receipt(l, i, text) && !learn_message(l, i, text))
 		learn_call(l, i, text);
 }
 

@@ -31,6 +31,15 @@ int __real_getaddrinfo(const char *host, const char *service, const struct addri
 int __wrap_epoll_wait(int fd, struct epoll_event *events, int max, int timeout_ms);
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out);
 
+/* Asked for before the walls: to ask is not allowed behind them, and would end an attempt before it is made. */
+static pid_t self, parent;
+
+__attribute__((constructor)) static void remember(void)
+{
+	self = getpid();
+	parent = getppid();
+}
+
 /* --- what is tried: below 0 with errno, as the call has it --- */
 
 static long try_open(const char *path)
@@ -151,18 +160,18 @@ static long try_ptrace(const char *unused)
 static long try_process_vm_readv(const char *unused)
 {
 	(void)unused;
-	return syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+	return syscall(SYS_process_vm_readv, parent, NULL, 0, NULL, 0, 0);
 }
 
 static long try_kill(const char *signal_number)
 {
-	return kill(getpid(), (int)strtol(signal_number, NULL, 10));
+	return kill(self, (int)strtol(signal_number, NULL, 10));
 }
 
 /* SIGNAL, to its own thread; or "SIGNAL of init" */
 static long try_tkill(const char *what)
 {
-	pid_t tid = strstr(what, "of init") != NULL ? 1 : getpid();
+	pid_t tid = strstr(what, "of init") != NULL ? 1 : self;
 
 	return syscall(SYS_tkill, tid, (int)strtol(what, NULL, 10));
 }
@@ -220,11 +229,11 @@ static long try_rlimit(const char *unused)
 	return setrlimit(RLIMIT_CORE, &core);
 }
 
-/* The numbers of another ABI of the same processor. */
+/* The numbers of another ABI of the same processor; close(-1), or what has its number. */
 static long try_x32(const char *unused)
 {
 	(void)unused;
-	return syscall(0x40000000 + SYS_getpid);
+	return syscall(0x40000000 + SYS_close, -1);
 }
 
 static long try_int80(const char *unused)
@@ -233,7 +242,7 @@ static long try_int80(const char *unused)
 
 	(void)unused;
 #ifdef __x86_64__
-	__asm__ volatile("int $0x80" : "=a"(got) : "a"(20) : "memory");
+	__asm__ volatile("int $0x80" : "=a"(got) : "a"(SYS_close), "b"(-1L) : "memory");
 #endif
 	return got;
 }
