@@ -43,7 +43,7 @@ COPY := -minline-stringops-dynamically -mmemcpy-strategy=unrolled_loop:256:noali
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
 	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing \
 	$(if $(filter x86_64,$(MACHINE)),-fcf-protection=full $(COPY)) $(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard) \
-	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -Werror=date-time
 # What gcc 12 does not know, gcc 13 and 15 do; warnings that only gcc has. scripts/hardening says what came of it.
 takes = $(shell for f in $1; do echo 'int x;' | $(MUSL_CC) -Werror $$f -x c -c -o /dev/null - 2>/dev/null && echo $$f; done)
 HARDEN += $(call takes,-fstrict-flex-arrays=3 -fzero-init-padding-bits=all -Wtrampolines -Wbidi-chars=any)

@@ -4,6 +4,7 @@
 
 #include "cluster/companion.h"
 #include "net/loop.h"
+#include "net/machine.h"
 #include "net/walls.h"
 #include "options.h"
 #include "tool/check.h"
@@ -45,11 +46,22 @@ static bool load(struct options *o, char *const *args, char *const *env)
 	return good;
 }
 
+/* What was given with redis-url has been read; its text would stay for all to see in /proc/PID/cmdline. */
+static void mask_password(const struct options *o)
+{
+	struct str password = redis_url_password(o->redis_url);
+
+	if (!str_absent(password))
+		memset((char *)password.p, '*', password.n); /* of args, env or the file's text */
+}
+
 static enum exit_code serve(const struct options *o)
 {
 	struct loop_companion companion;
 
-	walls_keep_memory_private();
+	mask_password(o);
+	machine_lock(&o->config, sizeof(o->config));
+	machine_lock(o->api_key, sizeof(o->api_key));
 	if (o->config.clustered && !companion_new(&o->config, &companion)) {
 		fprintf(stderr, "presenced: memory refused\n");
 		return EXIT_FAILED;
@@ -72,12 +84,13 @@ int main(int argc, char **argv, char **env)
 
 	if (say(args))
 		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+	walls_keep_memory_private();
 	if (strcmp(command, "healthcheck") == 0)
 		return healthcheck_run(args, env);
-	if (strcmp(command, "token") == 0 || strcmp(command, "client") == 0) {
-		walls_keep_memory_private();
-		return *command == 't' ? token_run(args) : client_run(args);
-	}
+	if (strcmp(command, "token") == 0)
+		return token_run(args);
+	if (strcmp(command, "client") == 0)
+		return client_run(args);
 	if (strcmp(command, "serve") == 0)
 		return load(&options, args, env) ? (int)serve(&options) : EXIT_OPTIONS;
 	if (strcmp(command, "check") == 0)

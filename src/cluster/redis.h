@@ -28,7 +28,7 @@
 
 enum {
 	REDIS_RETRY_MIN_MS = 100,
-	REDIS_RETRY_MAX_MS = 4000,      /* within 5 s of its return a node has to know all again */
+	REDIS_RETRY_MAX_MS = 2000,      /* within 5 s of its return all is told again, which takes a while */
 	REDIS_RETRY_SENTINEL_MS = 1000, /* a failover takes seconds, and to ask a Sentinel costs nothing */
 	REDIS_STEADY_MS = 2000,         /* up for so long: the next wait begins small again */
 	REDIS_RESOLVE_MS = 5000,

@@ -105,8 +105,10 @@ static void allow(struct landlock *l, const char *path, uint64_t right)
 	struct path_rule rule = { .allowed = right, .fd = open(path, O_PATH | O_CLOEXEC) };
 	struct stat st;
 
-	if (rule.fd < 0)
+	if (rule.fd < 0) {
+		l->failed |= errno != ENOENT && errno != ENOTDIR && errno != EACCES;
 		return;
+	}
 	if (fstat(rule.fd, &st) == 0)
 		count(l, &st);
 	if (l->fd >= 0 && syscall(SYS_landlock_add_rule, l->fd, RULE_PATH, &rule, 0) != 0)
@@ -225,13 +227,12 @@ void landlock_allow_port(struct landlock *l, uint16_t port)
 		l->failed = true;
 }
 
-bool landlock_close(struct landlock *l)
+bool landlock_close(struct landlock *l, bool enter)
 {
 	if (l->fd < 0)
 		return false;
-	if (syscall(SYS_landlock_restrict_self, l->fd, 0) != 0)
-		l->failed = true;
+	enter = enter && !l->failed && syscall(SYS_landlock_restrict_self, l->fd, 0) == 0;
 	close(l->fd);
 	l->fd = -1;
-	return !l->failed;
+	return enter;
 }

@@ -46,7 +46,8 @@ void landlock_allow_removal(struct landlock *l, struct str path);
 /* TCP may be connected to this port. */
 void landlock_allow_port(struct landlock *l, uint16_t port);
 
-/* The rules hold from now on, and for good. Needs no_new_privs. False: they do not, in whole or in part. */
-bool landlock_close(struct landlock *l);
+/* The rules hold from now on and for good, if `enter`, which needs no_new_privs. False: they do not; nor do
+ * they when one of them was refused, which would keep from the server what it needs. */
+bool landlock_close(struct landlock *l, bool enter);
 
 #endif

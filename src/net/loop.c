@@ -25,7 +25,7 @@ enum {
 	EVENTS_MAX = 512,
 	LOOKS_PER_TURN_MAX = 8,     /* at what has come, before its outcome is written */
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
-	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then (RELIABILITY O1) */
+	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then at the latest (RELIABILITY O1) */
 	FULL_PAUSE_MS = 10,         /* no slot left: soon one is free, and until then
 	                             * those who are here are served */
 };
@@ -42,6 +42,7 @@ struct loop {
 	int listen_fds[LISTENERS_MAX];
 	bool accept_paused;
 	mono_t accept_again;
+	int64_t accept_pause_ms;    /* the next one, for want of a descriptor */
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
 	bool told;                  /* SIGTERM or SIGINT came */
 	bool stop_now;
@@ -66,6 +67,21 @@ static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
 {
 	watch_listeners(l, false);
 	l->accept_again = mono_add_ms(now.mono, pause_ms);
+}
+
+/*
+ * No descriptor is left. Those of newcomers who are dead already are free again as soon as they were looked
+ * at, so whoever could accept some looks again soon, and seldom while nothing changes.
+ */
+static void starve(struct loop *l, struct now now, bool accepted)
+{
+	server_count_accept_error(l->server);
+	if (accepted || l->accept_pause_ms == 0)
+		l->accept_pause_ms = 1;
+	pause_accepting(l, now, l->accept_pause_ms);
+	l->accept_pause_ms *= 2;
+	if (l->accept_pause_ms > ACCEPT_PAUSE_MS)
+		l->accept_pause_ms = ACCEPT_PAUSE_MS;
 }
 
 /* True: try again at once, the fault was the peer's. */
@@ -116,10 +132,8 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 		if (fd < 0 && is_passing(errno))
 			continue;
 		if (fd < 0) {
-			if (errno != EAGAIN) {
-				server_count_accept_error(l->server);
-				pause_accepting(l, now, ACCEPT_PAUSE_MS);
-			}
+			if (errno != EAGAIN)
+				starve(l, now, i > 0);
 			return;
 		}
 		admit(l, fd, listener, &peer);

@@ -73,7 +73,10 @@ static void *work(void *arg)
 		a = (struct resolver_answer){ .question = q.number };
 		w->lookup(q.host, &a);
 		/* SIGPIPE is blocked here, as all signals are. */
-		if (write(w->answer_fd, &a, sizeof(a)) != (ssize_t)sizeof(a))
+		do
+			got = write(w->answer_fd, &a, sizeof(a));
+		while (got < 0 && errno == EINTR);
+		if (got != (ssize_t)sizeof(a))
 			break;
 	}
 	free_worker(w);
@@ -109,16 +112,24 @@ static void close_pipe(const int fds[2])
 
 static bool open_pipes(int ask[2], int answer[2])
 {
+	int error;
+
 	if (pipe2(ask, O_CLOEXEC) != 0)
 		return false;
 	if (pipe2(answer, O_CLOEXEC) != 0) {
+		error = errno;
 		close_pipe(ask);
+		errno = error;
 		return false;
 	}
 	/* The loop's ends never wait; the thread's do. */
-	fcntl(ask[1], F_SETFL, O_NONBLOCK);
-	fcntl(answer[0], F_SETFL, O_NONBLOCK);
-	return true;
+	if (fcntl(ask[1], F_SETFL, O_NONBLOCK) == 0 && fcntl(answer[0], F_SETFL, O_NONBLOCK) == 0)
+		return true;
+	error = errno;
+	close_pipe(ask);
+	close_pipe(answer);
+	errno = error;
+	return false;
 }
 
 bool resolver_open(struct resolver *r, resolver_lookup *lookup)

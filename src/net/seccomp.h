@@ -23,7 +23,7 @@ enum seccomp_need {
 	SECCOMP_RESOLVE = 1 << 7, /* musl's getaddrinfo(), on a thread that is there already */
 };
 
-/* How many calls there are in the list for these needs. */
+/* How many calls there are in the list for these needs; 0: there is no list, here or for this libc. */
 uint32_t seccomp_count(uint32_t needs);
 
 /* The name of call number `i` of it; NULL: there are no more. */
@@ -31,7 +31,7 @@ const char *seccomp_name(uint32_t needs, uint32_t i);
 
 /*
  * From now on, for all threads and for good, these calls and no others. Needs no_new_privs. False with errno:
- * the kernel refused, or is not one of the two architectures (ENOSYS), and nothing has changed.
+ * the kernel refused, or there is no list (ENOSYS), and nothing has changed.
  */
 bool seccomp_enter(uint32_t needs);
 

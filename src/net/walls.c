@@ -123,13 +123,15 @@ static void bound_capabilities(void)
 		prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
 }
 
+/* True: there are none left; whoever has none need not be let give any up. */
 static bool drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 }, { 0, 0, 0 } };
 
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return syscall(SYS_capset, &header, none) == 0;
+	return syscall(SYS_capset, &header, sets) == 0 ||
+	       (syscall(SYS_capget, &header, sets) == 0 && (sets[0].permitted | sets[1].permitted) == 0);
 }
 
 bool walls_raise(struct walls *w, const struct server_config *cfg, const struct walls_config *wish)
@@ -144,15 +146,16 @@ bool walls_raise(struct walls *w, const struct server_config *cfg, const struct 
 	walls_keep_memory_private(); /* becoming another undoes a part of it */
 	if (!wish->sandbox)
 		return true;
-	w->bare = drop_capabilities() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-	w->fenced = w->bare && landlock_close(&w->landlock);
+	w->incapable = drop_capabilities();
+	w->bounded = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+	w->fenced = landlock_close(&w->landlock, w->bounded);
 	return true;
 }
 
 void walls_close(struct walls *w)
 {
 	assert(!w->closed);
-	if (w->bare)
+	if (w->bounded)
 		w->closed = seccomp_enter(w->needs);
 }
 
@@ -162,13 +165,14 @@ void walls_foresee(struct walls *w, const struct server_config *cfg, const struc
 {
 	*w = (struct walls){ .cfg = cfg, .wish = wish, .needs = needs_of(cfg) };
 	draw_fence(w, true);
-	w->bare = w->closed = wish->sandbox;
+	w->bounded = w->incapable = wish->sandbox;
+	w->closed = wish->sandbox && seccomp_count(w->needs) > 0;
 	w->fenced = wish->sandbox && w->landlock.abi > 0;
 }
 
 bool walls_gap(const struct walls *w)
 {
-	return w->wish->sandbox && !(w->bare && w->closed && w->fenced);
+	return w->wish->sandbox && !(w->bounded && w->incapable && w->closed && w->fenced);
 }
 
 void walls_text(const struct walls *w, char out[WALLS_TEXT_BYTES])
@@ -185,6 +189,6 @@ void walls_text(const struct walls *w, char out[WALLS_TEXT_BYTES])
 	if (w->fenced)
 		snprintf(files, sizeof(files), "landlock(abi %d, %u path%s)", w->landlock.abi,
 		         (unsigned)paths, paths == 1 ? "" : "s");
-	snprintf(out, WALLS_TEXT_BYTES, "%s %s %s",
-	         w->bare ? "no_new_privs no_capabilities" : "new_privs(possible)", calls, files);
+	snprintf(out, WALLS_TEXT_BYTES, "%s %s %s %s", w->bounded ? "no_new_privs" : "new_privs",
+	         w->incapable ? "no_capabilities" : "capabilities", calls, files);
 }

@@ -24,8 +24,10 @@ struct walls {
 	const struct server_config *cfg;
 	const struct walls_config *wish;
 	uint32_t needs;          /* enum seccomp_need's */
-	bool bare, closed;       /* capabilities and new privileges are gone; only listed calls are left */
+	bool bounded;            /* no_new_privs */
+	bool incapable;          /* no capability is left */
 	bool fenced;             /* Landlock holds */
+	bool closed;             /* seccomp does */
 	struct landlock landlock;
 };
 
@@ -42,15 +44,16 @@ void walls_close(struct walls *w);
 bool walls_gap(const struct walls *w);
 
 /*
- * "no_new_privs no_capabilities seccomp(24 calls) landlock(abi 7, 2 paths)": what stands; or, when nothing was
- * raised (`presenced check`), what would. NUL-terminated.
+ * "no_new_privs no_capabilities seccomp(24 calls) landlock(abi 7, 2 paths)": what stands; or, when nothing
+ * was raised (`presenced check`), what would. NUL-terminated.
  */
 void walls_text(const struct walls *w, char out[WALLS_TEXT_BYTES]);
 
 /* For `check`: fills *w as far as it can be told beforehand, and raises nothing. */
 void walls_foresee(struct walls *w, const struct server_config *cfg, const struct walls_config *wish);
 
-/* Core files and ptrace, and /proc/PID/mem; from the start on. */
+/* Memory holds keys, tokens and messages: none of it goes into a core file, nor to another process of the
+ * same user. For every command, before it reads a key. */
 void walls_keep_memory_private(void);
 
 #endif

@@ -114,6 +114,15 @@ static void set_told(const struct engine *e, struct user *u)
 	}
 }
 
+void announce_hush(const struct engine *e, uint32_t user)
+{
+	struct user *u = users_at(&e->users, user);
+	struct profile *p = users_profile(&e->users, u);
+
+	if (p != NULL && u->told == STATUS_OFFLINE && (u->flags & USER_PENDING) == 0)
+		p->told_texts = users_texts_shown(&e->users, u);
+}
+
 /* --- who hears it --- */
 
 /* a > b, of two numbers that count snapshots and may wrap. */

@@ -36,6 +36,9 @@ bool announce_reaches_own(const struct engine *e, uint32_t conn);
  */
 void announce(struct engine *e, uint32_t user, struct now now);
 
+/* The texts of one who was told to be offline count as told: they are with what is told next. */
+void announce_hush(const struct engine *e, uint32_t user);
+
 /*
  * The user is about to enter rooms: has interests or haunts that are not interests_entered() yet. Those who
  * hear of room mates alone, and did not hear of the user through a room so far, are told how things stand.

@@ -105,9 +105,15 @@ struct engine *engine_new(const struct engine_config *config, struct region *r, 
 	timer_init(&e->sweep_timer, TIMER_SWEEP);
 	timer_init(&e->roster_timer, TIMER_ROSTER);
 	e->roster_quiet_until_ms = now.mono.ms;
+	e->stalled_ms = now.mono.ms;
 	if (config->cleanup_interval_ms > 0)
 		stay_sweep_later(e, now);
 	return e;
+}
+
+void engine_stalled(struct engine *e, struct now now)
+{
+	e->stalled_ms = now.mono.ms;
 }
 
 /* --- connections --- */

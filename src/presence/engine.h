@@ -127,6 +127,9 @@ void engine_touch(struct engine *, uint32_t conn, struct now);
  * emits the answer (EV_ACK, EV_ERROR, ...) and the events. */
 void engine_command(struct engine *, uint32_t conn, const struct command *, struct now);
 
+/* The process stood still until now: nobody could show that they are there, nor was asked. */
+void engine_stalled(struct engine *, struct now);
+
 /* A due timer of one of the engine's kinds, popped from the wheel. */
 void engine_timer(struct engine *, struct timer *, struct now);
 

@@ -44,7 +44,7 @@ struct engine {
 	uint32_t snapshots;     /* lists of presence shown so far; see announce.h */
 
 	struct timer sweep_timer, roster_timer;
-	int64_t sweep_due_ms;          /* mono; of the next sweep */
+	int64_t stalled_ms;            /* mono; when the process last found that it had stood still */
 	int64_t roster_quiet_until_ms; /* mono; no roster before */
 	uint64_t roster_hash;          /* of the set of users in the roster */
 	uint64_t roster_told_hash;

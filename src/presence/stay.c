@@ -23,7 +23,6 @@
 #include "presence/user_devices.h"
 
 enum {
-	SWEEP_LATE_MS = 1000,
 	SWEEP_BATCH = 64,         /* silent links closed per walk over all links */
 	PINNED_PER_USER_MAX = 64, /* devices of REST; more: ENGINE_FULL */
 };
@@ -360,9 +359,8 @@ void stay_sweep(struct engine *e, struct now now)
 {
 	uint32_t conns[SWEEP_BATCH], n = SWEEP_BATCH;
 
-	/* A sweep that comes late finds everybody silent because
-	 * this process stood still: they get until the next. */
-	if (now.mono.ms > e->sweep_due_ms + SWEEP_LATE_MS)
+	/* Everybody is silent because this process stood still: they get until the next. */
+	if (now.mono.ms - e->stalled_ms < e->config.cleanup_interval_ms)
 		n = 0;
 	while (e->config.stale_timeout_ms > 0 && n == SWEEP_BATCH) {
 		n = find_stale(e, conns, SWEEP_BATCH, now);
@@ -381,8 +379,5 @@ void stay_sweep(struct engine *e, struct now now)
 
 void stay_sweep_later(struct engine *e, struct now now)
 {
-	mono_t at = mono_add_ms(now.mono, e->config.cleanup_interval_ms);
-
-	e->sweep_due_ms = at.ms;
-	wheel_set(e->wheel, &e->sweep_timer, at);
+	wheel_set(e->wheel, &e->sweep_timer, mono_add_ms(now.mono, e->config.cleanup_interval_ms));
 }

@@ -18,6 +18,7 @@ enum {
 	DRAIN_STEP_MS = 20,
 	TIMERS_DELIVERIES = 20000, /* after so many the other timers wait for the next turn ... */
 	TIMERS_MESSAGES = 16,     /* ... and so many more for each connection */
+	STALL_MS = 1000,          /* a timer that late: the process was stopped, or its machine */
 	SHED_MAX = 64,            /* silent connections that make room at once */
 	SHED_SILENCE_MS = 1000,   /* a client in earnest says what it wants by then */
 	WRITES_PER_SPARE_EVENT = 32, /* they cost an eighth of the writes, even if all are handshakes */
@@ -363,6 +364,8 @@ static bool run_timers(struct server *s)
 	uint64_t enough = deliveries_enough(s);
 	struct timer *t;
 
+	if (mono_since_ms(s->now.mono, wheel_next(&s->wheel)) > STALL_MS)
+		engine_stalled(s->engine, s->now);
 	while (s->metrics.deliveries < enough && (t = wheel_pop(&s->wheel, s->now.mono)) != NULL) {
 		if (timer_kind(t) < ENGINE_TIMER_KINDS) {
 			engine_timer(s->engine, t, s->now);

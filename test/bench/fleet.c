@@ -99,6 +99,8 @@ static void forget(struct fleet *f, struct client *c)
 void fleet_drop(struct fleet *f, struct client *c)
 {
 	assert(c->state != CLIENT_FREE);
+	if (f->way != NULL)
+		f->way->close(f, c);
 	(void)close(c->fd);
 	forget(f, c);
 }
@@ -172,6 +174,8 @@ void fleet_open(struct fleet *f, uint32_t slot, uint32_t identity)
 	c->since_ns = proc_now_ns();
 	c->state = CLIENT_CONNECTING;
 	f->open++;
+	if (f->way != NULL && !f->way->open(f, c))
+		fleet_fault(f, "client %u: no memory for its way", slot);
 	if (bind(c->fd, (struct sockaddr *)&from, sizeof(from)) != 0)
 		fleet_fault(f, "bind %s: %s", inet_ntoa(from.sin_addr), strerror(errno));
 	else if (connect(c->fd, (struct sockaddr *)&f->server, sizeof(f->server)) != 0 && errno != EINPROGRESS)
@@ -187,7 +191,7 @@ void fleet_send(struct fleet *f, struct client *c, const uint8_t *bytes, size_t 
 
 	if (fleet_failed(f) || n == 0)
 		return;
-	sent = send(c->fd, bytes, n, MSG_NOSIGNAL);
+	sent = f->way != NULL ? f->way->send(f, c, bytes, n) : send(c->fd, bytes, n, MSG_NOSIGNAL);
 	if (sent < 0 && f->on_end != NULL && (errno == EPIPE || errno == ECONNRESET))
 		return; /* the end is told of when it is read */
 	if (sent < 0)
@@ -390,7 +394,10 @@ static void read_client(struct fleet *f, struct client *c, bool ended)
 		room = FLEET_READ_BYTES_MAX - have;
 		if (have > 0)
 			memcpy(f->read_buffer, c->part, have);
-		n = recv(c->fd, f->read_buffer + have, room, 0);
+		if (f->way != NULL)
+			n = f->way->recv(f, c, f->read_buffer + have, room);
+		else
+			n = recv(c->fd, f->read_buffer + have, room, 0);
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n <= 0) {
@@ -411,7 +418,7 @@ static void read_client(struct fleet *f, struct client *c, bool ended)
 			keep_part(f, c, f->read_buffer + have + (size_t)n - left, left);
 		else if (have > 0)
 			unkeep_part(c);
-	} while ((size_t)n == room || ended);
+	} while ((size_t)n == room || ended || f->way != NULL);
 }
 
 void fleet_turn(struct fleet *f, int timeout_ms)

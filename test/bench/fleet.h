@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { FLEET_READ_BYTES_MAX = 262144, FLEET_PART_BYTES_MAX = 65536, FLEET_FAULT_BYTES = 256, FLEET_EVENTS_MAX = 256 };
 
@@ -32,8 +33,23 @@ struct client {
 	uint64_t since_ns;  /* when the connection was begun */
 };
 
+struct fleet;
+
+/*
+ * What lies between a client and its socket, if anything does (TLS). open: the slot is about to connect; false: it cannot be.
+ * send takes all or fails; recv is as recv(2), called until it says EAGAIN; errno is set. close: the slot is given up.
+ */
+struct fleet_way {
+	bool (*open)(struct fleet *f, struct client *c);
+	ssize_t (*send)(struct fleet *f, struct client *c, const uint8_t *bytes, size_t n);
+	ssize_t (*recv)(struct fleet *f, struct client *c, uint8_t *out, size_t n);
+	void (*close)(struct fleet *f, struct client *c);
+};
+
 struct fleet {
 	const struct script *script;
+	const struct fleet_way *way; /* NULL: none */
+	void *way_ctx;
 	struct sockaddr_in server;
 	char host[32];
 	uint32_t sources;           /* 127.0.1.1 and on: one address has only 28,000 ports */

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct script_form {
@@ -145,6 +146,27 @@ bool script_init(struct script *s, const char *dialect, uint32_t event_bytes, ui
 		pad = SCRIPT_PAD_BYTES_MAX;
 	memset(s->pad, '-', pad);
 	return true;
+}
+
+char **script_read_tokens(const char *path, uint32_t *count)
+{
+	FILE *f = fopen(path, "r");
+	char line[SCRIPT_BYTES_MAX / 2];
+	char **tokens = NULL;
+
+	*count = 0;
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		char **more = realloc(tokens, (*count + 1) * sizeof(*more));
+
+		line[strcspn(line, "\n")] = '\0';
+		if (more == NULL)
+			break;
+		tokens = more;
+		tokens[(*count)++] = strdup(line);
+	}
+	if (f != NULL)
+		(void)fclose(f);
+	return tokens;
 }
 
 static void bearer(const struct script *s, uint32_t identity, char *out, size_t cap)

@@ -32,6 +32,7 @@ static const char usage[] =
 	"usage: others --port P [options]; reads commands from standard input, says a line of key=value to each\n"
 	"  --clients N (100)  --slow N (0)  --rate R events/s (50)  --pings R /s (0)  --dialect D (dotted)\n"
 	"  --event-bytes N (160)  --first N identity of the speaker (9000000)  --core N (1)\n"
+	"  --tokens FILE its line N for identity N\n"
 	"commands:\n"
 	"  mark     figures since the last mark\n"
 	"  deaf     the slow ones read nothing any more\n"
@@ -43,7 +44,7 @@ static const char usage[] =
 
 struct options {
 	uint32_t port, clients, slow, rate, pings, bytes, first, core;
-	const char *dialect;
+	const char *dialect, *tokens;
 };
 
 struct others {
@@ -375,6 +376,8 @@ static bool begin(struct others *x)
 	if (!script_init(&x->script, x->o->dialect, x->o->bytes, 9999999, 1) ||
 	    !fleet_init(&x->fleet, &x->script, loopback, (uint16_t)x->o->port, slow_end(x), SOURCES))
 		return false;
+	if (x->o->tokens != NULL && (x->script.tokens = script_read_tokens(x->o->tokens, &x->script.token_count)) == NULL)
+		return false;
 	x->fleet.ctx = x;
 	x->fleet.identity_first = x->o->first;
 	x->fleet.small_from = slow_first(x);
@@ -424,6 +427,7 @@ static bool parse(struct options *o, int argc, char **argv)
 	static const struct option longs[] = {
 		{ "port", 1, NULL, 0 }, { "clients", 1, NULL, 1 }, { "slow", 1, NULL, 2 }, { "rate", 1, NULL, 3 }, { "pings", 1, NULL, 4 },
 		{ "event-bytes", 1, NULL, 5 }, { "first", 1, NULL, 6 }, { "core", 1, NULL, 7 }, { "dialect", 1, NULL, 8 },
+		{ "tokens", 1, NULL, 9 },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint32_t *const numbers[] = { &o->port, &o->clients, &o->slow, &o->rate, &o->pings, &o->bytes, &o->first, &o->core };
@@ -434,6 +438,8 @@ static bool parse(struct options *o, int argc, char **argv)
 			return false;
 		if (key == 8)
 			o->dialect = optarg;
+		else if (key == 9)
+			o->tokens = optarg;
 		else
 			*numbers[key] = (uint32_t)strtoul(optarg, NULL, 10);
 	}

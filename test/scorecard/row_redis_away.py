@@ -7,7 +7,7 @@ from lib.row import Row
 TITLE = "Redis away"
 AWAY_S = 60 if scene.LONG else 10
 USERS = int(os.environ.get("SCORECARD_USERS", "9999"))
-RETURN_S, TURNS, STRETCHES = 5, 3 if scene.LONG else 2, 3
+RETURN_S, TURNS, STRETCHES = 5, 3 if scene.LONG else 1, 3
 OPTIONS = ("--message-rate", "0", "--presence-rate", "0", "--max-connections", "5000")
 GROWTH_MAX = 4 << 20
 

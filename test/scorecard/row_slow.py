@@ -9,16 +9,11 @@ MESSAGES = 400     # 1 KiB each: more than a socket and client-buffer (256) hold
 RSS_SLACK = 65536  # pages of a pool that is warm but not wholly: what it keeps of 1,000 slow ones would be 250 KiB and up
 
 
-def told(others, command, seconds=60):
-    others.tell(command)
-    return others.line(seconds)
-
-
 def stretch(others):
     """p99 of the others over so many seconds."""
-    told(others, "mark")
+    others.ask("mark")
     time.sleep(SECONDS)
-    return told(others, "mark")["heard_p99_ns"]
+    return others.ask("mark")["heard_p99_ns"]
 
 
 def broadcast(port, count, window=16):
@@ -56,16 +51,16 @@ def conflated(server):
     args = ["--port", server.port, "--clients", CLIENTS, "--slow", SLOW, "--rate", RATE, "--first", 0, "--dialect", "follower"]
     with place.Generator("others", *args) as others:
         others.line()
-        told(others, "burst %d" % FILL)  # warm: every pool and page that fan-out uses
+        others.ask("burst %d" % FILL)  # warm: every pool and page that fan-out uses
         for _ in range(ROUNDS):
             quiet.append(stretch(others))
             rss, before = place.rss_bytes(server.pid), place.metric(server.port, "presenced_conflated_total")
-            told(others, "deaf")
-            told(others, "burst %d" % FILL)
+            others.ask("deaf")
+            others.ask("burst %d" % FILL)
             attacked.append(stretch(others))
             grown.append(place.rss_bytes(server.pid) - rss)
-            told(others, "hear")
-            seen.append(told(others, "last"))
+            others.ask("hear")
+            seen.append(others.ask("last"))
             seen[-1]["conflated"] = place.metric(server.port, "presenced_conflated_total") - before
         quiet.append(stretch(others))
         others.tell("end")
@@ -92,9 +87,9 @@ def closed(server):
     args = ["--port", server.port, "--clients", CLIENTS, "--slow", SLOW, "--rate", RATE, "--first", 0, "--dialect", "follower"]
 
     def messages():
-        told(others, "mark")
+        others.ask("mark")
         broadcast(server.port, MESSAGES)
-        return told(others, "mark")["heard_p99_ns"]
+        return others.ask("mark")["heard_p99_ns"]
 
     with place.Generator("others", *args) as others:
         others.line()
@@ -102,12 +97,12 @@ def closed(server):
         for _ in range(ROUNDS):
             quiet.append(messages())
             rss = place.rss_bytes(server.pid)
-            told(others, "deaf")
+            others.ask("deaf")
             attacked.append(messages())
             grown.append(place.rss_bytes(server.pid) - rss)
-            told(others, "hear")
-            seen.append(told(others, "last"))
-            told(others, "reopen")
+            others.ask("hear")
+            seen.append(others.ask("last"))
+            others.ask("reopen")
         others.tell("end")
         lost = others.line()["lost"]
         others.end()

@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "presence/engine.h"
+#include "server/state.h"
 #include "sim/act.h"
 #include "sim/living.h"
 #include "sim/mint.h"
 
-enum { ARGS_MAX = MINT_TOKEN_MAX + 256, FLAPS_MAX = 4 };
+enum { ARGS_MAX = MINT_TOKEN_MAX + 256, FLAPS_MAX = 4, SDP_MAX = 9000, SAID_MAX = SDP_MAX + 512 };
 
 static const char *const status_words[] = { "online", "away", "busy", "dnd", "online", "away", "busy", "invisible" };
 
@@ -33,12 +35,12 @@ static bool say(struct life *l, uint32_t i, uint32_t number, const struct phrase
 	struct guest *d = &l->guests[i];
 	enum dialect_id dialect = life_client(l, i)->dialect;
 	const char *p = phrase->words[dialect];
-	char out[512];
+	char out[SAID_MAX];
 	size_t n = 0;
 
 	if (p == NULL)
 		return false;
-	for (; *p != '\0' && n < sizeof(out) - 200; p++) {
+	for (; *p != '\0' && n < sizeof(out) - 1; p++) {
 		if (*p != '%')
 			out[n++] = *p;
 		else
@@ -48,24 +50,26 @@ static bool say(struct life *l, uint32_t i, uint32_t number, const struct phrase
 	out[n] = '\0';
 	if (strncmp(out, "{\"id\":", 6) == 0 && d->asked_count < ASKED_MAX)
 		d->asked[d->asked_count++] = number;
-	life_did(l, "    c%u@%u u%u (%s) says %s", i, d->node, d->user, names[dialect], out);
+	life_did(l, "    c%u@%u u%u (%s) says %.300s", i, d->node, d->user, names[dialect], out);
 	deeds_say(l, i, out);
 	return true;
 }
 
 /* --- coming --- */
 
-static struct str token_of(struct life *l, uint32_t user, char out[MINT_TOKEN_MAX])
+/* short_s 0: it lasts. */
+static struct str token_of(struct life *l, uint32_t node, uint32_t user, uint32_t short_s, char out[MINT_TOKEN_MAX])
 {
+	wall_t now = { short_s > 0 ? life_crowd(l, node)->sim.now.wall.ms : INT64_C(1768392000000) };
 	char spec[64];
-	int n = snprintf(spec, sizeof(spec), "sub:u%u,ttl:900d", user);
+	int n = snprintf(spec, sizeof(spec), "sub:u%u,ttl:%us", user, short_s > 0 ? short_s : 77760000);
 
-	if (!mint_token(str_of(spec, (size_t)n), (wall_t){ INT64_C(1768392000000) }, out))
+	if (!mint_token(str_of(spec, (size_t)n), now, out))
 		life_fault(l, "no token");
 	return str_of(out, strlen(out));
 }
 
-static void come(struct life *l, uint32_t i, uint32_t node, uint32_t user, const char *dialect, bool in_band)
+static void come(struct life *l, uint32_t i, uint32_t node, uint32_t user, const char *dialect, bool in_band, uint32_t short_s)
 {
 	char args[ARGS_MAX], token[MINT_TOKEN_MAX];
 	int n = snprintf(args, sizeof(args), "%s device=d%u ip=127.0.0.%u", dialect, i, 1 + i % 3);
@@ -78,7 +82,9 @@ static void come(struct life *l, uint32_t i, uint32_t node, uint32_t user, const
 	if (!life_has(l, WITH_JWT))
 		snprintf(args + n, sizeof(args) - (size_t)n, " user=u%u", user);
 	else if (!in_band)
-		snprintf(args + n, sizeof(args) - (size_t)n, " token=%s", token_of(l, user, token).p);
+		snprintf(args + n, sizeof(args) - (size_t)n, " token=%s", token_of(l, node, user, short_s, token).p);
+	if (life_has(l, WITH_JWT) && !in_band && short_s > 0)
+		l->guests[i].expires_ms = world_now_ms(&l->w) + 1000 * (int64_t)short_s + TOKEN_LEEWAY_MS;
 	l->guests[i].stranger = life_has(l, WITH_JWT) && in_band;
 	act_does(life_crowd(l, node), life_client(l, i), STR("connect"), str_of_text(args));
 }
@@ -91,9 +97,9 @@ static uint32_t draw_node(struct life *l)
 static void connect(struct life *l, uint32_t i)
 {
 	static const char *const dialects[] = { "snake", "dotted", "rooms", "roster", "upper", "dotted", "dotted" };
-	uint32_t node = draw_node(l), user = life_draw(l, USERS), which = life_draw(l, 7);
+	uint32_t node = draw_node(l), user = life_draw(l, USERS), which = life_draw(l, 7), lasts = life_draw(l, 4 * TOKEN_SHORT_S_MAX);
 
-	come(l, i, node, user, dialects[which], which == 6 && life_has(l, WITH_JWT));
+	come(l, i, node, user, dialects[which], which == 6 && life_has(l, WITH_JWT), lasts <= TOKEN_SHORT_S_MAX ? lasts : 0);
 }
 
 /* Comes and goes, some times at the same instant. */
@@ -102,7 +108,7 @@ static void flap(struct life *l, uint32_t i)
 	uint32_t node = draw_node(l), user = life_draw(l, USERS), times = 1 + life_draw(l, FLAPS_MAX), pause_ms = life_draw(l, 3) * 50;
 
 	for (uint32_t k = 0; k < times && !life_is_over(l); k++) {
-		come(l, i, node, user, k % 2 == 0 ? "snake" : "upper", false);
+		come(l, i, node, user, k % 2 == 0 ? "snake" : "upper", false, 0);
 		if (k % 2 == 1)
 			world_settle(&l->w);
 		if (k + 1 == times)
@@ -149,7 +155,7 @@ void deeds_set_status(struct life *l, uint32_t i, const char *status, uint32_t c
 	char more[64] = "";
 
 	if (custom > 0)
-		snprintf(more, sizeof(more), ",\"custom_status\":\"x%u\"", custom);
+		snprintf(more, sizeof(more), ",\"custom_status\":\"x%u%s\"", custom, custom % 4 == 0 ? " \\\"\\u00e9\\\\\\n\\/" : "");
 	say(l, i, custom > 0 ? custom : l->step, &set_status, status, more);
 }
 
@@ -227,16 +233,19 @@ static void be_in_rooms(struct life *l, uint32_t i)
 static void call(struct life *l, uint32_t i)
 {
 	static const struct phrase offer = { {
-		[DIALECT_DOTTED] = "{\"id\":%N,\"type\":\"call.offer\",\"payload\":{\"call_id\":\"k%N\",\"target_user_id\":\"%s\",\"sdp\":\"v=0\"}}",
+		[DIALECT_DOTTED] = "{\"id\":%N,\"type\":\"call.offer\",\"payload\":{\"call_id\":\"k%N\",\"target_user_id\":\"%s\",\"sdp\":\"%C\"}}",
 	} };
-	uint32_t user = life_draw(l, USERS);
-	char name[8];
+	uint32_t user = life_draw(l, USERS), n = life_draw(l, 2) == 0 ? 3 : life_draw(l, SDP_MAX);
+	char name[8], sdp[SDP_MAX + 1];
 
 	if (life_client(l, i)->dialect != DIALECT_DOTTED)
 		return;
 	snprintf(name, sizeof(name), "u%u", user);
+	memset(sdp, 'v', n);
+	sdp[n] = '\0';
 	l->phones[l->step].caller = (uint8_t)(i + 1);
-	say(l, i, l->step, &offer, name, "");
+	l->phones[l->step].sdp_bytes = n;
+	say(l, i, l->step, &offer, name, sdp);
 }
 
 /* The newest call that the device knows of: answers it, goes on with it, or ends it. */
@@ -265,7 +274,7 @@ static void request(struct life *l, uint32_t node, const char *method, const cha
 	struct client *cl = client_named(life_crowd(l, node), "http", 4);
 
 	life_did(l, "    %s %s %s at node %u", method, path, body == NULL ? "" : body, node);
-	snprintf(cl->with, CLIENT_WITH_MAX, "%s", life_has(l, WITH_JWT) ? "Authorization: Bearer sesame\r\n" : "");
+	snprintf(cl->with, CLIENT_WITH_MAX, "%s", "Authorization: Bearer sesame\r\n");
 	client_request(life_crowd(l, node), cl, method, str_of_text(path), body == NULL ? STR_NONE : str_of_text(body));
 }
 
@@ -296,6 +305,28 @@ void deeds_broadcast(struct life *l, uint32_t number, uint32_t node, uint32_t ro
 	request(l, node, "POST", "/api/v1/broadcast", body);
 }
 
+/* Where there is one node, they are gone at once. */
+static void kick(struct life *l, uint32_t node, uint32_t user)
+{
+	const struct sim *sim = &life_crowd(l, node)->sim;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/admin/users/u%u", user);
+	l->kicked[user] = true;
+	request(l, node, "DELETE", path, NULL);
+	world_settle(&l->w);
+	if (l->nodes > 1 || sim->server == NULL || sim->frozen || l->limited || sim->now.mono.ms < sim->accepts_ms)
+		return;
+	for (uint32_t i = 0; i < LIFE_CLIENTS; i++) {
+		struct device_view device;
+		struct str id;
+
+		if (life_is_open(l, i) && l->guests[i].user == user && !life_client(l, i)->stalled &&
+		    engine_whois(sim->server->engine, sim->links[life_client(l, i)->link].conn, &id, &device, sim->now) && id.p[1] == (char)('0' + user))
+			life_fault(l, "(8) c%u was sent away, and is in", i);
+	}
+}
+
 static void rest(struct life *l)
 {
 	static const char *const reads[] = { "/presence", "/presence/u1", "/api/v1/presence/u2", "/api/v1/presence/u3/devices", "/health", "/ready", "/metrics" };
@@ -306,6 +337,8 @@ static void rest(struct life *l)
 		deeds_put_status(l, user, node, draw_status(l, user));
 	} else if (what < 7) {
 		deeds_broadcast(l, l->step, node, more % 3 == 0 ? 1 + more / 3 % ROOMS : 0, more % 3 == 1 ? more >> 1 & 31 : 0);
+	} else if (what < 8 && more < 8) {
+		kick(l, node, user);
 	} else if (what < 8) {
 		snprintf(path, sizeof(path), "/api/v1/typing");
 		snprintf(body, sizeof(body), "{\"conversation_id\":\"r%u\",\"user_id\":\"u%u\",\"is_typing\":%s}", more % ROOMS, user, more & 32 ? "true" : "false");
@@ -321,7 +354,7 @@ static void authenticate(struct life *l, uint32_t i)
 {
 	char text[MINT_TOKEN_MAX + 128], token[MINT_TOKEN_MAX];
 
-	snprintf(text, sizeof(text), "{\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}", token_of(l, l->guests[i].user, token).p);
+	snprintf(text, sizeof(text), "{\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}", token_of(l, l->guests[i].node, l->guests[i].user, 0, token).p);
 	l->guests[i].stranger = false; /* answered at once, or it is no connection */
 	deeds_say(l, i, text);
 }

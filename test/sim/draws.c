@@ -77,6 +77,7 @@ static void draw_config(struct life *l, struct server_config *cfg)
 	cfg->connections_max = 24;
 	cfg->users_max = 48;
 	cfg->message_bytes_max[DIALECT_DOTTED] = 65536;
+	table_option(cfg, "api-key", "sesame");
 	cfg->presence_rate = has(l, WITH_RATE, 2) ? 0 : 1;
 	if (has(l, WITH_DEBOUNCE, 3))
 		cfg->offline_debounce_ms = debounces_ms[life_draw(l, 4)];
@@ -101,7 +102,7 @@ static void draw_config(struct life *l, struct server_config *cfg)
 	if (has(l, WITH_JWT, 3)) {
 		table_option(cfg, "auth", "jwt");
 		table_option(cfg, "jwt-secret", "hs");
-		table_option(cfg, "api-key", "sesame");
+		cfg->token.leeway_ms = TOKEN_LEEWAY_MS;
 	}
 }
 

@@ -98,6 +98,9 @@ static void check_clients(struct life *l)
 		link = &sim->links[life_client(l, i)->link];
 		if (link->server_closed || link->server_shut || life_client(l, i)->stalled || l->guests[i].short_changed || life_has(l, WITH_MESSAGE_RATE))
 			continue;
+		if (l->guests[i].expires_ms > 0 && sim->now.mono.ms > l->guests[i].expires_ms + 1000 && sim->now.mono.ms > l->node_bad_ms[l->guests[i].node] &&
+		    engine_whois(sim->server->engine, link->conn, &user, &device, sim->now))
+			life_fault(l, "(8) c%u's token has ended, and it is in", i); /* T16 */
 		if (!engine_whois(sim->server->engine, link->conn, &user, &device, sim->now))
 			life_fault(l, "(2) c%u is in, and node %u does not know it", i, l->guests[i].node);
 		else if (user.n != 2 || user.p[1] != (char)('0' + l->guests[i].user))

@@ -115,6 +115,9 @@ static void look(struct life *l)
 		world_settle(&l->w);
 		witness_listen(l);
 	}
+	for (uint32_t i = 0; i < LIFE_CLIENTS; i++)
+		if (life_is_open(l, i))
+			l->open_ms[l->guests[i].user] = world_now_ms(&l->w);
 	if (!life_is_over(l))
 		invariants_check(l);
 }
@@ -176,6 +179,8 @@ static void heal(struct life *l)
 	life_did(l, "=== healing");
 	befall_heal(l);
 	life_settle(l);
+	if (life_has(l, WITH_JWT))
+		life_wait(l, 1000 * TOKEN_SHORT_S_MAX + TOKEN_LEEWAY_MS + 1000);
 	if (some_are_silent(l))
 		life_wait(l, SILENT_MS);
 	life_wait(l, LEASE_MS + debounce_ms + 5000 + RECONNECT_MS_MAX); /* RELIABILITY L */

@@ -30,6 +30,7 @@ struct guest {
 	bool behind;                 /* has not read for a while: it may have missed what newer words overtook */
 	bool short_changed;          /* a pool was too small: it may have missed anything */
 	bool leaving;                /* has said so */
+	int64_t expires_ms;          /* its token does; 0: not soon */
 	uint32_t lists;              /* roster: that it was told */
 	char knows[USERS][WORD];     /* the last status it was told; "": none */
 	char told[USERS][TEXT];      /* the last words */
@@ -46,6 +47,7 @@ struct phone {
 	uint32_t alive;              /* a bit of each device that was told of it and not of its end */
 	uint8_t caller;              /* the device, + 1; 0: there is no such call */
 	bool answered;               /* as the caller was told */
+	uint32_t sdp_bytes;          /* of the offer */
 };
 
 /* The broadcast of the step of that number. */
@@ -72,6 +74,8 @@ struct life {
 	uint32_t faults, fault_rate; /* a bit of each that may be; in how many steps of a hundred one comes */
 	uint32_t options;            /* a bit of each that was drawn */
 	bool maybe_hidden[USERS];
+	int64_t open_ms[USERS];      /* when a device of theirs was last seen to be open */
+	bool kicked[USERS];          /* by an operator, ever */
 	bool limited;                /* a pool is too small now */
 	bool was_limited;            /* or was */
 	bool quits[NODES_MAX + 1];   /* since it was started */
@@ -124,6 +128,8 @@ void life_settle(struct life *);
 void life_wait(struct life *, int64_t ms);
 
 /* --- the rest --- */
+
+enum { TOKEN_LEEWAY_MS = 2000, TOKEN_SHORT_S_MAX = 10 };
 
 void deeds_do(struct life *);                       /* one, by chance */
 void deeds_set_status(struct life *, uint32_t i, const char *status, uint32_t custom);

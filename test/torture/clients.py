@@ -19,6 +19,7 @@ class Conn:
 
     def __init__(self, run, where, name, tls=None, rcvbuf=None):
         self.run, self.name, self.got, self.dead, self.over = run, name, b"", False, False
+        self.socket = None
         run.conns.append(self)
         try:
             self.socket = socket.socket(socket.AF_UNIX if isinstance(where, str) else socket.AF_INET)
@@ -67,10 +68,8 @@ class Conn:
 
     def close(self):
         self.over = True
-        try:
+        if self.socket:
             self.socket.close()
-        except OSError:
-            pass
 
 
 class Http(Conn):

@@ -81,9 +81,12 @@ struct plan {
 	int delay_ms;
 };
 
+/* What a call was given: a place may see several. Not everything fails in every way. */
+enum kind { KIND_SOCKET = 1, KIND_PIPE = 2, KIND_PATIENT_PIPE = 4, KIND_FILE = 8, KIND_DEVICE = 16, KIND_OTHER = 32 };
+
 /* The file of FAULTY_COUNTS: faulty.py knows this layout. */
 struct site {
-	uint32_t call, spare;
+	uint32_t call, kinds;
 	uint64_t offset; /* of the return address, from the start of the image */
 	uint64_t count;
 	uint64_t first, last; /* the number of its first call, and of its last one, among all of that name */
@@ -100,11 +103,15 @@ static uint32_t plan_count;
 static struct counts own, *counts = &own;
 static atomic_flag busy = ATOMIC_FLAG_INIT;
 static bool ready;
+/* Within a call of libc's that is another one there: send() is sendto(), tcgetattr() is ioctl(). Only the outer one counts. */
+static _Thread_local bool inside;
 
 extern const char __executable_start[];
 
 int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);
+int __real_fcntl(int fd, int command, ...);
+int __real_shutdown(int fd, int how);
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 void *__real_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __real_fstat(int fd, struct stat *st);
@@ -169,6 +176,33 @@ static void print_table(void)
 	_exit(0);
 }
 
+/*
+ * By descriptor, as it was opened: once the walls are up (net/walls.h), asking the kernel would be a call that nobody expects.
+ */
+static uint8_t kinds_of[1 << 16];
+
+static uint32_t kind_of(int fd)
+{
+	return fd >= 0 && fd < (int)sizeof(kinds_of) ? kinds_of[fd] : 0;
+}
+
+static int opened(int fd, enum kind kind)
+{
+	if (fd >= 0 && fd < (int)sizeof(kinds_of))
+		kinds_of[fd] = (uint8_t)kind;
+	return fd;
+}
+
+/* Those that were given. */
+static void look_at(int fd)
+{
+	struct stat st;
+
+	if (__real_fstat(fd, &st) == 0)
+		opened(fd, S_ISSOCK(st.st_mode) ? KIND_SOCKET : S_ISREG(st.st_mode) ? KIND_FILE : S_ISCHR(st.st_mode) ? KIND_DEVICE :
+		           S_ISFIFO(st.st_mode) ? KIND_PATIENT_PIPE : KIND_OTHER);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
 	const char *spec = getenv("FAULTY"), *path = getenv("FAULTY_COUNTS"), *at = spec;
@@ -194,12 +228,14 @@ __attribute__((constructor)) static void begin(void)
 		counts->version = COUNTS_VERSION;
 		counts->calls = CALLS;
 	}
+	for (fd = 0; fd <= 2; fd++)
+		look_at(fd);
 	ready = true;
 }
 
 /* --- each call --- */
 
-static uint64_t count(enum call call, uint64_t offset, uint64_t *any)
+static uint64_t count(enum call call, uint64_t offset, uint32_t kinds, uint64_t *any)
 {
 	uint64_t number = ++counts->of[call];
 	uint32_t i = 0;
@@ -212,20 +248,23 @@ static uint64_t count(enum call call, uint64_t offset, uint64_t *any)
 	if (i == counts->sites)
 		counts->site[counts->sites++] = (struct site){ .call = call, .offset = offset, .first = number };
 	counts->site[i].count++;
+	counts->site[i].kinds |= kinds;
 	counts->site[i].last = number;
 	return number;
 }
 
-static const struct plan *next_call(enum call call, const void *from)
+/* `fd`: what the call reads or writes; -1: nothing. */
+static const struct plan *next_call_of(enum call call, int fd, const void *from)
 {
+	uint32_t kinds = kind_of(fd);
 	const struct plan *found = NULL;
 	uint64_t number, any;
 
-	if (!ready)
+	if (!ready || inside)
 		return NULL;
 	while (atomic_flag_test_and_set(&busy))
 		continue;
-	number = count(call, (uint64_t)((uintptr_t)from - (uintptr_t)__executable_start), &any);
+	number = count(call, (uint64_t)((uintptr_t)from - (uintptr_t)__executable_start), kinds, &any);
 	for (uint32_t i = 0; i < plan_count && found == NULL; i++) {
 		uint64_t n = plans[i].call == CALL_ANY ? any : number;
 
@@ -239,9 +278,25 @@ static const struct plan *next_call(enum call call, const void *from)
 	return found;
 }
 
+static const struct plan *next_call(enum call call, const void *from)
+{
+	return next_call_of(call, -1, from);
+}
+
 static int error_of(const struct plan *p)
 {
 	return p == NULL ? 0 : p->error;
+}
+
+/* After these a connection is no more, whatever is tried next. */
+static int stream_error(const struct plan *p, int fd)
+{
+	int error = error_of(p);
+
+	if (error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ECONNREFUSED)
+		__real_shutdown(fd, SHUT_RDWR);
+	errno = error;
+	return error;
 }
 
 /*
@@ -250,11 +305,9 @@ static int error_of(const struct plan *p)
  */
 static size_t cut(const struct plan *p, int fd, size_t n)
 {
-	struct stat st;
-
-	if (p == NULL || !p->cut || n < 2 || (fd >= 0 && __real_fstat(fd, &st) != 0))
+	if (p == NULL || !p->cut || n < 2)
 		return n;
-	return fd < 0 || S_ISSOCK(st.st_mode) || S_ISREG(st.st_mode) || S_ISCHR(st.st_mode) ? 1 : n;
+	return fd < 0 || kind_of(fd) & (KIND_SOCKET | KIND_FILE | KIND_DEVICE) ? 1 : n;
 }
 
 #define FROM __builtin_return_address(0)
@@ -274,6 +327,38 @@ static size_t cut(const struct plan *p, int fd, size_t n)
 		return __real_##name args; \
 	}
 
+/* A call that gives a descriptor. */
+#define WRAP_OPEN(kind, name, params, args) \
+	int __real_##name params; \
+	int __wrap_##name params; \
+	int __wrap_##name params \
+	{ \
+		int error = error_of(next_call(CALL_##name, FROM)); \
+ \
+		if (error == 0) \
+			return opened(__real_##name args, kind); \
+		errno = error; \
+		return -1; \
+	}
+
+/* A call that sets errno, of which libc makes another of these calls. */
+#define WRAP_NESTED(name, params, args) \
+	int __real_##name params; \
+	int __wrap_##name params; \
+	int __wrap_##name params \
+	{ \
+		int error = error_of(next_call(CALL_##name, FROM)), done; \
+ \
+		if (error != 0) { \
+			errno = error; \
+			return -1; \
+		} \
+		inside = true; \
+		done = __real_##name args; \
+		inside = false; \
+		return done; \
+	}
+
 /* A call that gives the error itself. */
 #define WRAP_CODE(name, params, args) \
 	int __real_##name params; \
@@ -291,14 +376,16 @@ static size_t cut(const struct plan *p, int fd, size_t n)
 	ssize_t __wrap_##name params; \
 	ssize_t __wrap_##name params \
 	{ \
-		const struct plan *plan = next_call(CALL_##name, FROM); \
+		const struct plan *plan = next_call_of(CALL_##name, of_fd, FROM); \
+		ssize_t done; \
  \
-		if (error_of(plan) != 0) { \
-			errno = plan->error; \
+		if (stream_error(plan, of_fd) != 0) \
 			return -1; \
-		} \
 		bytes = cut(plan, of_fd, bytes); \
-		return __real_##name args; \
+		inside = CALL_##name == CALL_send || CALL_##name == CALL_recv; \
+		done = __real_##name args; \
+		inside = false; \
+		return done; \
 	}
 
 WRAP_CUT(read, fd, n, (int fd, void *buf, size_t n), (fd, buf, n))
@@ -312,23 +399,20 @@ WRAP(int, -1, fstat, (int fd, struct stat *st), (fd, st))
 WRAP(int, -1, lstat, (const char *path, struct stat *st), (path, st))
 WRAP(int, -1, access, (const char *path, int mode), (path, mode))
 WRAP(int, -1, unlink, (const char *path), (path))
-WRAP(int, -1, pipe2, (int fds[2], int flags), (fds, flags))
 WRAP(int, -1, poll, (struct pollfd *fds, nfds_t n, int timeout_ms), (fds, n, timeout_ms))
-WRAP(int, -1, socket, (int family, int type, int protocol), (family, type, protocol))
+WRAP_OPEN(KIND_SOCKET, socket, (int family, int type, int protocol), (family, type, protocol))
 WRAP(int, -1, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 WRAP(int, -1, listen, (int fd, int backlog), (fd, backlog))
-WRAP(int, -1, accept4, (int fd, struct sockaddr *a, socklen_t *n, int flags), (fd, a, n, flags))
+WRAP_OPEN(KIND_SOCKET, accept4, (int fd, struct sockaddr *a, socklen_t *n, int flags), (fd, a, n, flags))
 WRAP(int, -1, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 WRAP(int, -1, shutdown, (int fd, int how), (fd, how))
 WRAP(int, -1, setsockopt, (int fd, int level, int name, const void *v, socklen_t n), (fd, level, name, v, n))
 WRAP(int, -1, getsockopt, (int fd, int level, int name, void *v, socklen_t *n), (fd, level, name, v, n))
 WRAP(int, -1, getsockname, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n))
-WRAP(int, -1, epoll_create1, (int flags), (flags))
+WRAP_OPEN(KIND_OTHER, epoll_create1, (int flags), (flags))
 WRAP(int, -1, epoll_ctl, (int epoll, int op, int fd, struct epoll_event *ev), (epoll, op, fd, ev))
 WRAP(int, -1, epoll_wait, (int epoll, struct epoll_event *v, int n, int timeout_ms), (epoll, v, n, timeout_ms))
-WRAP(int, -1, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))
-WRAP(int, -1, sigprocmask, (int how, const sigset_t *set, sigset_t *before), (how, set, before))
-WRAP(int, -1, sigaction, (int number, const struct sigaction *act, struct sigaction *before), (number, act, before))
+WRAP_OPEN(KIND_OTHER, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))
 WRAP(void *, MAP_FAILED, mmap, (void *at, size_t n, int protection, int flags, int fd, off_t offset),
      (at, n, protection, flags, fd, offset))
 WRAP(int, -1, munmap, (void *at, size_t n), (at, n))
@@ -340,15 +424,15 @@ WRAP(int, -1, setrlimit, (int which, const struct rlimit *limit), (which, limit)
 WRAP(struct passwd *, NULL, getpwnam, (const char *name), (name))
 WRAP(int, -1, setgroups, (size_t n, const gid_t *groups), (n, groups))
 WRAP(int, -1, setgid, (gid_t id), (id))
+WRAP(int, -1, seteuid, (uid_t id), (id))
+WRAP(char *, NULL, realpath, (const char *path, char *out), (path, out))
+WRAP(ssize_t, -1, readlink, (const char *path, char *out, size_t n), (path, out, n))
 WRAP(int, -1, setuid, (uid_t id), (id))
-WRAP(int, -1, tcgetattr, (int fd, struct termios *t), (fd, t))
-WRAP(int, -1, tcsetattr, (int fd, int when, const struct termios *t), (fd, when, t))
+WRAP_NESTED(tcgetattr, (int fd, struct termios *t), (fd, t))
+WRAP_NESTED(tcsetattr, (int fd, int when, const struct termios *t), (fd, when, t))
 
-WRAP_CODE(pthread_sigmask, (int how, const sigset_t *set, sigset_t *before), (how, set, before))
 WRAP_CODE(pthread_create, (pthread_t *t, const pthread_attr_t *a, void *(*run)(void *), void *arg), (t, a, run, arg))
 WRAP_CODE(pthread_attr_init, (pthread_attr_t *a), (a))
-WRAP_CODE(pthread_attr_setstacksize, (pthread_attr_t *a, size_t n), (a, n))
-WRAP_CODE(pthread_attr_setdetachstate, (pthread_attr_t *a, int state), (a, state))
 WRAP_CODE(getaddrinfo, (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out),
           (host, service, hints, out))
 
@@ -361,19 +445,6 @@ int __wrap_close(int fd)
 		return result;
 	errno = error;
 	return -1;
-}
-
-typedef void handler(int);
-handler *__real_signal(int number, handler *h);
-handler *__wrap_signal(int number, handler *h);
-handler *__wrap_signal(int number, handler *h)
-{
-	int error = error_of(next_call(CALL_signal, FROM));
-
-	if (error == 0)
-		return __real_signal(number, h);
-	errno = error;
-	return SIG_ERR;
 }
 
 /* --- slices --- */
@@ -401,7 +472,7 @@ ssize_t __real_writev(int fd, const struct iovec *v, int n);
 ssize_t __wrap_writev(int fd, const struct iovec *v, int n);
 ssize_t __wrap_writev(int fd, const struct iovec *v, int n)
 {
-	const struct plan *plan = next_call(CALL_writev, FROM);
+	const struct plan *plan = next_call_of(CALL_writev, fd, FROM);
 	struct iovec one;
 
 	if (error_of(plan) != 0) {
@@ -418,15 +489,13 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	const struct plan *plan = next_call(CALL_sendmsg, FROM);
+	const struct plan *plan = next_call_of(CALL_sendmsg, fd, FROM);
 	size_t bytes = total(msg->msg_iov, (int)msg->msg_iovlen);
 	struct iovec one;
 	struct msghdr part = *msg;
 
-	if (error_of(plan) != 0) {
-		errno = plan->error;
+	if (stream_error(plan, fd) != 0)
 		return -1;
-	}
 	if (cut(plan, fd, bytes) == bytes)
 		return __real_sendmsg(fd, msg, flags);
 	one = first_byte(msg->msg_iov, (int)msg->msg_iovlen);
@@ -436,6 +505,22 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 }
 
 /* --- those that take what they take --- */
+
+int __real_pipe2(int fds[2], int flags);
+int __wrap_pipe2(int fds[2], int flags);
+int __wrap_pipe2(int fds[2], int flags)
+{
+	int error = error_of(next_call(CALL_pipe2, FROM)), result;
+
+	if (error != 0) {
+		errno = error;
+		return -1;
+	}
+	result = __real_pipe2(fds, flags);
+	for (int i = 0; i < 2 && result == 0; i++)
+		opened(fds[i], flags & O_NONBLOCK ? KIND_PIPE : KIND_PATIENT_PIPE);
+	return result;
+}
 
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
@@ -449,12 +534,11 @@ int __wrap_open(const char *path, int flags, ...)
 		mode = va_arg(list, mode_t);
 	va_end(list);
 	if (error == 0)
-		return __real_open(path, flags, mode);
+		return opened(__real_open(path, flags, mode), KIND_FILE);
 	errno = error;
 	return -1;
 }
 
-int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...)
 {
@@ -465,6 +549,8 @@ int __wrap_fcntl(int fd, int command, ...)
 	va_start(list, command);
 	arg = va_arg(list, void *);
 	va_end(list);
+	if (error == 0 && command == F_SETFL && kind_of(fd) == KIND_PATIENT_PIPE && (uintptr_t)arg & O_NONBLOCK)
+		opened(fd, KIND_PIPE);
 	if (error == 0)
 		return __real_fcntl(fd, command, arg);
 	errno = error;
@@ -519,7 +605,7 @@ long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
 {
 	enum call call = number == SYS_recvfrom ? CALL_recvfrom : number == SYS_sendto ? CALL_sendto : CALL_syscall;
-	const struct plan *plan = next_call(call, FROM);
+	const struct plan *plan;
 	long v[6];
 	va_list list;
 
@@ -527,7 +613,10 @@ long __wrap_syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		v[i] = va_arg(list, long);
 	va_end(list);
-	if (error_of(plan) != 0) {
+	plan = next_call_of(call, call == CALL_syscall ? -1 : (int)v[0], FROM);
+	if (call != CALL_syscall && stream_error(plan, (int)v[0]) != 0)
+		return -1;
+	if (call == CALL_syscall && error_of(plan) != 0) {
 		errno = plan->error;
 		return -1;
 	}

@@ -1,10 +1,16 @@
 """build/presenced.faulty from outside: what can be failed, what was called, and one run of it as a server or as a command."""
-import ctypes, os, re, signal, socket, struct, subprocess, tempfile, time
+import ctypes, os, re, resource, signal, socket, struct, subprocess, tempfile, time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 SITES_MAX, VERSION = 512, 0x46415531  # as in faulty.c
 WRONG = re.compile(r"Assertion|Sanitizer|runtime error:|presenced\.faulty:|stack smashing")
 LISTEN_S, END_S = 5, 15
+
+
+# Which errors of read() and write() are of what: on a pipe that waits nothing ever fails while both ends are open.
+SOCKET, PIPE, PATIENT_PIPE, FILE, DEVICE, OTHER = 1, 2, 4, 8, 16, 32
+OF_KIND = {"ECONNRESET": SOCKET, "ECONNREFUSED": SOCKET, "ETIMEDOUT": SOCKET, "EPIPE": SOCKET, "EIO": FILE | DEVICE, "ENOSPC": FILE,
+           "EAGAIN": SOCKET | PIPE | DEVICE | OTHER, "short": SOCKET | FILE | DEVICE}
 
 
 class Table:
@@ -15,17 +21,18 @@ class Table:
         self.rows = [line.split() for line in out.splitlines()]
         self.names = [row[0] for row in self.rows]
 
-    def whats(self, call):
-        """All that can go wrong with a call: errnos, short, delay."""
-        row = self.rows[self.names.index(call)]
-        return row[2:] + (["short"] if row[1] == "CUT" else []) + ["delay=200"]
+    def whats(self, site):
+        """All that can go wrong there: errnos, short, delay."""
+        row = self.rows[self.names.index(site.call)]
+        all = row[2:] + (["short"] if row[1] == "CUT" else []) + ["delay=200"]
+        return [what for what in all if not site.kinds or what not in OF_KIND or site.kinds & OF_KIND[what]]
 
 
 class Site:
     """One place in the program that calls."""
 
-    def __init__(self, call, offset, count, first, last):
-        self.call, self.offset, self.count, self.first, self.last = call, offset, count, first, last
+    def __init__(self, call, kinds, offset, count, first, last):
+        self.call, self.kinds, self.offset, self.count, self.first, self.last = call, kinds, offset, count, first, last
 
 
 class Counts:
@@ -53,7 +60,7 @@ class Counts:
         of = struct.unpack_from("%dQ" % calls, data, 16)
         at = 16 + 8 * (calls + 1)
         rows = [struct.unpack_from("IIQQQQ", data, at + 40 * i) for i in range(sites)]
-        return dict(zip(self.names, of)), [Site(self.names[r[0]], r[2], *r[3:]) for r in rows], fired
+        return dict(zip(self.names, of)), [Site(self.names[r[0]], *r[1:]) for r in rows], fired
 
 
 def environment(fault, counts, **more):
@@ -108,12 +115,16 @@ def die_with_parent():
 class Server:
     """presenced.faulty on addresses that are this run's alone."""
 
-    def __init__(self, binary, options, fault, counts, listens, **env):
+    def __init__(self, binary, options, fault, counts, listens, descriptors=None, **env):
+        def prepare():
+            die_with_parent()
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, 1024))
         counts.clear()
         self.err = tempfile.TemporaryFile(prefix="presenced-err-")
         argv = [binary] + [str(o) for o in options] + [w for l in listens for w in ("--listen", l)]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.err, cwd="/",
-                                        env=environment(fault, counts, **env), preexec_fn=die_with_parent)
+                                        env=environment(fault, counts, **env), preexec_fn=prepare)
         self.pid = self.process.pid
 
     def said(self):

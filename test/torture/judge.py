@@ -20,7 +20,7 @@ class Verdict:
         return self
 
     def text(self, name, fault):
-        return "test/torture/run %s %s: %s\n%s" % (name, fault, "\n    ".join(self.faults + self.harms),
+        return "test/torture/run %s %s: %s\n%s" % (name, fault, "\n    ".join(self.faults + self.harms[:6]),
                                                    "\n".join("    | " + l for l in self.said.splitlines()[-12:]))
 
 
@@ -41,12 +41,13 @@ class Run:
         self.places, self.server, self.terminated = {}, None, False
         self.tls_wait_s = 3 * patience
         for i, name in enumerate(scenario.listens):
-            self.places[name] = os.path.join(services.directory, "socket-%d" % os.getpid()) if name == "unix" else (self.address, 7000 + i)
+            self.places[name] = os.path.join(services.directory, "socket-%d" % os.getpid()) if name == "unix" else \
+                ("::1", 20000 + os.getpid() % 20000) if name == "six" else (self.address, 7000 + i)
 
     def listens(self):
         for name, how in self.scenario.listens.items():
             place = self.places[name]
-            yield ",".join(["unix:" + place if name == "unix" else "%s:%d" % place] + ([how] if how else []))
+            yield ",".join([("unix:%s" if name == "unix" else "[%s]:%d" if name == "six" else "%s:%d") % place] + ([how] if how else []))
 
     def where(self, name):
         return self.places[name]
@@ -119,8 +120,9 @@ class Player:
         self.tag += 1
         v, run = Verdict(), Run(scenario, self.services, self.number, self.tag, self.patience)
         self.leave_socket(run)
-        server = run.server = faulty.Server(self.binary, self.common() + scenario.options(self.services), fault, self.counts,
-                                            list(run.listens()))
+        both = ",".join(f for f in (fault, scenario.given) if f)
+        server = run.server = faulty.Server(self.binary, self.common() + scenario.options(self.services), both, self.counts,
+                                            list(run.listens()), scenario.descriptors)
         try:
             server.wait_listening(run.where("main"))
             self.serve(run, fault, v, base, first)
@@ -134,7 +136,7 @@ class Player:
             if faulty.WRONG.search(v.said):
                 v.wrong("it said what it must never say")
             server.kill()
-        if fault and not v.faults and self.counts.read()[2] == 0:
+        if fault and not v.faults and self.counts.read()[2] <= (scenario.given is not None):
             v.outcome = "not reached"
         return v
 
@@ -156,7 +158,7 @@ class Player:
 
     @staticmethod
     def refused(v, e, fault):
-        v.outcome = "refused to start"
+        v.outcome, v.harms = "refused to start", []
         lines = [l for l in e.said.splitlines() if l and not STARTED.search(l) and not l.startswith("presenced: warning: ")]
         if e.code not in (1, 2) or fault is None:
             v.wrong("ended at the start with exit code %s" % e.code)
@@ -166,7 +168,7 @@ class Player:
 
     def bystander(self, run):
         """It says something all along, and is nobody's business."""
-        if run.scenario.name in ("in-band", "keys", "keys-over-tls"):
+        if not run.scenario.bystander:
             conn = Http(run, run.where("main"), "bystander")
         else:
             conn = Ws(run, run.where("main"), "bystander").open("/ws?dialect=rooms&user_id=by" + run.tag)
@@ -183,10 +185,12 @@ class Player:
     def serve(self, run, fault, v, base, first):
         good = self.attempt(run, self.bystander, v)
         good = self.attempt(run, run.scenario.play, v) and good
+        if not good and self.gave_up(run):  # it had bound its addresses, so somebody could connect
+            raise Refused(run.server.process.returncode, run.server.said())
         if not good and not run.terminated:
             self.after_harm(run, v)
         if not good and first:
-            v.wrong("harm without a fault")
+            v.wrong("harm without a fault: %s" % v.harms)
         if not run.terminated:
             self.afterwards(run, v, base, first)
             run.terminate()
@@ -194,12 +198,20 @@ class Player:
         if code != 0:
             v.wrong("exit code %d after SIGTERM" % code)
 
+    @staticmethod
+    def gave_up(run):
+        try:
+            run.server.process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            return False
+        return not run.terminated and "msg=Listening" not in run.server.said()
+
     def after_harm(self, run, v):
         """One connection at most is harmed, and whoever tries again succeeds."""
         v.outcome = "harmed one connection"
         run.check_survivors()
         dead = run.dead()
-        if len(dead) > 1:
+        if len(dead) > 1 + (run.scenario.given is not None):
             v.wrong("%d connections were harmed: %s" % (len(dead), ", ".join(c.name for c in dead)))
         if not dead and not run.scenario.lossy:
             v.wrong("every connection lives, and yet something did not come")
@@ -210,7 +222,7 @@ class Player:
         limit = time.monotonic() + (10 if run.scenario.lossy else 0)
         while not self.attempt(run, run.scenario.play, v):
             if time.monotonic() > limit:
-                v.wrong("who tried again was harmed too")
+                v.wrong("who tried again was harmed too: %s" % v.harms[-1])
                 return
 
     def afterwards(self, run, v, base, first):
@@ -268,15 +280,17 @@ class Player:
             return v.wrong("no end within %d s" % COMMAND_S)
         if first:
             base.out = command.same(out)
-        if code not in command.codes or (code != 0 and fault is None):
+        if code not in command.codes or (fault is None and code != (command.fails or 0)):
             v.wrong("exit code %d" % code)
         elif faulty.WRONG.search(v.said):
             v.wrong("it said what it must never say")
+        elif code == 0 and command.fails:
+            v.wrong("exit code 0")
         elif code == 0 and command.same(out) != base.out:
             v.wrong("exit code 0, and yet not everything was done: %r, not %r" % (command.same(out), base.out))
-        elif code != 0 and not err and not command.terminal and command.argv(self.services, "")[0] != "client":
+        elif code != 0 and not err and not command.terminal and argv[1] != "client" and not (fault or "").startswith("write"):
             v.wrong("exit code %d without a word" % code)
-        elif code != 0 and err.count("\n") > 1 and command.argv(self.services, "")[0] != "client":
+        elif code != 0 and err.count("\n") > 1 and argv[1] != "client":
             v.wrong("more than a line: %r" % err)
         v.outcome = "failed and said so" if code else "unharmed" if fired or not fault else "not reached"
         if code:
@@ -288,6 +302,8 @@ class Player:
         process = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd="/",
                                    preexec_fn=faulty.die_with_parent)
         try:
+            if command.signal:
+                self.signal_waiting(process, command.signal)
             out, err = process.communicate(timeout=COMMAND_S)
             return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
         except subprocess.TimeoutExpired:
@@ -298,19 +314,28 @@ class Player:
             if command.stdin:
                 stdin.close()
 
+    @staticmethod
+    def signal_waiting(process, number):
+        time.sleep(0.15)
+        if process.poll() is None:
+            process.send_signal(number)
+
     def on_terminal(self, argv, env, command, v):
         from terminal import Terminal
         with Terminal(argv, env=env) as terminal:
             try:
-                terminal.wait_text("connected to", 3)
+                terminal.wait(lambda: "connected to" in "".join(terminal.text()) or terminal.process.poll() is not None, "", 3)
                 terminal.type(command.terminal)
             except AssertionError:
                 pass  # it did not come so far
+            if command.signal:
+                self.signal_waiting(terminal.process, command.signal)
             try:
                 code = terminal.exit_code(COMMAND_S)
             except AssertionError:
                 code = None
-            if not terminal.is_restored():
+            lost = re.match(r"(ioctl|tcsetattr):\d+:(EIO|ENOTTY)", env.get("FAULTY", ""))  # there is no terminal any more
+            if not terminal.is_restored() and not lost:
                 v.wrong("the terminal is not as it was")
             return code, "\n".join(terminal.text()), ""
 

@@ -9,12 +9,15 @@ V1 = "/api/v1/presence/"
 
 
 class Services:
-    """What the scenarios ask besides: made once, for all workers; what has a state is a worker's own."""
+    """What the scenarios ask besides: files are made once; what runs is a worker's own, from its first use on."""
 
     def __init__(self):
         import pki
-        from issuer import Certificates
-        self.pki, self.directory = pki, pki.directory()
+        from issuer import Certificates, Key
+        from redisd import authority
+        self.pki, self.directory, self._nodes = pki, pki.directory(), {}
+        authority()
+        self.key = Key(self.directory, "torture")
         self.authority = Certificates(self.directory)
         self.pair = self.authority.issue("localhost", "ec", san="DNS:localhost,IP:127.0.0.1")
         os.chmod(self.pair[1], 0o644)
@@ -27,11 +30,6 @@ class Services:
 
     def path(self, name):
         return os.path.join(self.directory, name)
-
-    @functools.cached_property
-    def key(self):
-        from issuer import Key
-        return Key(self.directory, "torture")
 
     @functools.cached_property
     def issuer(self):
@@ -65,16 +63,18 @@ class Services:
             self._nodes[redis] = Server("--redis-url", redis.url, "--node-id=other", *BASE[:3], *options)
         return self._nodes[redis].ports[0]
 
-    def settle(self):
-        """Everything that is made at its first use, and a place for what is a worker's own."""
-        self._nodes = {}
-        self.key, self.key.token({})
-
     @functools.cached_property
     def server(self):
         """A healthy server, which the commands talk to."""
         from server import Server
-        return Server(*BASE, *self.pki.options(self.pair), listen=("", "tls", "dialect=snake"))
+        self.unix = self.path("socket-of-%d" % os.getpid())
+        return Server(*BASE, *self.pki.options(self.pair), "--listen", "unix:" + self.unix, listen=("", "tls", "dialect=snake"))
+
+    @functools.cached_property
+    def silent(self):
+        """A port where nothing is ever said."""
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        return self.listener.getsockname()[1]
 
     def close(self):
         for node in self._nodes.values():
@@ -102,16 +102,21 @@ def hs256(sub, **claims):
 
 
 SCENARIOS = []
+SIX = os.path.exists("/proc/net/if_inet6") and "00000000000000000000000000000001" in open("/proc/net/if_inet6").read()
 
 
 class Scenario:
-    """One server. `options(s)`, from the services; `listens`: what stands behind each address, by name."""
+    """
+    One server. `options(s)`, from the services; `listens`: what stands behind each address, by name. `lossy`: what one node says may
+    not come to another at once. `given`: a fault that there is in any case: what is failed then is how that one is dealt with.
+    `bystander`: None if tokens are needed. `descriptors`: the limit that it finds.
+    """
     command = False
 
-    def __init__(self, play, options=None, listens=None, lossy=False, seconds=3, bystander=True):
-        self.name, self.play, self.options = play.__name__.replace("_", "-"), play, options or (lambda s: [])
+    def __init__(self, play, options=None, listens=None, lossy=False, seconds=3, given=None, bystander=True, name=None, descriptors=None):
+        self.name, self.play, self.options = name or play.__name__.replace("_", "-"), play, options or (lambda s: [])
         self.listens, self.lossy, self.seconds = listens or {"main": ""}, lossy, seconds
-        self.bystander = bystander
+        self.given, self.bystander, self.descriptors = given, bystander, descriptors
 
 
 def scenario(**how):
@@ -122,18 +127,22 @@ def scenario(**how):
 
 
 class Command:
-    """presenced.faulty as a program of its own: `argv(s)`; `same(out)`: what must be the same whenever it exits 0."""
+    """
+    presenced.faulty as a program of its own: `argv(s, tag)`; `same(out)`: what must be the same whenever it exits 0; `signal`: it gets
+    that one when it waits; `fails`: the exit code that it has in any case.
+    """
     command = True
 
-    def __init__(self, name, argv, same=lambda out: out, stdin=None, terminal=None, codes=(0, 1, 2)):
+    def __init__(self, name, argv, same=lambda out: out, stdin=None, terminal=None, codes=(0, 1, 2), signal=None, fails=None):
         self.name, self.argv, self.same, self.stdin, self.terminal, self.codes = name, argv, same, stdin, terminal, codes
+        self.signal, self.fails = signal, fails
         SCENARIOS.append(self)
 
 
 # --- servers ---
 
 @scenario(options=lambda s: ["--config", s.path("presenced.conf"), "--api-key-file", s.path("api-key"), "--log-level=debug"],
-          listens={"main": "", "admin": "admin", "unix": ""}, seconds=3)
+          listens={"main": "", "admin": "admin", "unix": "", **({"six": ""} if SIX else {})}, descriptors=256)
 def start(run):
     web = Http(run, run.where("main"), "web")
     for path in ("/health", "/live", "/ready", "/metrics"):
@@ -220,7 +229,7 @@ def echo(run):
     hasty.close()
 
 
-@scenario(options=lambda s: ["--jwt-secret-file", s.path("secret")])
+@scenario(options=lambda s: ["--jwt-secret-file", s.path("secret")], bystander=None)
 def in_band(run):
     main, t = run.where("main"), run.tag
     token = Ws(run, main, "token").open("/ws?token=" + hs256("ann" + t))
@@ -283,33 +292,41 @@ def until_keys(run, issuer):
 
 @scenario(options=lambda s: ["--keycloak-url", s.issuer.url.replace("localhost", "127.0.0.1"), "--keycloak-realm=demo",
                              "--keycloak-client-id=presence", "--jwt-issuer", s.issuer.iss, "--user-check-url", s.users.url],
-          lossy=True, seconds=9)
+          lossy=True, seconds=9, bystander=None)
 def keys(run):
     conn = until_keys(run, run.services.issuer)
     conn.alive()
 
 
-@scenario(options=lambda s: s.secure_issuer.options() + ["--ca-file", s.authority.ca], lossy=True, seconds=9)
+@scenario(options=lambda s: s.secure_issuer.options() + ["--ca-file", s.authority.ca], lossy=True, seconds=9, bystander=None)
 def keys_over_tls(run):
     until_keys(run, run.services.secure_issuer).alive()
 
 
+def keys_late(run):
+    keys_over_tls(run)
+
+
+for call, given in [("socket", "socket:2:ENOMEM"), ("connect", "connect:1:ECONNREFUSED"), ("recv", "recv:1:ECONNRESET")]:
+    SCENARIOS.append(Scenario(keys_late, options=lambda s: s.secure_issuer.options() + ["--ca-file", s.authority.ca], lossy=True,
+                              seconds=9, bystander=None, given=given, name="keys-after-" + call))
+
+
 def two_nodes(run, redis, *options):
-    t = run.tag
-    here = Ws(run, run.where("main"), "here").open("/ws?dialect=rooms&user_id=ann" + t)
-    here.alive()
+    t, patience = run.tag, run.scenario.seconds
     run.wait_ready()
-    port = run.services.other_node(redis, *options)
-    there = Ws(run, ("127.0.0.1", port), "there").open("/ws?dialect=rooms&user_id=bob" + t)
-    here.want("presence", "bob" + t, "online", seconds=run.scenario.seconds)
-    there.want("presence", "ann" + t, "online", seconds=run.scenario.seconds)
-    here.ask({"type": "subscribe", "channel_id": "c" + t}, "subscribed")
+    there = Ws(run, ("127.0.0.1", run.services.other_node(redis, *options)), "there").open("/ws?dialect=rooms&user_id=bob" + t)
     there.ask({"type": "subscribe", "channel_id": "c" + t}, "subscribed")
+    here = Ws(run, run.where("main"), "here").open("/ws?dialect=rooms&user_id=ann" + t)
+    here.ask({"type": "subscribe", "channel_id": "c" + t}, "subscribed")
+    there.want("presence", "ann" + t, "online", seconds=patience)
     there.say({"type": "status", "status": "busy", "custom_status": "x" * 200})
-    here.want("presence", "bob" + t, "busy", seconds=run.scenario.seconds)
-    there.close()
+    here.want("presence", "bob" + t, "busy", seconds=patience)
+    here.say({"type": "status", "status": "away"})
+    there.want("presence", "ann" + t, "away", seconds=patience)
+    there.leave()
     run.forgive(there)
-    here.want("presence", "bob" + t, "offline", seconds=run.scenario.seconds)
+    here.want("presence", "bob" + t, "offline", seconds=patience)
 
 
 @scenario(options=lambda s: ["--redis-url", s.redis.url, "--node-id=faulty"], lossy=True, seconds=10)
@@ -326,6 +343,53 @@ def redis_socket(run):
           lossy=True, seconds=10)
 def redis_by_name_over_tls(run):
     two_nodes(run, run.services.secure_redis, "--ca-file", run.services.secure_redis.ca)
+
+
+for call, given in [("connect", "connect:1:ECONNREFUSED"), ("recv", "recv:2:ECONNRESET"), ("send", "send:3:EPIPE"), ("socket", "socket:2:EMFILE")]:
+    SCENARIOS.append(Scenario(lambda run: two_nodes(run, run.services.redis), options=lambda s: ["--redis-url", s.redis.url, "--node-id=faulty"],
+                              lossy=True, seconds=10, given=given, name="redis-after-" + call))
+
+
+@scenario(given="accept4:2:EMFILE")
+def no_descriptors(run):
+    Http(run, run.where("main"), "late").alive()
+
+
+@scenario(given="epoll_ctl:6:ENOSPC")
+def no_watches(run):
+    """One connection of these ends unheard, and is known to."""
+    for i in range(3):
+        conn = Http(run, run.where("main"), "conn %d" % i)
+        try:
+            conn.alive()
+        except Harm:
+            run.forgive(conn)
+    Http(run, run.where("main"), "late").alive()
+
+
+@scenario()
+def crowd(run):
+    """A room where many speak at once."""
+    conns = [Ws(run, run.where("main"), "c%d" % i).open("/ws?dialect=rooms&user_id=c%d%s" % (i, run.tag)) for i in range(24)]
+    for conn in conns:
+        conn.say({"type": "subscribe", "channel_id": "r"})
+    for conn in conns:
+        conn.want("subscribed")
+    for conn in conns:
+        conn.say({"type": "typing", "channel_id": "r"})
+        conn.say({"type": "status", "status": "busy"})
+    for conn in conns:
+        conn.alive()
+
+
+@scenario(bystander=None)
+def signals(run):
+    """A second SIGTERM ends it at once."""
+    conn = Ws(run, run.where("main"), "conn").open("/ws?dialect=rooms&user_id=ann" + run.tag)
+    conn.alive()
+    run.terminate()
+    run.wait_log("Draining")
+    run.terminate()
 
 
 @scenario()
@@ -376,6 +440,11 @@ Command("client-terminal", lambda s, t: ["client", client_url(s, 0, "ws", "/ws?d
         same=lambda out: "pong" in out)
 Command("healthcheck", lambda s, t: ["healthcheck", client_url(s, 0, "http", "/ready")])
 Command("healthcheck-tls", lambda s, t: ["healthcheck", client_url(s, 1, "https", "/ready"), "--ca-file", s.authority.ca])
+Command("healthcheck-unix", lambda s, t: ["healthcheck", "unix:" + (s.server and s.unix)])
+Command("healthcheck-late", lambda s, t: ["healthcheck", "http://127.0.0.1:%d/" % s.silent], signal=14, fails=1)
+Command("client-untrusting", lambda s, t: ["client", client_url(s, 1, "wss", "/ws?user_id=u")], fails=1)
+Command("client-signal", lambda s, t: ["client", client_url(s, 0, "ws", "/ws?dialect=snake&user_id=u%sx" % t)], terminal="ping\r", signal=15,
+        same=lambda out: "pong" in out, codes=(0, 1, 2, 143), fails=143)
 Command("check", lambda s, t: ["check", "--config", s.path("presenced.conf"), "--jwt-secret-file", s.path("secret"), "--node-id=n",
                                "--listen=127.0.0.1:7000,tls", "--api-key-file", s.path("api-key")] + s.pki.options(s.pair))
 Command("token", lambda s, t: ["token", "--secret-file", s.path("secret"), "--sub=ann", "--claim", "n=1"],

@@ -234,6 +234,14 @@ static void mesh_settle(struct mesh *m)
 	}
 }
 
+/* What changed until now never reaches the node. */
+static void mesh_lose(struct mesh *m, uint32_t i)
+{
+	for (uint32_t from = 0; from < MESH_NODES; from++)
+		mesh_flush(m, from);
+	mesh_drop_queue(&m->node[i]);
+}
+
 /* `to` asks `from` for everything: at once, in one piece. What was on its way before is older: it arrives first. */
 static void mesh_sync(struct mesh *m, uint32_t from, uint32_t to)
 {

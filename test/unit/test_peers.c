@@ -8,7 +8,7 @@
 /* --- tables --- */
 
 struct step {
-	uint32_t node;      /* 0..2; 9: the mesh: "settle", "+MS", "kill N", "sync A B" */
+	uint32_t node;      /* 0..2; 9: the mesh: "settle", "+MS", "kill N", "lose N", "tell A B" */
 	const char *line;
 	const char *want;   /* what that node says since its last line; NULL: whatever */
 };
@@ -140,6 +140,12 @@ static const struct row rows[] = {
 		{ 1, "c1 connect alice dev=phone", NULL }, MESH("settle"), { 1, "view alice", NULL },
 		{ 0, "view alice", "= alice online dc=1\n" }, { 2, "view alice", "= alice online dc=1\n" },
 	} },
+	{ "P2: a node that tells first what was set by one who is with a third: nobody is shown offline", NULL, {
+		{ 0, "c9 connect w as=dotted", NULL }, { 0, "c9 sub presence", NULL }, MESH("settle"), { 0, "view x", NULL },
+		{ 1, "c1 connect alice", NULL }, { 1, "c1 set busy custom=x", NULL }, MESH("lose 0"), MESH("settle"),
+		MESH("tell 2 0"), { 0, "view alice", "= alice offline custom=x\n" }, MESH("tell 1 0"),
+		{ 0, "view alice", "-> c9: online alice busy dc=1 custom=x\n= alice busy dc=1 custom=x\n" },
+	} },
 	{ "what was set for one who is offline is remembered from then on, on all nodes", NULL, {
 		{ 0, "c1 connect alice dev=phone", NULL }, MESH("settle"), { 0, "c1 gone", NULL }, MESH("settle"), MESH("+5000"),
 		MESH("+240000"), { 1, "put alice - custom=x", NULL }, MESH("settle"), MESH("+120000"),
@@ -161,6 +167,10 @@ static void mesh_line(struct mesh *m, const char *line, const char *config)
 		mesh_wait(m, atoi(line + 1));
 	else if (strncmp(line, "kill ", 5) == 0)
 		mesh_kill(m, (uint32_t)atoi(line + 5), configure_line, (void *)(uintptr_t)config);
+	else if (strncmp(line, "lose ", 5) == 0)
+		mesh_lose(m, (uint32_t)atoi(line + 5));
+	else if (strncmp(line, "tell ", 5) == 0)
+		mesh_sync(m, (uint32_t)(line[5] - '0'), (uint32_t)(line[7] - '0'));
 	else
 		assert(!"no such line");
 }

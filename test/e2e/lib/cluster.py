@@ -18,7 +18,7 @@ class Node:
         options = ["--node-id", self.name, *self.cluster.redis_options, *self.options, *more]
         if self.server:
             self.was.append(self.server)
-        self.server, self.killed = Server(*options, listen=self.cluster.listen, prefix=self.cluster.prefix), False
+        self.server, self.killed = Server(*options, listen=self.cluster.listen, prefix=self.cluster.prefix(self.name)), False
         return self
 
     pid = property(lambda self: self.server.pid)
@@ -108,11 +108,12 @@ ALONE = os.environ.get("PRESENCED_E2E_ALONE")
 
 
 class Cluster:
-    """`count` nodes named a, b, c, ... on a Redis of their own, or on the one given; a listener of each is an admin's (0)."""
+    """`count` nodes named a, b, c, ... on a Redis of their own, or on the one given; a listener of each is an admin's (0).
+    `prefix`: a command that runs a node, or a function that gives it for a name."""
 
     def __init__(self, count, *options, redis=None, redis_options=None, listen=("admin",), wait=True, each=None,
                  forgive=None, prefix=()):
-        self.forgive, self.prefix = forgive, prefix
+        self.forgive, self.prefix = forgive, prefix if callable(prefix) else lambda name: prefix
         self.own, self.listen = redis is None and redis_options is None, listen
         self.redis = Redis() if self.own else redis
         self.redis_options = redis_options if redis_options is not None else ["--redis-url", self.redis.url]

@@ -5,7 +5,7 @@ from server import ROOT, Server
 BUILD = os.path.join(ROOT, "build")
 # What keeps a server from throttling, pinging or logging during a measurement; test/bench/run has the same.
 QUIET = ["--message-rate", "0", "--log-level", "warning", "--heartbeat-interval", "10m", "--ping-period", "10m",
-         "--pong-wait", "11m", "--audience", "rooms"]
+         "--pong-wait", "11m", "--stale-timeout", "0", "--audience", "rooms"]
 
 
 def on_core_0(files=None):
@@ -52,10 +52,12 @@ def memory(pid):
 
 
 def cpu_s(pid):
-    """User and system seconds of all threads, in steps of 10 ms."""
-    with open("/proc/%d/stat" % pid) as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Seconds that all threads have run, by the scheduler's clock: user and system time would come in ticks, by sampling."""
+    total = 0
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/schedstat" % (pid, task)) as f:
+            total += int(f.read().split()[0])
+    return total / 1e9
 
 
 def fds(pid):
@@ -108,8 +110,17 @@ class Generator:
         return pairs(line)
 
     def tell(self, text):
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(text + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self.end()
+            raise AssertionError("%s ended" % self.name)
+
+    def ask(self, text, seconds=150):
+        """Tells it, and the line that it answers."""
+        self.tell(text)
+        return self.line(seconds)
 
     def end(self, seconds=10):
         """Until it ends by itself; its fault is raised."""
@@ -132,7 +143,10 @@ class Generator:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.kill()
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         self.process.stdout.close()
         self.error.close()
 

@@ -1,5 +1,6 @@
 """Nodes on core 0 with users and watchers of test/e2e/lib (Stage), and rows made of what happens to them."""
-import asyncio, os, resource, statistics, sys, traceback
+import asyncio, contextlib, os, resource, statistics, sys, traceback
+import server
 from lib import place
 from lib.row import Row
 from light import Light
@@ -12,12 +13,33 @@ def note(text):
     print("# " + text, file=sys.stderr, flush=True)
 
 
-def nodes(count, *options, **more):
-    """A Stage whose users cost little. Its nodes have as many descriptors as may be."""
+def on_core_0():
+    """As place.on_core_0(), but it outlives the thread that started it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    prefix = ["taskset", "-c", "0", "prlimit", "--nofile=%d:%d" % (hard, hard)]
-    return Stage(count, *options, open_client=Light.open_at, prefix=prefix, **more)
+    return ["taskset", "-c", "0", "prlimit", "--nofile=%d:%d" % (hard, hard)]
+
+
+def nodes(count, *options, within=lambda name: [], open_client=Light.open_at, **more):
+    """A Stage whose users cost little. `within`: what runs a node besides, by its name."""
+    prefix = on_core_0()
+    return Stage(count, *options, open_client=open_client, prefix=lambda name: prefix + list(within(name)), **more)
+
+
+def alone(*options, **more):
+    """The same of one node without a Redis."""
+    return nodes(1, *options, redis_options=[], **more)
+
+
+@contextlib.contextmanager
+def binary(name):
+    """Servers that are started meanwhile are this program of build/."""
+    was, server.BINARY = server.BINARY, os.path.join(place.BUILD, name)
+    try:
+        assert os.path.exists(server.BINARY), "build/%s is not built: make scorecard builds it" % name
+        yield
+    finally:
+        server.BINARY = was
 
 
 def played(id, what, bound, function, *args):
