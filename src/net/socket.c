@@ -20,6 +20,9 @@ enum {
 	/* What one slow reader can hide from our own queue in the kernel (it doubles the number);
 	 * RELIABILITY D4. */
 	SOCKET_BUFFER_BYTES = 32768,
+	/* What one who sends and does not read can fill there while we do not read on (D4). Doubled it is
+	 * what Linux begins with; left to itself it grew until 600 such clients held 141 MB. */
+	RECEIVE_BUFFER_BYTES = 65536,
 	/* Loopback's segments are larger than that: a peer whose kernel delays
 	 * the ACK of a first part of one would get 32 KiB per 40 ms. */
 	SEGMENT_BYTES_MAX = SOCKET_BUFFER_BYTES / 2,
@@ -168,6 +171,7 @@ static void set(int fd, int level, int name, int value)
 static void set_inherited(int fd, bool is_unix)
 {
 	set(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);
+	set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
 	if (is_unix)
 		return;
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);

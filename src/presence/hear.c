@@ -101,13 +101,13 @@ static bool put_rooms(struct engine *e, uint32_t user, uint32_t share, const str
 }
 
 /*
- * The peer knows the user to be there, not with itself, and who hosts them was not heard yet. To say here
- * that they are offline, because of what they set, would be a guess.
+ * The peer shows the user as online: they are with a third, who was not heard yet, or were with the peer a
+ * moment ago. To say here that they are offline, because of what they set, would be a guess.
  */
-static bool is_with_a_third(const struct user *u, const struct peer_user *p)
+static bool is_online_there(const struct engine *e, const struct user *u, const struct peer_user *p)
 {
-	return (u->flags & USER_PRESENT) == 0 && p->link_count == 0 && p->left_ago_ms == 0 &&
-	       !wall_absent(p->last_seen);
+	return (u->flags & USER_PRESENT) == 0 && p->link_count == 0 && !wall_absent(p->last_seen) &&
+	       (p->left_ago_ms == 0 || p->left_ago_ms < e->config.offline_debounce_ms);
 }
 
 static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t user, const struct peer_user *p,
@@ -120,7 +120,7 @@ static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t use
 	uint32_t share;
 
 	all = put_profile(e, peer, user, p, now);
-	if (is_with_a_third(u, p))
+	if (is_online_there(e, u, p))
 		announce_hush(e, user);
 	if (is_new)
 		date_leaving(e, u, p->left_ago_ms, now);

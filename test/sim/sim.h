@@ -26,7 +26,7 @@ enum {
 	SIM_LINKS_MAX = 4096,
 	SIM_PIPE_BYTES = 65536, /* what the kernel would hold for a client that does not read */
 	SIM_TINY_BYTES = 7,
-	SIM_CALLS_OF_LINK_MAX = 16, /* that move bytes, in one turn */
+	SIM_CALLS_OF_LINK_MAX = 64, /* that move bytes, in one turn */
 	SIM_SIZES_MAX = 1024, /* more are not put down */
 	SIM_FORGET_MS = 3600000, /* all that a client leaves behind is gone by then */
 };

@@ -146,6 +146,13 @@ static const struct row rows[] = {
 		MESH("tell 2 0"), { 0, "view alice", "= alice offline custom=x\n" }, MESH("tell 1 0"),
 		{ 0, "view alice", "-> c9: online alice busy dc=1 custom=x\n= alice busy dc=1 custom=x\n" },
 	} },
+	{ "P2: one who came, set something and left a moment ago, none of which was heard: nobody is shown offline", NULL, {
+		{ 0, "c9 connect w as=dotted", NULL }, { 0, "c9 sub presence", NULL }, MESH("settle"), { 0, "view x", NULL },
+		{ 1, "c1 connect alice", NULL }, { 1, "c1 set busy custom=x", NULL }, { 1, "c1 gone", NULL }, MESH("lose 0"),
+		MESH("+2000"), MESH("tell 1 0"), { 0, "view alice", "= alice offline custom=x\n" },
+		{ 1, "c1 connect alice", NULL }, MESH("settle"),
+		{ 0, "view alice", "-> c9: online alice busy dc=1 custom=x\n= alice busy dc=1 custom=x\n" },
+	} },
 	{ "what was set for one who is offline is remembered from then on, on all nodes", NULL, {
 		{ 0, "c1 connect alice dev=phone", NULL }, MESH("settle"), { 0, "c1 gone", NULL }, MESH("settle"), MESH("+5000"),
 		MESH("+240000"), { 1, "put alice - custom=x", NULL }, MESH("settle"), MESH("+120000"),

@@ -154,7 +154,7 @@ class _Replay:
 
     def __init__(self, truth, stream, debounce, lag, users):
         self.truth, self.stream, self.debounce, self.lag, self.users = truth, stream, debounce, lag, users
-        self.shown, self.seen, self.reached = {}, {}, {}
+        self.shown, self.seen, self.reached, self.texts = {}, {}, {}, {}
 
     def run(self):
         """(time, what is wrong, of whom) of the first violation, or None."""
@@ -182,9 +182,11 @@ class _Replay:
         if user not in self.users:
             return None
         before, self.shown[user] = self.shown.get(user), {**(self.shown.get(user) or {}), **state}
+        text = self.texts.get(user)
+        self.texts[user] = state.get("custom", text)
         if offline(state):
             self.shown[user] = None
-            if offline(before):
+            if offline(before) and self.texts[user] == text:  # what is set for one who is offline is told too
                 return "offline, of one who was not shown online (no alternation)", user
             if not self.truth.may_be_offline(user, event.at, self.debounce, self.lag):
                 return "a false offline", user
