@@ -218,6 +218,8 @@ class Player:
             v.wrong("every connection lives, and yet something did not come")
         if not dead:
             v.outcome = "late"
+        for conn in [c for c in run.conns if c.name != "bystander"]:
+            conn.close()
         self.tag += 1
         run.tag = "-%d-%d" % (self.number, self.tag)
         limit = time.monotonic() + (10 if run.scenario.lossy else 0)
