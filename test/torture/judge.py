@@ -104,10 +104,9 @@ class Player:
 
     def measure(self, scenario):
         base = Baseline()
-        for _ in range(1 if getattr(scenario, "file", None) else 2):  # the second one has it warm
-            verdict = self.judge(scenario, None, base, True)
-            if verdict.faults:
-                return verdict
+        verdict = self.judge(scenario, None, base, True)
+        if verdict.faults:
+            return verdict
         calls, sites, _ = self.counts.read()
         base.sites, base.calls = sites, calls
         return base

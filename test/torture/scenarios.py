@@ -321,7 +321,8 @@ def keys_late(run):
 
 for call, given in [("socket", "socket:2:ENOMEM"), ("connect", "connect:1:ECONNREFUSED"), ("recv", "recv:1:ECONNRESET")]:
     SCENARIOS.append(Scenario(keys_late, options=lambda s: s.secure_issuer.options() + ["--ca-file", s.authority.ca], lossy=True,
-                              seconds=9, bystander=None, given=given, name="keys-after-" + call))
+                              seconds=9, bystander=None, given=given, name="keys-after-" + call,
+                              slow=call != "connect"))
 
 
 def two_nodes(run, redis, *options):
@@ -359,7 +360,7 @@ def redis_by_name_over_tls(run):
 
 for call, given in [("connect", "connect:1:ECONNREFUSED"), ("recv", "recv:2:ECONNRESET"), ("send", "send:3:EPIPE"), ("socket", "socket:2:EMFILE")]:
     SCENARIOS.append(Scenario(lambda run: two_nodes(run, run.services.redis), options=lambda s: ["--redis-url", s.redis.url, "--node-id=faulty"],
-                              lossy=True, seconds=10, given=given, name="redis-after-" + call))
+                              lossy=True, seconds=10, given=given, name="redis-after-" + call, slow=call != "recv"))
 
 
 def small_heap(run):
