@@ -52,20 +52,24 @@ struct loop {
 
 /* --- accepting --- */
 
-static void watch_listeners(struct loop *l, bool readable)
+/* What cannot be done now is tried again after ACCEPT_PAUSE_MS. */
+static void watch_listeners(struct loop *l, bool readable, struct now now)
 {
+	bool done = true;
+
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
 		struct epoll_event ev = { .events = readable ? EPOLLIN : 0u,
 			                  .data.u64 = watch_tag(WATCH_LISTENER, i, 0) };
 
-		epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->listen_fds[i], &ev);
+		done &= epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->listen_fds[i], &ev) == 0;
 	}
-	l->accept_paused = !readable;
+	l->accept_paused = !readable || !done;
+	l->accept_again = mono_add_ms(now.mono, ACCEPT_PAUSE_MS);
 }
 
 static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
 {
-	watch_listeners(l, false);
+	watch_listeners(l, false, now);
 	l->accept_again = mono_add_ms(now.mono, pause_ms);
 }
 
@@ -266,7 +270,7 @@ static bool turn(struct loop *l, int timeout)
 		l->companion->begin(l->companion->ctx, now);
 	take_events(l, n, now);
 	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
-		watch_listeners(l, true);
+		watch_listeners(l, true, now);
 	if (l->tls != NULL)
 		tls_turn(l->tls);
 	if (l->fetch != NULL)
