@@ -23,6 +23,7 @@
 
 enum {
 	EVENTS_MAX = 512,
+	BUSY_TURNS_MAX = 64,        /* after which a drain may end though something still comes */
 	LOOKS_PER_TURN_MAX = 8,     /* at what has come, before its outcome is written */
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
 	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then at the latest (RELIABILITY O1) */
@@ -44,6 +45,7 @@ struct loop {
 	mono_t accept_again;
 	int64_t accept_pause_ms;    /* the next one, for want of a descriptor */
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
+	bool quiet;                 /* nothing came in this turn */
 	bool told;                  /* SIGTERM or SIGINT came */
 	bool stop_now;
 	struct walls walls;
@@ -263,6 +265,7 @@ static bool turn(struct loop *l, int timeout)
 	int64_t began_us = machine_us();
 	bool more;
 
+	l->quiet = n <= 0;
 	server_begin_turn(l->server, now);
 	if (l->tls != NULL)
 		tls_begin_turn(l->tls, now);
@@ -284,12 +287,19 @@ static bool turn(struct loop *l, int timeout)
 	return more;
 }
 
+/*
+ * It ends only after a turn in which nothing came: whose connection waits to be accepted, or whose request to
+ * be read, is answered first. However many always have something to say, they do not hold up the end.
+ */
 static void serve(struct loop *l)
 {
 	bool more = false;
+	int busy = 0; /* turns in a row, while draining */
 
-	while (!l->stop_now && !server_drained(l->server))
-		more = turn(l, timeout_ms(l, more, machine_now().mono));
+	while (!l->stop_now && !((busy == 0 || busy > BUSY_TURNS_MAX) && server_drained(l->server))) {
+		more = turn(l, busy > 0 ? 0 : timeout_ms(l, more, machine_now().mono));
+		busy = l->quiet || !server_draining(l->server) ? 0 : busy + 1;
+	}
 }
 
 /* --- start and end --- */
