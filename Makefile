@@ -34,15 +34,20 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla -Wformat=2 -Werror
 PURE := src/base/% src/wire/% src/presence/% src/dialect/% src/server/%
 # Runs at start, by an operator's hand, or once for a connection at most: small before fast.
 COLD_SERVER := metrics expose admin start api health rest rest_write keys user_check waiting authenticate credential address forwarded body
-COLD_NET := certificate certificates anchors resolver fetch x509 machine tls_client tls_policy
+COLD_NET := certificate certificates anchors resolver fetch x509 machine tls_client tls_policy walls seccomp landlock
 COLD_CLUSTER := companion figures life nodes sync seeds_roster seeds_happen redis redis_link redis_memory redis_way
 COLD := $(wildcard src/*.c src/tool/*.c) src/wire/redis_url.c $(COLD_CLUSTER:%=src/cluster/%.c) $(COLD_SERVER:%=src/server/%.c) $(COLD_NET:%=src/net/%.c)
 flags = $(if $(filter $(COLD),$1),-Os) $(if $(filter src/%,$1),-Wconversion -Wno-string-conversion,-Itest -Wno-format-nonliteral) $(if $(filter $(PURE),$1),,-D_GNU_SOURCE)
 # musl copies with `rep movs`, which is slow to begin: what is short is copied in line.
 COPY := -minline-stringops-dynamically -mmemcpy-strategy=unrolled_loop:256:noalign,libcall:-1:noalign
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero \
-	$(if $(filter x86_64,$(MACHINE)),-fcf-protection=full $(COPY)) -ffunction-sections -fdata-sections \
-	-fno-asynchronous-unwind-tables
+	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing \
+	$(if $(filter x86_64,$(MACHINE)),-fcf-protection=full $(COPY)) $(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard) \
+	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -Werror=date-time
+# What gcc 12 does not know, gcc 13 and 15 do; warnings that only gcc has. scripts/hardening says what came of it.
+takes = $(shell for f in $1; do echo 'int x;' | $(MUSL_CC) -Werror $$f -x c -c -o /dev/null - 2>/dev/null && echo $$f; done)
+HARDEN += $(call takes,-fstrict-flex-arrays=3 -fzero-init-padding-bits=all -Wtrampolines -Wbidi-chars=any)
+HARDEN_LIB := -Wformat -Werror=format-security -Werror=implicit -Werror=incompatible-pointer-types -Werror=int-conversion
 SANITIZE := -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 # BearSSL's own style is not ours to judge, and clang's UBSan dislikes its function casts: it gets ASan only.
 SANITIZE_LIB := -g -fno-omit-frame-pointer -fsanitize=address
@@ -50,12 +55,12 @@ SANITIZE_LIB := -g -fno-omit-frame-pointer -fsanitize=address
 # musl's wrapper turns -static-pie into a dynamic executable; this is what it should have passed. CRT is musl's, GCRT gcc's.
 CRT = /usr/lib/$(MACHINE)-linux-musl
 GCRT = $(dir $(shell $(CC) -print-libgcc-file-name))
-LDFLAGS := -static -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-z,relro,-z,now -Wl,-z,noexecstack \
-	-Wl,--gc-sections -nostartfiles
+LDFLAGS = -static -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-z,relro,-z,now -Wl,-z,noexecstack \
+	-Wl,-z,separate-code -Wl,--gc-sections -nostartfiles -Wl,-Map=$@.map
 
 WATCHED := malloc calloc realloc aligned_alloc posix_memalign free epoll_wait
 
-.PHONY: all test test-unit test-e2e fuzz fuzz-short check-clang tidy bench image clean tests list-tests
+.PHONY: all built test test-unit test-e2e fuzz fuzz-short check-clang tidy bench image clean tests list-tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: build/presenced
@@ -89,7 +94,7 @@ endef
 KERNEL := -idirafter build/vendor/kernel-headers
 KERNEL_LIB := -idirafter $(CURDIR)/build/vendor/kernel-headers -ffile-prefix-map=$(CURDIR)=.
 CHECKED := $(LIB_SRC) src/main.c $(HELP_SRC) $(TEST_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(VERIFY_SRC) $(COUNTING_SRC)
-$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 $(HARDEN) $(KERNEL_LIB),$(LIB_SRC),src/main.c $(VERIFY_SRC) $(COUNTING_SRC)))
+$(eval $(call flavour,obj,$(MUSL_CC),-O2 -g $(HARDEN) -Wstack-usage=8192 $(KERNEL),-O3 -g $(HARDEN) $(HARDEN_LIB) $(KERNEL_LIB),$(LIB_SRC),src/main.c $(VERIFY_SRC) $(COUNTING_SRC)))
 $(eval $(call flavour,asan,$(CC),-O1 $(SANITIZE),-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(TEST_SRC)))
 $(eval $(call flavour,fuzz-obj,$(CLANG),-O1 $(SANITIZE) -fsanitize=fuzzer-no-link,-O1 $(SANITIZE_LIB),$(LIB_SRC) $(HELP_SRC),$(FUZZ_SRC)))
 $(eval $(call flavour,clang,$(CLANG),-O2,-O2,$(CHECKED)))
@@ -132,7 +137,8 @@ fuzz-short: fuzz
 check-clang: $(CHECKED:%.c=build/clang/%.o)
 tidy: all
 	$(Q)scripts/tidy
-test: all build/presenced.counting tests fuzz check-clang $(BUILT)
+built: all build/presenced.counting tests fuzz check-clang $(BUILT)
+test: built
 	$(Q)scripts/tap $(ALL_TESTS)
 list-tests:
 	@echo $(ALL_TESTS)

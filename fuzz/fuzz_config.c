@@ -1,5 +1,6 @@
 /*
- * config_file, options: input up to the first NUL is a configuration file, each piece after it an argument.
+ * config_file, options: input up to the first NUL is a configuration file, each piece after it an argument, or a variable
+ * of the environment if it begins with a capital, the key's file behind `=`, and behind `#` how little the process may have.
  * Reading ends, stays inside the text, and says one printable line about what is wrong; what loads prints as
  * a file that loads to the same.
  */
@@ -58,9 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct options o;
 	static char text[INPUT_BYTES_MAX + 1];
-	char *args[ARGS_MAX + 2] = { (char *)"--config=c.conf" }, *env[] = { NULL };
+	char *args[ARGS_MAX + 2] = { (char *)"--config=c.conf" }, *env[ARGS_MAX + 1] = { NULL };
 	struct fixture f = { .descriptors_max = 65536, .key = STR("k3y") };
-	size_t at, count = 1;
+	size_t at, count = 1, variables = 0;
 
 	if (n > INPUT_BYTES_MAX)
 		return 0;
@@ -68,8 +69,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	text[n] = '\0';
 	at = strlen(text);
 	f.config = str_of(text, at);
-	while (at < n && count <= ARGS_MAX) {
-		args[count++] = text + at + 1;
+	while (at < n && count + variables <= ARGS_MAX) {
+		char *piece = text + at + 1;
+
+		if (*piece == '=') {
+			f.key = str_of(piece + 1, strlen(piece + 1));
+		} else if (*piece == '#' && piece[1] != '\0') {
+			f.descriptors_max = UINT64_C(16) << (piece[1] & 15);
+			f.memory_max = UINT64_C(1) << (16 + (piece[2] & 15));
+		} else if (*piece >= 'A' && *piece <= 'Z') {
+			env[variables++] = piece;
+		} else {
+			args[count++] = piece;
+		}
 		at += 1 + strlen(text + at + 1);
 	}
 	read_lines(f.config);

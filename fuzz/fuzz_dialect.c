@@ -132,7 +132,16 @@ static bool is_json(size_t n)
 	return err == JSON_OK || err == JSON_ERR_DEPTH || err == JSON_ERR_TOKENS;
 }
 
-static void check_events(const struct command *c)
+/* A type that a client may send, or is sent, is the dialect's own. */
+static void check_type(struct json *j, bool taken)
+{
+	struct str type;
+
+	if (json_str(j, json_get(j, json_root(j), STR("type")), &type))
+		CHECK(dialect_owns_type(type) || !taken);
+}
+
+static void check_events(const struct command *c, enum presence_change change)
 {
 	for (unsigned n = 0; n < (unsigned)EV_COUNT * DIALECT_ECHO; n++) {
 		struct presence_view view;
@@ -142,6 +151,8 @@ static void check_events(const struct command *c)
 
 		view = e.user;
 		e.type = (enum event_type)(n / DIALECT_ECHO);
+		e.change = change;
+		e.status_changed = c->type != CMD_PRESENCE || c->presence.custom_patch != PATCH_SET;
 		jsonw_init(&w, out, sizeof(out));
 		if (!dialect_at((enum dialect_id)(n % DIALECT_ECHO))->encode(&e, &w))
 			continue;
@@ -169,10 +180,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		if (dialect_at((enum dialect_id)d)->decode(&j, &scratch, &c, &err)) {
 			check_command(&c);
-			check_events(&c);
+			check_type(&j, true);
+			check_events(&c, CHANGE_ONLINE);
+			if (c.type == CMD_PRESENCE) {
+				check_events(&c, CHANGE_UPDATED);
+				check_events(&c, CHANGE_OFFLINE);
+			}
 		} else {
 			CHECK(err.code == 400 && err.text.n > 0 && utf8_valid(err.text));
 			CHECK(c.type <= CMD_COUNT);
+			check_type(&j, false);
 			CHECK(c.reply_to.n <= REQUEST_ID_BYTES_MAX);
 		}
 		free(text);

@@ -107,6 +107,18 @@ static void check_response(const char *out, size_t n, size_t body_bytes)
 	}
 }
 
+/* Every value, as if it were an Origin. */
+static void check_origin(struct str value, struct str host)
+{
+	struct origin o;
+
+	if (!origin_parse(value, &o))
+		return;
+	assert(o.scheme.n > 0 && o.where.host.n > 0 && origin_eq(&o, &o));
+	assert(!origin_is_loopback(&o) || str_has_prefix(o.scheme, str_of("h", 1)) || str_has_prefix(o.scheme, str_of("H", 1)));
+	(void)origin_is_host(&o, host);
+}
+
 static void check_handshake(const struct http_request *req)
 {
 	static char out[2 * HTTP_HEAD_BYTES_MAX];
@@ -117,6 +129,8 @@ static void check_handshake(const struct http_request *req)
 
 	handshake_check(req, &hs);
 	assert((hs.outcome == HANDSHAKE_REFUSED) == (hs.status != 0));
+	assert(handshake_reason_name(hs.reason).n > 0);
+	assert(hs.reason == HANDSHAKE_GOOD || handshake_reason_text(hs.reason).n > 0);
 	assert(hs.outcome != HANDSHAKE_OK ||
 	       (req->method == HTTP_GET && req->minor == 1 && req->content_length == 0));
 	if (handshake_protocol_next(&it, &token)) {
@@ -138,6 +152,10 @@ static void check_handshake(const struct http_request *req)
 
 		if (n > 0)
 			check_response(out, n, 0);
+		n = hs.outcome == HANDSHAKE_OK ? handshake_write(&hs, req->headers[i].value, out, sizeof(out)) : 0;
+		if (n > 0)
+			check_response(out, n, 0);
+		check_origin(req->headers[i].value, req->authority);
 	}
 }
 
@@ -170,7 +188,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		check_handshake(&req[0]);
 	}
 	if (r[0] == HTTP_BAD)
-		assert(http_error_status((enum http_error)p[0].error) >= 400);
+		assert(http_error_status((enum http_error)p[0].error) >= 400 &&
+		       http_error_name((enum http_error)p[0].error).n > 0 && http_error_text((enum http_error)p[0].error).n > 0);
 	free(in);
 	return 0;
 }

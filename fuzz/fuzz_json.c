@@ -7,7 +7,10 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/jsonesc.h"
+#include "base/jsonnum.h"
 #include "base/jsonw.h"
+#include "base/utf8.h"
 
 static struct json_tok toks_a[JSON_TOKENS_MAX], toks_b[JSON_TOKENS_MAX];
 
@@ -108,6 +111,47 @@ static void raws(struct json *j, struct json *k)
 	}
 }
 
+/* What is not there is nowhere, and an array has no keys. */
+static void absent(struct json *j)
+{
+	bool b;
+	struct str s;
+
+	assert(json_get(j, JSON_ABSENT, STR("a")) == JSON_ABSENT && json_next(j, JSON_ABSENT) == JSON_ABSENT);
+	assert(!json_str(j, JSON_ABSENT, &s) && !json_bool(j, JSON_ABSENT, &b) && str_absent(json_raw(j, JSON_ABSENT)));
+	assert(json_type(j, 0) == JSON_OBJECT || json_get(j, 0, STR("a")) == JSON_ABSENT);
+}
+
+/* Keys are found as they are spelt, before anything is decoded; an id is a string, a number in range an integer. */
+static void lookup(struct json *j)
+{
+	for (json_ref i = 0; (uint32_t)i < j->tok_count && i < 64; i++) {
+		struct str s, id;
+		int64_t ms, v;
+
+		if (json_type(j, i) == JSON_OBJECT)
+			(void)json_get(j, i, STR("a"));
+		if (json_type(j, i) == JSON_STRING && json_str_id(j, i, &id))
+			assert(json_str(j, i, &s) && str_eq(s, id));
+		if (json_type(j, i) == JSON_NUMBER && jsonnum_thousandths(json_raw(j, i), &ms) && json_i64(j, i, &v))
+			assert(ms / 1000 == v && ms % 1000 == 0);
+	}
+}
+
+/* Every escape by itself, also where the tokenizer would not have let it pass: no longer than there is, and never growing. */
+static void escapes(const uint8_t *data, size_t n)
+{
+	for (size_t i = 0; i < n && i < 64; i++) {
+		char *copy = copy_of(data + i, n - i);
+		uint8_t utf8[UTF8_BYTES_MAX];
+		uint32_t cp;
+		size_t took = data[i] == '\\' ? jsonesc_take(str_of(copy, n - i), &cp) : 0;
+
+		assert(took <= n - i && (took == 0 || utf8_encode(utf8, cp) < took));
+		free(copy);
+	}
+}
+
 static void found(struct json *j)
 {
 	for (json_ref i = 0; (uint32_t)i < j->tok_count && i < 64; i++) {
@@ -134,8 +178,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	json_init(&a, toks_a, JSON_TOKENS_MAX);
 	json_init(&b, toks_b, n % 2 ? JSON_TOKENS_MAX : 1 + n % 64);
 	b.seed = n * 0x9e3779b97f4a7c15u;
+	escapes(data, n);
 	err = json_parse(&a, text, n);
-	assert((err == JSON_OK) == (json_root(&a) == 0) && a.err_at <= n);
+	assert((err == JSON_OK) == (json_root(&a) == 0) && a.err_at <= n && json_err_text(err)[0] != '\0');
 	if (err != JSON_OK)
 		goto done;
 	assert(json_parse_utf8(&b, again, n) == JSON_OK || a.tok_count > b.tok_max);
@@ -150,7 +195,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	assert(!w.failed && w.depth == 0);
 	assert(json_parse(&b, out, jsonw_bytes(&w)) == JSON_OK);
 	same(&a, &b);
+	absent(&a);
 	found(&a);
+	assert(json_parse(&b, again, n) == JSON_OK);
+	lookup(&b);
 done:
 	free(text);
 	free(again);

@@ -88,6 +88,24 @@ static void check_again(const struct jwk_set *set, struct json *j)
 		assert(same(&set->keys[i], &again.keys[i]));
 }
 
+/* The input as a file with a secret: the line's end is no part of it; a second one would be ambiguous. */
+static void check_secret(struct str file)
+{
+	static struct jwk_set set;
+	struct str secret = jwk_secret_of_file(file);
+	enum jwk_result result;
+
+	assert(secret.n <= file.n && secret.n + 2 >= file.n);
+	set.count = 0;
+	result = jwk_set_add_secret(&set, secret);
+	assert(jwk_result_text(result)[0] != '\0' && (result == JWK_OK) == (set.count == 1));
+	assert((result == JWK_OK) == (secret.n > 0 && secret.n <= JWK_MATERIAL_BYTES_MAX));
+	if (result == JWK_OK)
+		assert(jwk_set_add_secret(&set, secret) == JWK_AMBIGUOUS && set.count == 1);
+	set.count = JWK_KEYS_MAX;
+	assert(result != JWK_OK || jwk_set_add_secret(&set, secret) == JWK_TOO_MANY);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct jwk_set set, before;
@@ -98,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (n > 0)
 		memcpy(text, data, n);
 	json_init(&j, toks, JSON_TOKENS_MAX);
+	check_secret(str_of((const char *)data, n));
 	memset(&set, (int)(n & 0xff), sizeof(set));
 	memcpy(&before, &set, sizeof(set));
 	if (json_parse(&j, text, n) != JSON_OK) {

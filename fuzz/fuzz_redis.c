@@ -109,7 +109,12 @@ static void begin(uint8_t how)
 	memset(peer.table, 0, sizeof(peer.table));
 	region_init(&r, peer.table, sizeof(peer.table));
 	redis_vet_init(&peer.vet, &r, 8, (struct siphash_key){ 0 });
+	/* what an earlier connection had asked for is forgotten */
+	if (!redis_vet_subscribe(&peer.vet, STR("d")) || redis_vet_subscribe(&peer.vet, STR("")))
+		abort();
 	redis_vet_watch(&peer.vet, peer.ac, &peer.pending);
+	if (redis_vet_knows(&peer.vet, STR("d")))
+		abort();
 	for (peer.pending = 0; peer.pending < (how & 3u); peer.pending++)
 		say(on_answer, "GET", "x");
 	for (int i = 0; i < CHANNELS; i++)

@@ -78,6 +78,20 @@ static void round_trip(const uint8_t *data, size_t n, size_t step, bool to_serve
 	free(copy);
 }
 
+/* A header of any length that the decoder takes is all it takes: the payload is yet to come. */
+static void long_header(const uint8_t *data, size_t n)
+{
+	static struct ws_trace t;
+	const struct ws_limits lim = { .message_bytes_max = 1 << 24, .fragments_max = 5, .peer_is_server = true };
+	uint64_t payload = n < 3 ? n : (uint64_t)data[0] << 16 | data[1] << 8 | data[2];
+	uint8_t head[WS_HEADER_BYTES_MAX];
+
+	ws_trace_init(&t, &lim);
+	ws_trace_feed(&t, head, ws_frame_header(head, WS_BINARY, true, payload));
+	WS_REQUIRE(!t.failed && ws_dec_between_frames(&t.dec) == (payload == 0));
+	ws_trace_free(&t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct ws_trace whole, cut;
@@ -95,5 +109,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	run(&cut, &lim, data, n, 2u + how);
 	require_same(&whole, &cut);
 	round_trip(data, n, 1 + how, (how & 4) != 0);
+	long_header(data, n);
 	return 0;
 }

@@ -1,11 +1,11 @@
 /* main.c: options -> memory -> server -> loop (the last three are loop_run()'s), and the other commands. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "cluster/companion.h"
 #include "net/loop.h"
+#include "net/machine.h"
+#include "net/walls.h"
 #include "options.h"
 #include "tool/check.h"
 #include "tool/client.h"
@@ -46,26 +46,27 @@ static bool load(struct options *o, char *const *args, char *const *env)
 	return good;
 }
 
-/* Memory holds tokens and messages: none of it goes into a core file, nor to another process of the same
- * user. */
-static void keep_memory_private(void)
+/* What was given with redis-url has been read; its text would stay for all to see in /proc/PID/cmdline. */
+static void mask_password(const struct options *o)
 {
-	struct rlimit none = { 0, 0 };
+	struct str password = redis_url_password(o->redis_url);
 
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0);
+	if (!str_absent(password))
+		memset((char *)password.p, '*', password.n); /* of args, env or the file's text */
 }
 
 static enum exit_code serve(const struct options *o)
 {
 	struct loop_companion companion;
 
-	keep_memory_private();
+	mask_password(o);
+	machine_lock(&o->config, sizeof(o->config));
+	machine_lock(o->api_key, sizeof(o->api_key));
 	if (o->config.clustered && !companion_new(&o->config, &companion)) {
 		fprintf(stderr, "presenced: memory refused\n");
 		return EXIT_FAILED;
 	}
-	switch (loop_run(&o->config, o->user, o->config.clustered ? &companion : NULL)) {
+	switch (loop_run(&o->config, &o->rights, o->config.clustered ? &companion : NULL)) {
 	case LOOP_OK: return EXIT_DONE;
 	case LOOP_BAD_LISTENER:
 	case LOOP_BAD_TLS:
@@ -83,12 +84,13 @@ int main(int argc, char **argv, char **env)
 
 	if (say(args))
 		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+	walls_keep_memory_private();
 	if (strcmp(command, "healthcheck") == 0)
 		return healthcheck_run(args, env);
-	if (strcmp(command, "token") == 0 || strcmp(command, "client") == 0) {
-		keep_memory_private();
-		return *command == 't' ? token_run(args) : client_run(args);
-	}
+	if (strcmp(command, "token") == 0)
+		return token_run(args);
+	if (strcmp(command, "client") == 0)
+		return client_run(args);
 	if (strcmp(command, "serve") == 0)
 		return load(&options, args, env) ? (int)serve(&options) : EXIT_OPTIONS;
 	if (strcmp(command, "check") == 0)

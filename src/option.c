@@ -200,8 +200,11 @@ static const struct option rows[] = {
 	{ .name = "api-key-file", .kind = OPTION_PATH, .at = AT(api_key_path), .value = "FILE",
 	  .unset = "none: writes only from loopback, or with a token of the scope presence:write",
 	  .help = "Holds the key for REST writes and admin requests (Authorization: Bearer KEY)" },
-	{ .name = "user", .kind = OPTION_TEXT, .at = AT(user), .fallback = "nobody",
+	{ .name = "user", .kind = OPTION_TEXT, .at = AT(rights.user), .fallback = "nobody",
 	  .help = "Name or number to become after binding, when started as root" },
+	{ .name = "sandbox", .kind = OPTION_SWITCH, .at = AT(rights.sandbox), .fallback = "on",
+	  .help = "Once started, keep no capability, make no system call but those that serving needs, and "
+	          "reach no file but those that SIGHUP reads again. Off for debuggers" },
 	{ .name = "service-name", .kind = OPTION_TEXT, .at = AT(config.service_name), .fallback = "presence",
 	  .env = "SERVICE_NAME",
 	  .help = "In logs and /health" },

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/units.h"
+#include "base/utf8.h"
 #include "listener.h"
 #include "server/address.h"
 #include "wire/origin.h"
@@ -36,7 +37,7 @@ static bool has_odd_byte(struct str item)
 		if ((unsigned char)item.p[i] < 0x20 || item.p[i] == 0x7f || item.p[i] == '"' ||
 		    item.p[i] == '\'' || item.p[i] == '#')
 			return true;
-	return false;
+	return !utf8_valid(item);
 }
 
 /* --- listeners --- */

@@ -367,10 +367,10 @@ static bool check_user(struct options *o, const struct options_world *world)
 {
 	char quoted[OPTION_QUOTE_BYTES];
 
-	if (world->has_user(world->ctx, o->user))
+	if (world->has_user(world->ctx, o->rights.user))
 		return true;
 	return fault_at(o, option_by_flag(STR("user")), "%s: no such user",
-			option_value_quote(o->user, quoted));
+			option_value_quote(o->rights.user, quoted));
 }
 
 /* SERVICE_PORT alone, once it is known that whoever asks has to show a token. */

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "config_file.h"
+#include "net/walls.h"
 #include "server/config.h"
 
 enum {
@@ -39,7 +40,7 @@ struct option_state {
 
 struct options {
 	struct server_config config;    /* its strings live in args, env and this struct: do not move it */
-	struct str user;
+	struct walls_config rights;
 	/* Absent, empty: not given. */
 	struct str api_key_path, config_path;
 	struct str jwt_secret_path, jwt_key_path, jwks_path;

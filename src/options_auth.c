@@ -100,7 +100,9 @@ static bool derive_urls(struct options *o)
 	if (str_eq(o->keycloak_realm, STR(".")) || str_eq(o->keycloak_realm, STR("..")))
 		return fault_at(o, realm, "%s could not be said in a URL",
 				option_value_quote(o->keycloak_realm, quoted));
-	if (memchr(o->keycloak_url.p, '?', o->keycloak_url.n) != NULL || str_absent(certs) ||
+	/* nor a comma: in jwt-issuer, which is a list, it would be two */
+	if (memchr(o->keycloak_url.p, '?', o->keycloak_url.n) != NULL ||
+	    memchr(o->keycloak_url.p, ',', o->keycloak_url.n) != NULL || str_absent(certs) ||
 	    !url_parse(certs, &parsed))
 		return fault_at(o, url, "%s is no URL that /realms/... can follow",
 				option_value_quote(o->keycloak_url, quoted));

@@ -194,7 +194,8 @@ static int key_cmp(const struct pass *p, json_ref a, json_ref b)
 	return str_cmp(tok_str(p->text, x), tok_str(p->text, y));
 }
 
-/* Merges two sorted lists linked through `parent`. JSON_ABSENT and *dup set when they share a key. */
+/* Merges two sorted lists linked through `parent`, all of `a` behind all of `b` in the text. JSON_ABSENT and
+ * *dup set when they share a key. */
 static json_ref keys_merge(struct pass *p, json_ref a, json_ref b, json_ref *dup)
 {
 	json_ref head = JSON_ABSENT;
@@ -205,7 +206,8 @@ static json_ref keys_merge(struct pass *p, json_ref a, json_ref b, json_ref *dup
 		json_ref *take = c < 0 ? &a : &b;
 
 		if (c == 0) {
-			*dup = a > b ? a : b;
+			assert(a > b); /* hands are dealt front to back, and taken up from the last */
+			*dup = a;
 			return JSON_ABSENT;
 		}
 		*tail = *take;
@@ -641,10 +643,10 @@ const char *json_err_text(enum json_err err)
 	case JSON_ERR_TRAILING:      return "something follows the value";
 	case JSON_ERR_SURROGATE:     return "lone surrogate";
 	case JSON_ERR_NUL_IN_KEY:    return "NUL in a key";
-	case JSON_ERR_DUPLICATE_KEY: return "duplicate key";
+	default:                     break;
 	}
-	assert(false);
-	return "";
+	assert(err == JSON_ERR_DUPLICATE_KEY);
+	return "duplicate key";
 }
 
 json_ref json_root(const struct json *j)

@@ -58,7 +58,7 @@ static int64_t take_exponent(struct str *s)
 		return 0;
 	negative = s->p[e + 1] == '-';
 	for (size_t i = e + 1; i < s->n; i++)
-		if (s->p[i] >= '0' && s->p[i] <= '9' && v < far)
+		if (s->p[i] >= '0' && v < far) /* else the sign, or more than matters */
 			v = v * 10 + (s->p[i] - '0');
 	s->n = e;
 	return negative ? -v : v;

@@ -134,7 +134,8 @@ static int fraction_ms(struct scan *s)
 	int ms = 0;
 	int weight = 100;
 
-	if (s->bad || s->p == s->end || !is_digit(*s->p))
+	assert(!s->bad); /* the dot was taken */
+	if (s->p == s->end || !is_digit(*s->p))
 		s->bad = true;
 	for (; !s->bad && s->p < s->end && is_digit(*s->p); s->p++) {
 		ms += (*s->p - '0') * weight;

@@ -49,12 +49,13 @@ static inline struct utf8 lead(uint8_t b)
 	return (struct utf8){ 3, b == 0xf0 ? 0x90 : 0x80, b == 0xf4 ? 0x8f : 0xbf };
 }
 
-/* The state after one more byte. */
+/* The state after one more byte; `u` has not failed. */
 static inline struct utf8 step(struct utf8 u, uint8_t b)
 {
+	assert(u.need != UTF8_FAILED);
 	if (u.need == 0)
 		return lead(b);
-	if (u.need == UTF8_FAILED || b < u.lo || b > u.hi)
+	if (b < u.lo || b > u.hi)
 		return (struct utf8){ UTF8_FAILED, 0, 0 };
 	return (struct utf8){ (uint8_t)(u.need - 1), 0x80, 0xbf };
 }

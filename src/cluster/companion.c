@@ -129,12 +129,13 @@ static enum loop_result open_all(void *ctx, int epoll_fd, struct peers *peers, s
 	return result == REDIS_BAD_CA ? LOOP_BAD_TLS : LOOP_FAILED;
 }
 
-static void serve(void *ctx, struct server *server)
+static bool serve(void *ctx, struct server *server)
 {
 	struct companion *c = ctx;
 
 	cluster_serve(c->cluster, server);
 	redis_set_log(c->redis, server_log(server));
+	return redis_start(c->redis);
 }
 
 /* --- turns --- */

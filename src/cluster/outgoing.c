@@ -66,8 +66,9 @@ bool outgoing_valid(const struct outgoing *o)
 {
 	uint32_t bits = 0;
 
-	for (uint32_t u = 0; u < o->users_max; u++)
-		bits += (o->waiting[u / BITS] & bit_of(u)) != 0;
+	for (uint32_t w = 0; w <= o->users_max / BITS; w++)
+		for (uint64_t left = o->waiting[w]; left != 0; left &= left - 1)
+			bits++;
 	for (uint32_t i = 0; i < o->count; i++) {
 		uint32_t u = outgoing_at(o, i);
 

@@ -306,7 +306,7 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 	r->url = c->url;
 	r->epoll_fd = c->epoll_fd;
 	r->channels_max = c->channels_max;
-	r->resolver = (struct resolver){ -1, -1 };
+	r->resolver = RESOLVER_NONE;
 	r->now = now;
 	r->at = now.mono;
 	make_name(r, c->node_id);
@@ -327,6 +327,11 @@ enum redis_result redis_open(struct redis **out, const struct redis_config *c, s
 	else
 		redis_close(r);
 	return result;
+}
+
+bool redis_start(struct redis *r)
+{
+	return resolver_start(&r->resolver);
 }
 
 static void bus_metrics(const void *ctx, struct jsonw *w)

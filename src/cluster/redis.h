@@ -28,7 +28,7 @@
 
 enum {
 	REDIS_RETRY_MIN_MS = 100,
-	REDIS_RETRY_MAX_MS = 2000,      /* within 5 s of its return all is told again: that takes a while too */
+	REDIS_RETRY_MAX_MS = 2000,      /* within 5 s of its return all is told again, which takes a while */
 	REDIS_RETRY_SENTINEL_MS = 1000, /* a failover takes seconds, and to ask a Sentinel costs nothing */
 	REDIS_STEADY_MS = 2000,         /* up for so long: the next wait begins small again */
 	REDIS_RESOLVE_MS = 5000,
@@ -62,9 +62,12 @@ enum redis_result {
 	REDIS_DENIED,  /* memory, a pipe or the thread: errno */
 };
 
-/* Reads ca-file; starts the resolver's thread when a host is a name or Sentinel may give one. Connects from
- * the first redis_turn() on. */
+/* Reads ca-file; opens the resolver when a host is a name or Sentinel may give one. Connects from the first
+ * redis_turn() on. */
 enum redis_result redis_open(struct redis **out, const struct redis_config *, struct now now);
+
+/* Starts the resolver's thread, if there is one to start. False with errno: the machine refused. */
+bool redis_start(struct redis *);
 
 void redis_close(struct redis *);
 

@@ -131,12 +131,11 @@ static bool take(struct resp_guard *g, char c)
 	case RESP_GUARD_BULK_CR:
 		g->state = RESP_GUARD_BULK_LF;
 		return c == '\r' ? true : fault(g, STR("a value is longer than it said"));
-	case RESP_GUARD_BULK_LF:
+	default:
+		/* the caller takes values itself, and nothing behind a fault */
+		assert(g->state == RESP_GUARD_BULK_LF);
 		return c == '\n' ? value_ends(g) : fault(g, STR("a value is longer than it said"));
-	case RESP_GUARD_BULK:
-	case RESP_GUARD_FAULT: break;
 	}
-	return false;
 }
 
 bool resp_guard_feed(struct resp_guard *g, const char *bytes, size_t n)

@@ -28,6 +28,8 @@ static const char *read_all(int fd, char *out, size_t cap, size_t *n)
 
 		if (got == 0)
 			return NULL;
+		if (got < 0 && errno == EINTR)
+			continue;
 		if (got < 0)
 			return strerror(errno);
 		*n += (size_t)got;

@@ -478,7 +478,7 @@ enum fetch_result fetch_open(struct fetch **out, const struct server_config *cfg
 	f->epoll_fd = epoll_fd;
 	f->answered = answered;
 	f->ctx = ctx;
-	f->resolver = (struct resolver){ -1, -1 };
+	f->resolver = RESOLVER_NONE;
 	f->services[OUTSIDE_KEYS].url = cfg->token.has_jwks_url ? &cfg->token.jwks_url : NULL;
 	f->services[OUTSIDE_USER].url = cfg->has_user_check ? &cfg->user_check_url : NULL;
 	for (int i = 0; i < OUTSIDE_ASKED_MAX; i++)
@@ -493,6 +493,11 @@ enum fetch_result fetch_open(struct fetch **out, const struct server_config *cfg
 	}
 	fetch_close(f);
 	return result;
+}
+
+bool fetch_start(struct fetch *f)
+{
+	return resolver_start(&f->resolver);
 }
 
 void fetch_close(struct fetch *f)

@@ -43,12 +43,15 @@ enum fetch_result {
 };
 
 /*
- * Reads ca-file when a URL is https, and starts the resolver's thread when a host is a name. `cfg` is
- * borrowed for life. Answers come from fetch_event(), fetch_resolved() and fetch_turn() alone. `lookup` as
- * resolver_open() has it.
+ * Reads ca-file when a URL is https, and opens the resolver when a host is a name. `cfg` is borrowed for
+ * life. Answers come from fetch_event(), fetch_resolved() and fetch_turn() alone. `lookup` as resolver_open()
+ * has it.
  */
 enum fetch_result fetch_open(struct fetch **out, const struct server_config *cfg, int epoll_fd,
                              resolver_lookup *lookup, fetch_answered *answered, void *ctx);
+
+/* Starts the resolver's thread, if there is one to start. False with errno: the machine refused. */
+bool fetch_start(struct fetch *f);
 
 /* What is under way ends without an answer. */
 void fetch_close(struct fetch *f);

@@ -25,9 +25,9 @@ enum {
 	EVENTS_MAX = 512,
 	LOOKS_PER_TURN_MAX = 8,     /* at what has come, before its outcome is written */
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
-	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then (RELIABILITY O1) */
 	LATE_MS = 250,              /* a timer that is so late: this process was stopped */
 	LATE_TURNS_MAX = 64,        /* that other nodes are heard in, before timers speak after that */
+	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then at the latest (RELIABILITY O1) */
 	FULL_PAUSE_MS = 10,         /* no slot left: soon one is free, and until then
 	                             * those who are here are served */
 };
@@ -44,11 +44,13 @@ struct loop {
 	int listen_fds[LISTENERS_MAX];
 	bool accept_paused;
 	mono_t accept_again;
+	int64_t accept_pause_ms;    /* the next one, for want of a descriptor */
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
 	bool heard;                 /* other nodes, in this turn */
 	uint32_t late_turns;        /* in a row: they were heard, and timers were late */
 	bool told;                  /* SIGTERM or SIGINT came */
 	bool stop_now;
+	struct walls walls;
 	struct epoll_event events[EVENTS_MAX];
 };
 
@@ -69,6 +71,21 @@ static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
 {
 	watch_listeners(l, false);
 	l->accept_again = mono_add_ms(now.mono, pause_ms);
+}
+
+/*
+ * No descriptor is left. Those of newcomers who are dead already are free again as soon as they were looked
+ * at, so whoever could accept some looks again soon, and seldom while nothing changes.
+ */
+static void starve(struct loop *l, struct now now, bool accepted)
+{
+	server_count_accept_error(l->server);
+	if (accepted || l->accept_pause_ms == 0)
+		l->accept_pause_ms = 1;
+	pause_accepting(l, now, l->accept_pause_ms);
+	l->accept_pause_ms *= 2;
+	if (l->accept_pause_ms > ACCEPT_PAUSE_MS)
+		l->accept_pause_ms = ACCEPT_PAUSE_MS;
 }
 
 /* True: try again at once, the fault was the peer's. */
@@ -98,8 +115,10 @@ static void admit(struct loop *l, int fd, uint32_t listener, const struct peer *
 	}
 	watched = tls ? tls_watch(l->tls, handle, conn, generation) :
 	                socket_watch(l->epoll_fd, fd, conn, generation);
-	if (!watched)
-		server_hangup(l->server, conn, generation);
+	if (watched)
+		return;
+	server_count_accept_error(l->server);
+	server_broken(l->server, conn, generation);
 }
 
 static void accept_some(struct loop *l, uint32_t listener, struct now now)
@@ -117,10 +136,8 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 		if (fd < 0 && is_passing(errno))
 			continue;
 		if (fd < 0) {
-			if (errno != EAGAIN) {
-				server_count_accept_error(l->server);
-				pause_accepting(l, now, ACCEPT_PAUSE_MS);
-			}
+			if (errno != EAGAIN)
+				starve(l, now, i > 0);
 			return;
 		}
 		admit(l, fd, listener, &peer);
@@ -218,8 +235,8 @@ static bool all_read(struct loop *l, int n)
 }
 
 /*
- * All that other nodes say comes through one connection, a piece a turn. After a time in which this process was
- * stopped there may be many: they are heard first, or who came back meanwhile would be told to be offline.
+ * All that other nodes say comes through one connection, a piece a turn. After a time in which this process
+ * was stopped there may be many: they are heard first, or who came back meanwhile would be told to be offline.
  */
 static bool all_heard(struct loop *l, struct now now)
 {
@@ -318,8 +335,12 @@ static bool open_listeners(struct loop *l)
 {
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
 		l->listen_fds[i] = socket_listen(&l->cfg->listeners[i]);
-		if (l->listen_fds[i] < 0 || !add(l, l->listen_fds[i], WATCH_LISTENER, i))
+		if (l->listen_fds[i] < 0)
 			return false;
+		if (!add(l, l->listen_fds[i], WATCH_LISTENER, i)) {
+			socket_complain(&l->cfg->listeners[i], errno);
+			return false;
+		}
 	}
 	return true;
 }
@@ -430,6 +451,19 @@ static void say_listening(const struct loop *l)
 	}
 }
 
+static void say_walls(const struct loop *l)
+{
+	char text[WALLS_TEXT_BYTES];
+
+	walls_text(&l->walls, text);
+	if (walls_gap(&l->walls))
+		LOG(server_log(l->server), machine_now().wall, LOG_WARN, "Walls have a gap",
+		    LOG_STR("walls", str_of(text, strlen(text))));
+	else
+		LOG(server_log(l->server), machine_now().wall, LOG_INFO, "Walls are up",
+		    LOG_STR("walls", str_of(text, strlen(text))));
+}
+
 static void close_listeners(const struct loop *l)
 {
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
@@ -457,14 +491,17 @@ static enum loop_result open_companion(struct loop *l, struct peers *peers)
 	return result;
 }
 
-/* Everybody is there: they may know the server now. */
-static void introduce(struct loop *l)
+/* Everybody is there: they may know the server now, and start threads. */
+static bool introduce(struct loop *l)
 {
 	if (l->tls != NULL)
 		tls_serve(l->tls, &(struct tls_host){ l, host_input, host_output, host_hangup },
 		          server_log(l->server));
-	if (l->companion != NULL)
-		l->companion->serve(l->companion->ctx, l->server);
+	if ((l->fetch == NULL || fetch_start(l->fetch)) &&
+	    (l->companion == NULL || l->companion->serve(l->companion->ctx, l->server)))
+		return true;
+	machine_complain(STR("a thread was refused"), errno);
+	return false;
 }
 
 static void end(struct loop *l)
@@ -478,7 +515,7 @@ static void end(struct loop *l)
 		fetch_close(l->fetch);
 }
 
-static enum loop_result run(struct loop *l, struct str user)
+static enum loop_result run(struct loop *l, const struct walls_config *rights)
 {
 	enum loop_result result;
 	struct peers peers;
@@ -501,16 +538,19 @@ static enum loop_result run(struct loop *l, struct str user)
 		machine_complain(STR("memory or randomness refused"), errno);
 		return LOOP_FAILED;
 	}
-	introduce(l);
-	if (!machine_become(user))
+	if (!walls_raise(&l->walls, l->cfg, rights))
 		return LOOP_BAD_USER;
+	if (!introduce(l))
+		return LOOP_FAILED;
 	say_listening(l);
+	walls_close(&l->walls);
+	say_walls(l);
 	serve(l);
 	end(l);
 	return LOOP_OK;
 }
 
-enum loop_result loop_run(const struct server_config *cfg, struct str user,
+enum loop_result loop_run(const struct server_config *cfg, const struct walls_config *rights,
                           const struct loop_companion *companion)
 {
 	struct loop *l = machine_memory(sizeof(*l));
@@ -522,7 +562,7 @@ enum loop_result loop_run(const struct server_config *cfg, struct str user,
 	}
 	l->cfg = cfg;
 	l->companion = companion;
-	result = run(l, user);
+	result = run(l, rights);
 	machine_memory_free(l, sizeof(*l));
 	return result;
 }

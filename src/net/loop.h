@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "net/walls.h"
 #include "server/config.h"
 #include "server/peers.h"
 
@@ -24,8 +25,9 @@ struct loop_companion {
 	/* Once, as the user that the process began as; fills what server_new() is given. Anything but LOOP_OK
 	 * ends the start; one line said why. close() is called only after LOOP_OK. */
 	enum loop_result (*open)(void *ctx, int epoll_fd, struct peers *peers, struct now now);
-	/* The server that it belongs to; once, before the first turn. */
-	void (*serve)(void *ctx, struct server *);
+	/* The server that it belongs to; once, before the first turn, with the rights that the process keeps:
+	 * threads start here. False with errno: the machine refused one. */
+	bool (*serve)(void *ctx, struct server *);
 	/* A turn: it begins, its events, and what is to be done behind these; all of it between
 	 * server_begin_turn() and server_end_turn(). */
 	void (*begin)(void *ctx, struct now now);
@@ -36,9 +38,9 @@ struct loop_companion {
 	void (*close)(void *ctx);
 };
 
-/* Binds, allocates, becomes `user` when started as root, and serves until told to stop. `companion` is NULL
- * unless cfg->clustered. */
-enum loop_result loop_run(const struct server_config *cfg, struct str user,
+/* Binds, allocates, gives up rights (net/walls.h), and serves until told to stop. `companion` is NULL unless
+ * cfg->clustered. */
+enum loop_result loop_run(const struct server_config *cfg, const struct walls_config *rights,
                           const struct loop_companion *companion);
 
 #endif

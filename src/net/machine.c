@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,6 +67,13 @@ void *machine_memory(size_t bytes)
 void machine_memory_free(void *mem, size_t bytes)
 {
 	munmap(mem, bytes);
+}
+
+void machine_lock(const void *mem, size_t bytes)
+{
+	enum { ON_FAULT = 1 }; /* MLOCK_ONFAULT: what is never touched costs nothing */
+
+	(void)syscall(SYS_mlock2, mem, bytes, ON_FAULT);
 }
 
 bool machine_log(void *ctx, const char *line, size_t n)
@@ -167,6 +175,10 @@ bool machine_become(struct str user)
 	}
 	if (setgid(gid) != 0 || setuid(uid) != 0) {
 		machine_complain(STR("user: cannot become that user"), errno);
+		return false;
+	}
+	if (setuid(0) == 0 || seteuid(0) == 0) {
+		machine_complain(STR("user: root could be become again"), 0);
 		return false;
 	}
 	return true;

@@ -24,6 +24,9 @@ bool machine_random(void *out, size_t bytes);
 void *machine_memory(size_t bytes);
 void machine_memory_free(void *mem, size_t bytes);
 
+/* Secrets lie here: the pages that are touched stay out of swap, as far as this process may lock any. */
+void machine_lock(const void *mem, size_t bytes);
+
 /* Writes one log line to standard error unless that would block. */
 bool machine_log(void *ctx, const char *line, size_t n);
 

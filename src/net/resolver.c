@@ -26,7 +26,7 @@ static_assert(sizeof(struct question) <= PIPE_BUF && sizeof(struct resolver_answ
               "pipes keep what is written whole");
 
 /* The thread's. */
-struct worker {
+struct resolver_worker {
 	resolver_lookup *lookup;
 	int ask_fd, answer_fd;
 };
@@ -49,9 +49,16 @@ static void look_up(const char *host, struct resolver_answer *a)
 	freeaddrinfo(list);
 }
 
+static void free_worker(struct resolver_worker *w)
+{
+	close(w->ask_fd);
+	close(w->answer_fd);
+	machine_memory_free(w, sizeof(*w));
+}
+
 static void *work(void *arg)
 {
-	struct worker *w = arg;
+	struct resolver_worker *w = arg;
 	struct question q;
 	ssize_t got;
 
@@ -66,18 +73,19 @@ static void *work(void *arg)
 		a = (struct resolver_answer){ .question = q.number };
 		w->lookup(q.host, &a);
 		/* SIGPIPE is blocked here, as all signals are. */
-		if (write(w->answer_fd, &a, sizeof(a)) != (ssize_t)sizeof(a))
+		do
+			got = write(w->answer_fd, &a, sizeof(a));
+		while (got < 0 && errno == EINTR);
+		if (got != (ssize_t)sizeof(a))
 			break;
 	}
-	close(w->ask_fd);
-	close(w->answer_fd);
-	machine_memory_free(w, sizeof(*w));
+	free_worker(w);
 	return NULL;
 }
 
 /* --- on the loop's --- */
 
-static int start(struct worker *w)
+static int start(struct resolver_worker *w)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
@@ -104,42 +112,57 @@ static void close_pipe(const int fds[2])
 
 static bool open_pipes(int ask[2], int answer[2])
 {
+	int error;
+
 	if (pipe2(ask, O_CLOEXEC) != 0)
 		return false;
 	if (pipe2(answer, O_CLOEXEC) != 0) {
+		error = errno;
 		close_pipe(ask);
+		errno = error;
 		return false;
 	}
 	/* The loop's ends never wait; the thread's do. */
-	fcntl(ask[1], F_SETFL, O_NONBLOCK);
-	fcntl(answer[0], F_SETFL, O_NONBLOCK);
-	return true;
+	if (fcntl(ask[1], F_SETFL, O_NONBLOCK) == 0 && fcntl(answer[0], F_SETFL, O_NONBLOCK) == 0)
+		return true;
+	error = errno;
+	close_pipe(ask);
+	close_pipe(answer);
+	errno = error;
+	return false;
 }
 
 bool resolver_open(struct resolver *r, resolver_lookup *lookup)
 {
-	int ask[2], answer[2], error;
-	struct worker *w;
+	int ask[2], answer[2];
+	struct resolver_worker *w;
 
-	*r = (struct resolver){ -1, -1 };
+	*r = RESOLVER_NONE;
 	if (!open_pipes(ask, answer))
 		return false;
 	w = machine_memory(sizeof(*w));
-	error = w == NULL ? ENOMEM : 0;
-	if (w != NULL) {
-		*w = (struct worker){ lookup == NULL ? look_up : lookup, ask[0], answer[1] };
-		error = start(w);
-	}
-	if (error != 0) {
-		if (w != NULL)
-			machine_memory_free(w, sizeof(*w));
+	if (w == NULL) {
 		close_pipe(ask);
 		close_pipe(answer);
-		errno = error;
+		errno = ENOMEM;
 		return false;
 	}
-	*r = (struct resolver){ ask[1], answer[0] };
+	*w = (struct resolver_worker){ lookup == NULL ? look_up : lookup, ask[0], answer[1] };
+	*r = (struct resolver){ ask[1], answer[0], w };
 	return true;
+}
+
+bool resolver_start(struct resolver *r)
+{
+	int error;
+
+	if (r->idle == NULL)
+		return true;
+	error = start(r->idle);
+	if (error == 0)
+		r->idle = NULL;
+	errno = error;
+	return error == 0;
 }
 
 void resolver_close(struct resolver *r)
@@ -148,7 +171,9 @@ void resolver_close(struct resolver *r)
 		close(r->ask_fd);
 		close(r->answer_fd);
 	}
-	*r = (struct resolver){ -1, -1 };
+	if (r->idle != NULL)
+		free_worker(r->idle);
+	*r = RESOLVER_NONE;
 }
 
 bool resolver_ask(const struct resolver *r, uint32_t question, struct str host)

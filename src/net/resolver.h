@@ -36,12 +36,24 @@ struct resolver_answer {
 /* Fills *a for a NUL-terminated host. Runs on the resolver's thread, may block there and may allocate. */
 typedef void resolver_lookup(const char *host, struct resolver_answer *a);
 
+struct resolver_worker;
+
 struct resolver {
 	int ask_fd, answer_fd;           /* -1: not open */
+	struct resolver_worker *idle;    /* what the thread will get; NULL once it has */
 };
 
-/* Starts the thread. `lookup` NULL: getaddrinfo. False with errno: the machine refused. */
+#define RESOLVER_NONE ((struct resolver){ .ask_fd = -1, .answer_fd = -1 })
+
+/* Takes pipes and memory; questions may be asked. `lookup` NULL: getaddrinfo. False with errno: the machine
+ * refused. */
 bool resolver_open(struct resolver *r, resolver_lookup *lookup);
+
+/*
+ * Starts the thread; true at once when it is there, or r is not open. Rights are a thread's own: whoever
+ * gives some up does so between the two (net/walls.h). False with errno: the machine refused.
+ */
+bool resolver_start(struct resolver *r);
 
 /* The thread ends after the question that it is at; nobody waits for it. */
 void resolver_close(struct resolver *r);

@@ -179,7 +179,7 @@ static void set_inherited(int fd, bool is_unix)
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 }
 
-static int fail(const struct listener_config *l, int fd, int error)
+void socket_complain(const struct listener_config *l, int error)
 {
 	char text[NAME_BYTES_MAX + 32];
 	int n;
@@ -190,6 +190,11 @@ static int fail(const struct listener_config *l, int fd, int error)
 		n = snprintf(text, sizeof(text), "--listen %.*s:%u", (int)l->address.n,
 		             l->address.p, l->port);
 	machine_complain(str_of(text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1), error);
+}
+
+static int fail(const struct listener_config *l, int fd, int error)
+{
+	socket_complain(l, error);
 	if (fd >= 0)
 		close(fd);
 	return -1;

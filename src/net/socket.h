@@ -17,6 +17,9 @@ bool socket_watch(int epoll_fd, int fd, uint32_t conn, uint32_t generation);
 /* Listens; the descriptor, or -1 after one line on standard error that names the address. */
 int socket_listen(const struct listener_config *);
 
+/* That line, for what else it may fail of. */
+void socket_complain(const struct listener_config *, int error);
+
 /* Accepts one connection: the descriptor (non-blocking,
  * close-on-exec) with *peer filled, or -1 with errno. */
 int socket_accept(int listen_fd, struct peer *peer);

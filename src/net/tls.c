@@ -484,6 +484,7 @@ struct tls *tls_new(const struct server_config *cfg, const struct transport *pla
 	t->plain = *plain;
 	t->epoll_fd = epoll_fd;
 	t->now = now;
+	machine_lock(t->sets, 2 * sizeof(*t->sets));
 	if (!certificates_load(&t->sets[0], &cfg->tls, now.wall, report)) {
 		tls_free(t);
 		return NULL;

@@ -159,6 +159,37 @@ static void skip_informed(const struct engine *e, const struct user *u)
 				tell_skip(e, c->conn[i]);
 }
 
+/* Where a user's rooms are noted: by links, by other nodes, and as haunts of the user's own. */
+struct rooms_walk {
+	uint32_t link_plus1, share_plus1;
+	bool begun, done;
+};
+
+/* One list after another, from a zeroed walk; NULL after the last. */
+static const struct list *rooms_of(const struct engine *e, uint32_t user, struct rooms_walk *walk)
+{
+	const struct user *u = users_at(&e->users, user);
+	const struct profile *p = users_profile(&e->users, u);
+	uint32_t i;
+
+	if (!walk->begun)
+		*walk = (struct rooms_walk){ u->link_plus1, u->share_plus1, true, false };
+	if (walk->link_plus1 != 0) {
+		i = links_first(walk->link_plus1);
+		walk->link_plus1 = links_next(&e->links, i) + 1;
+		return &links_at(&e->links, i)->interests;
+	}
+	if (walk->share_plus1 != 0) {
+		i = shares_first(walk->share_plus1);
+		walk->share_plus1 = shares_next(&e->shares, i) + 1;
+		return &shares_at(&e->shares, i)->rooms;
+	}
+	if (p == NULL || walk->done)
+		return NULL;
+	walk->done = true;
+	return &p->haunts;
+}
+
 static void tell_room_mates(const struct engine *e, const struct list *interests)
 {
 	const struct pool *cells = &e->interests.cells;
@@ -174,24 +205,19 @@ static void tell_room_mates(const struct engine *e, const struct list *interests
 static void tell_audience(const struct engine *e, uint32_t user)
 {
 	const struct user *u = users_at(&e->users, user);
-	const struct profile *p = users_profile(&e->users, u);
+	struct rooms_walk walk = { 0 };
+	const struct list *rooms;
 
 	if (e->links.hearers > 0)
 		tell_hearing(e, TOPIC_PRESENCE);
 	tell_receivers(e, &u->watchers, TOPIC_PRESENCE);
 	if (!e->config.audience_rooms)
 		return;
-	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c)) {
-		const struct link *l = links_at(&e->links, c);
-
-		tell_room_mates(e, &l->interests);
-		if ((l->flags & LINK_HEARS) != 0)
+	while ((rooms = rooms_of(e, user, &walk)) != NULL)
+		tell_room_mates(e, rooms);
+	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
+		if ((links_at(&e->links, c)->flags & LINK_HEARS) != 0)
 			tell_link(e, c);
-	}
-	if (p != NULL)
-		tell_room_mates(e, &p->haunts);
-	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(&e->shares, i))
-		tell_room_mates(e, &shares_at(&e->shares, i)->rooms);
 }
 
 bool announce_reaches_own(const struct engine *e, uint32_t conn)
@@ -272,72 +298,89 @@ static void tell_own(const struct engine *e, uint32_t user, struct now now)
 	tell_end(e);
 }
 
-bool announce_is_in_room(const struct engine *e, uint32_t user, uint32_t but_conn, uint32_t room)
+/* --- those who begin to hear it --- */
+
+/* Those in the room hear of the user already, through it. */
+static bool is_in_room(const struct engine *e, uint32_t user, uint32_t room)
 {
 	const struct user *u = users_at(&e->users, user);
-	const struct profile *p = users_profile(&e->users, u);
+	struct rooms_walk walk;
+	const struct list *rooms;
+	uint32_t i;
 
-	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
-		if (c != but_conn && interests_find(e, c, INTEREST_ROOM, room) != MAP_NONE)
+	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c)) {
+		i = interests_find(e, c, INTEREST_ROOM, room);
+		if (i != MAP_NONE && interests_entered(e, i))
 			return true;
-	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(&e->shares, i))
-		if (interests_haunt_in(e, &shares_at(&e->shares, i)->rooms, room) != POOL_NONE)
+	}
+	walk = (struct rooms_walk){ .share_plus1 = u->share_plus1, .begun = true };
+	while ((rooms = rooms_of(e, user, &walk)) != NULL) {
+		i = interests_haunt_in(e, rooms, room);
+		if (i != POOL_NONE && interests_entered(e, i))
 			return true;
-	return p != NULL && interests_haunt_in(e, &p->haunts, room) != POOL_NONE;
+	}
+	return false;
 }
 
-/* Those who hear of the user already, in a room of the list but that one. */
-static void skip_room_mates(const struct engine *e, const struct list *interests, uint32_t but_room)
+/* Those who hear of the user already. */
+static void skip_mates(const struct engine *e, uint32_t user)
 {
 	const struct pool *cells = &e->interests.cells;
+	struct rooms_walk walk = { 0 };
+	const struct interest *it;
+	const struct list *rooms;
+	uint32_t i;
 
-	for (uint32_t i = list_first(interests); i != POOL_NONE; i = list_next(cells, INTERESTS_OF_LINK, i)) {
+	while ((rooms = rooms_of(e, user, &walk)) != NULL)
+		for (i = list_first(rooms); i != POOL_NONE; i = list_next(cells, INTERESTS_OF_LINK, i)) {
+			it = interests_at(&e->interests, i);
+			if (it->kind != INTEREST_USER && interests_entered(e, i))
+				tell_skip_receivers(e, &rooms_at(&e->rooms, it->target)->members,
+						    TOPIC_ROOM_PRESENCE);
+		}
+}
+
+/* The first of the list, from `i` on, by which the user enters a room without being in it. */
+static uint32_t entering(const struct engine *e, uint32_t user, uint32_t i)
+{
+	for (; i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i)) {
 		const struct interest *it = interests_at(&e->interests, i);
-		bool entered = it->kind == INTEREST_HAUNT ||
-			       (it->kind == INTEREST_ROOM && *interests_mask(e, i) != 0);
 
-		if (entered && it->target != but_room)
-			tell_skip_receivers(e, &rooms_at(&e->rooms, it->target)->members,
-					    TOPIC_ROOM_PRESENCE);
+		if (it->kind != INTEREST_USER && !interests_entered(e, i) && !is_in_room(e, user, it->target))
+			break;
 	}
+	return i;
 }
 
-static void skip_mates(const struct engine *e, uint32_t user, uint32_t but_room)
+void announce_entering(const struct engine *e, uint32_t user, struct now now)
 {
 	const struct user *u = users_at(&e->users, user);
-	const struct profile *p = users_profile(&e->users, u);
-
-	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c))
-		skip_room_mates(e, &links_at(&e->links, c)->interests, but_room);
-	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(&e->shares, i))
-		skip_room_mates(e, &shares_at(&e->shares, i)->rooms, but_room);
-	if (p != NULL)
-		skip_room_mates(e, &p->haunts, but_room);
-}
-
-void announce_entered(const struct engine *e, uint32_t user, uint32_t room, struct now now)
-{
-	const struct user *u = users_at(&e->users, user);
+	const struct pool *cells = &e->interests.cells;
+	struct rooms_walk walk = { 0 };
+	const struct list *rooms;
+	uint32_t i, room;
 	struct event ev;
+	bool begun = false;
 
 	if (u->told == STATUS_OFFLINE || (u->flags & USER_PENDING) != 0)
 		return;
 	ev = event_of(e, user, false, now);
 	ev.status_changed = true;
 	ev.change = CHANGE_ONLINE;
-	tell_begin(e, &ev, now);
-	tell_skip_links_of(e, user);
-	skip_mates(e, user, room);
-	tell_receivers(e, &rooms_at(&e->rooms, room)->members, TOPIC_ROOM_PRESENCE);
-	tell_end(e);
-}
-
-void announce_joined(const struct engine *e, uint32_t conn, uint32_t room, struct now now)
-{
-	uint32_t user = links_at(&e->links, conn)->user;
-
-	if (!announce_is_in_room(e, user, conn, room))
-		announce_entered(e, user, room, now);
+	while ((rooms = rooms_of(e, user, &walk)) != NULL)
+		for (i = entering(e, user, list_first(rooms)); i != POOL_NONE;
+		     i = entering(e, user, list_next(cells, INTERESTS_OF_LINK, i))) {
+			if (!begun) {
+				tell_begin(e, &ev, now);
+				tell_skip_links_of(e, user);
+				skip_mates(e, user);
+			}
+			begun = true;
+			room = interests_at(&e->interests, i)->target;
+			tell_receivers(e, &rooms_at(&e->rooms, room)->members, TOPIC_ROOM_PRESENCE);
+		}
+	if (begun)
+		tell_end(e);
 }
 
 /* Between two broadcasts of one user. */

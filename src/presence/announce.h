@@ -40,20 +40,11 @@ void announce(struct engine *e, uint32_t user, struct now now);
 void announce_hush(const struct engine *e, uint32_t user);
 
 /*
- * The link's user entered a room, with no other link in it: those who hear of room mates alone hear of the
- * user from now on, so they are told how things stand. Nothing when the user is shown as offline, or when a
- * broadcast waits, which will reach them too.
+ * The user is about to enter rooms: has interests or haunts that are not interests_entered() yet. Those who
+ * hear of room mates alone, and did not hear of the user through a room so far, are told how things stand.
+ * Nothing when the user is shown as offline, or when a broadcast waits, which will reach them too.
  */
-void announce_joined(const struct engine *e, uint32_t conn, uint32_t room, struct now now);
-
-/* The same of a user of whom announce_is_in_room() was false before. */
-void announce_entered(const struct engine *e, uint32_t user, uint32_t room, struct now now);
-
-/*
- * Those in the room hear of the user: through a link (but `but_conn`, or LINK_NONE), through another node, or
- * because no one has told them yet that the user went.
- */
-bool announce_is_in_room(const struct engine *e, uint32_t user, uint32_t but_conn, uint32_t room);
+void announce_entering(const struct engine *e, uint32_t user, struct now now);
 
 /* The link was shown all users' state, or its own: it needs no broadcast of what is pending now. */
 void announce_snapshot(struct engine *e, uint32_t conn);

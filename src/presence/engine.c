@@ -361,23 +361,22 @@ static bool next_device(const struct engine *e, const struct user *u, uint32_t *
 }
 
 /* Number n of what other nodes host of the user. */
-static const struct remote *remote_of(const struct engine *e, const struct user *u, uint32_t n)
+static const struct remote *remote_of(const struct engine *e, uint32_t user, uint32_t n)
 {
-	const struct shares *ss = &e->shares;
+	struct shares_walk walk = { 0 };
+	const struct remote *r;
 
-	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(ss, i))
-		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
-		     r = shares_remote(ss, r)->next_plus1 - 1)
-			if (n-- == 0)
-				return shares_remote(ss, r);
-	return NULL;
+	while ((r = shares_each(e, user, &walk)) != NULL)
+		if (n-- == 0)
+			break;
+	return r;
 }
 
-static bool next_remote(const struct engine *e, const struct user *u, uint32_t *cursor,
-			struct device_view *out, struct now now)
+static bool next_remote(const struct engine *e, uint32_t user, uint32_t *cursor, struct device_view *out,
+			struct now now)
 {
 	uint32_t n = (*cursor >> CURSOR_REMOTES_BIT) == 1 ? *cursor & ~(1U << CURSOR_REMOTES_BIT) : 0;
-	const struct remote *r = remote_of(e, u, n);
+	const struct remote *r = remote_of(e, user, n);
 
 	if (r == NULL)
 		return false;
@@ -385,7 +384,7 @@ static bool next_remote(const struct engine *e, const struct user *u, uint32_t *
 	out->key = r->key;
 	out->dialect = r->dialect;
 	out->connected_at = r->connected_at;
-	out->last_seen = u->last_seen;
+	out->last_seen = users_at(&e->users, user)->last_seen;
 	*cursor = (n + 1) | 1U << CURSOR_REMOTES_BIT;
 	return true;
 }
@@ -405,7 +404,7 @@ bool engine_devices_next(const struct engine *e, struct str user_id, uint32_t *c
 		return true;
 	if ((*cursor >> CURSOR_REMOTES_BIT) != 1 && next_device(e, u, cursor, out, now))
 		return true;
-	return next_remote(e, u, cursor, out, now);
+	return next_remote(e, user, cursor, out, now);
 }
 
 bool engine_whois(const struct engine *e, uint32_t conn, struct str *user_id, struct device_view *out,
@@ -502,6 +501,7 @@ static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices
 	const struct user *u = users_at(&e->users, user);
 	uint32_t links = 0, remotes = 0, of_devices = 0, device_count = 0, away = 0;
 	bool debounce = (u->flags & USER_PRESENT) != 0 && u->device_count == 0;
+	struct shares_walk walk = { 0 };
 
 	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE && links <= u->links;
 	     c = links_next(&e->links, c)) {
@@ -509,7 +509,7 @@ static bool stays_valid(const struct engine *e, uint32_t user, uint32_t *devices
 		if (!links_live(&e->links, c) || links_at(&e->links, c)->user != user)
 			return false;
 	}
-	while (remote_of(e, u, remotes) != NULL)
+	while (shares_each(e, user, &walk) != NULL)
 		remotes++;
 	for (uint32_t d = list_first(&u->devices); d != POOL_NONE;
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d)) {

@@ -76,28 +76,26 @@ static bool put_rooms(struct engine *e, uint32_t user, uint32_t share, const str
 	uint32_t i, next;
 
 	for (i = list_first(haunts); i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i))
-		interests_at(&e->interests, i)->pos = 0;
+		interests_at(&e->interests, i)->pos = HAUNT_OLD;
 	for (uint32_t n = 0; n < rooms->n; n++) {
 		uint32_t room = rooms_make(&e->rooms, rooms->v[n], ROOM_CHANNEL);
 
 		i = room == MAP_NONE ? POOL_NONE : interests_haunt_in(e, haunts, room);
-		if (i == POOL_NONE && room != MAP_NONE) {
-			bool entered = !announce_is_in_room(e, user, LINK_NONE, room);
-
-			if (interests_add_haunt(e, user, haunts, room))
-				i = haunts->last_plus1 - 1;
+		if (i != POOL_NONE && interests_at(&e->interests, i)->pos == HAUNT_OLD) {
+			interests_at(&e->interests, i)->pos = HAUNT_KEPT;
+		} else if (i == POOL_NONE && room != MAP_NONE) {
+			all = interests_add_haunt(e, user, haunts, room) && all;
 			rooms_settle(&e->rooms, room);
-			if (i != POOL_NONE && entered)
-				announce_entered(e, user, room, now);
 		}
-		all = all && i != POOL_NONE;
-		if (i != POOL_NONE)
-			interests_at(&e->interests, i)->pos = 1;
+		all = all && room != MAP_NONE;
 	}
+	announce_entering(e, user, now);
 	for (i = list_first(haunts); i != POOL_NONE; i = next) {
 		next = list_next(&e->interests.cells, INTERESTS_OF_LINK, i);
-		if (interests_at(&e->interests, i)->pos == 0)
+		if (interests_at(&e->interests, i)->pos == HAUNT_OLD)
 			interests_end_haunt(e, haunts, i);
+		else
+			interests_at(&e->interests, i)->pos = HAUNT_KEPT;
 	}
 	return all;
 }

@@ -155,6 +155,14 @@ uint8_t *interests_mask(const struct engine *e, uint32_t i)
 	return receivers_mask(&e->chunks, interests_at(&e->interests, i)->pos);
 }
 
+bool interests_entered(const struct engine *e, uint32_t i)
+{
+	const struct interest *it = interests_at(&e->interests, i);
+
+	assert(it->kind != INTEREST_USER);
+	return it->kind == INTEREST_HAUNT ? it->pos != HAUNT_NEW : *interests_mask(e, i) != 0;
+}
+
 /* Takes it out of everything but its cell and its target's count. */
 static void unlink_live(struct engine *e, uint32_t i)
 {
@@ -216,7 +224,7 @@ bool interests_add_haunt(struct engine *e, uint32_t user, struct list *haunts, u
 	if (i == POOL_NONE)
 		return false;
 	*interests_at(&e->interests, i) = (struct interest){
-		.target = room, .conn = user, .kind = INTEREST_HAUNT,
+		.target = room, .conn = user, .kind = INTEREST_HAUNT, .pos = HAUNT_NEW,
 	};
 	list_push(haunts, &e->interests.cells, INTERESTS_OF_LINK, i);
 	e->interests.haunts++;
@@ -269,6 +277,7 @@ static bool to_haunt(struct engine *e, uint32_t i)
 	unlink_live(e, i);
 	it->kind = INTEREST_HAUNT;
 	it->conn = user;
+	it->pos = HAUNT_OLD;
 	list_push(&p->haunts, &e->interests.cells, INTERESTS_OF_LINK, i);
 	e->interests.haunts++;
 	return true;

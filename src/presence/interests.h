@@ -27,10 +27,13 @@ enum {
 	WATCH_MISLED = 1 << 6, /* was shown one that came and went while it was pending */
 };
 
+/* Scratch while a share's rooms are told anew (hear.c). */
+enum haunt_mark { HAUNT_OLD, HAUNT_KEPT, HAUNT_NEW };
+
 struct interest {
 	uint32_t target;          /* room or user */
 	uint32_t conn;            /* whose; with INTEREST_HAUNT: the user */
-	uint32_t pos;             /* in the target's receivers; of a haunt: scratch */
+	uint32_t pos;             /* in the target's receivers; of a haunt: enum haunt_mark */
 	struct list_link of_link; /* in the link's interests, or the user's haunts */
 	uint8_t kind;
 };
@@ -68,6 +71,9 @@ void interests_set_topics(struct engine *e, uint32_t conn, uint8_t topics);
 
 /* What it wants to hear; not for haunts. */
 uint8_t *interests_mask(const struct engine *e, uint32_t i);
+
+/* The user is in that room by it: not yet by one whose mask is empty, nor by a new haunt. */
+bool interests_entered(const struct engine *e, uint32_t i);
 
 /* Ends it: a room may go with it, and a user's record may become idle. */
 void interests_remove(struct engine *e, uint32_t i);

@@ -24,16 +24,34 @@ uint32_t shares_find(const struct engine *e, uint32_t user, uint32_t peer)
 	return i;
 }
 
-uint32_t shares_connections(const struct engine *e, uint32_t user)
+/* A share has at least one remote, but while it is told. */
+struct remote *shares_each(const struct engine *e, uint32_t user, struct shares_walk *walk)
 {
 	const struct shares *ss = &e->shares;
+	struct remote *r;
+
+	while (walk->remote_plus1 == 0) {
+		walk->share_plus1 = walk->begun ? shares_at(ss, walk->share_plus1 - 1)->next_plus1
+						: users_at(&e->users, user)->share_plus1;
+		walk->begun = true;
+		if (walk->share_plus1 == 0)
+			return NULL;
+		walk->peer = shares_at(ss, walk->share_plus1 - 1)->peer;
+		walk->remote_plus1 = shares_at(ss, walk->share_plus1 - 1)->remotes_plus1;
+	}
+	r = shares_remote(ss, walk->remote_plus1 - 1);
+	walk->remote_plus1 = r->next_plus1;
+	return r;
+}
+
+uint32_t shares_connections(const struct engine *e, uint32_t user)
+{
+	struct shares_walk walk = { 0 };
+	const struct remote *r;
 	uint32_t n = 0;
 
-	for (uint32_t i = shares_first(users_at(&e->users, user)->share_plus1); i != POOL_NONE;
-	     i = shares_next(ss, i))
-		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
-		     r = shares_remote(ss, r)->next_plus1 - 1)
-			n += shares_remote(ss, r)->key != 0;
+	while ((r = shares_each(e, user, &walk)) != NULL)
+		n += r->key != 0;
 	return n;
 }
 

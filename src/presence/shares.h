@@ -71,6 +71,17 @@ static inline uint32_t shares_next(const struct shares *ss, uint32_t i)
 	return shares_at(ss, i)->next_plus1 - 1;
 }
 
+/*
+ * What other nodes host of a user, one after another, from a zeroed walk: NULL after the last. None may come
+ * or go meanwhile.
+ */
+struct shares_walk {
+	uint32_t share_plus1, remote_plus1;
+	uint8_t peer;             /* whose the last one is */
+	bool begun;
+};
+struct remote *shares_each(const struct engine *e, uint32_t user, struct shares_walk *walk);
+
 /* Connections (with a key) of the user at other nodes. */
 uint32_t shares_connections(const struct engine *e, uint32_t user);
 

@@ -131,23 +131,17 @@ static void link_down(struct engine *e, uint32_t conn)
 /* The oldest of the user's connections at other nodes makes room. */
 static void replace_elsewhere(const struct engine *e, uint32_t user)
 {
-	const struct shares *ss = &e->shares;
-	const struct remote *oldest = NULL;
+	struct shares_walk walk = { 0 };
+	const struct remote *r, *oldest = NULL;
 	struct peer_message m = { .type = PEER_CLOSE, .user_id = users_id(&e->users, user) };
 	uint32_t peer = PEERS_MAX;
 
-	for (uint32_t i = shares_first(users_at(&e->users, user)->share_plus1); i != POOL_NONE;
-	     i = shares_next(ss, i))
-		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
-		     r = shares_remote(ss, r)->next_plus1 - 1) {
-			const struct remote *remote = shares_remote(ss, r);
-
-			if (remote->key == 0 ||
-			    (oldest != NULL && remote->connected_at.ms >= oldest->connected_at.ms))
-				continue;
-			oldest = remote;
-			peer = shares_at(ss, i)->peer;
-		}
+	while ((r = shares_each(e, user, &walk)) != NULL) {
+		if (r->key == 0 || (oldest != NULL && r->connected_at.ms >= oldest->connected_at.ms))
+			continue;
+		oldest = r;
+		peer = walk.peer;
+	}
 	if (peer >= PEERS_MAX)
 		return;
 	m.key = oldest->key;
@@ -241,11 +235,13 @@ void stay_elsewhere(struct engine *e, uint32_t user, int64_t debounce_ms,
 		    const struct announce_state *before, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
+	int64_t over_ms = mono_add_ms(now.mono, debounce_ms).ms;
 
 	if (u->device_count > 0) {
 		arrive(e, user);
-	} else if (debounce_ms >= 0) {
-		u->offline_ms = mono_add_ms(now.mono, debounce_ms).ms;
+	} else if (debounce_ms >= 0 && ((u->flags & USER_PRESENT) == 0 || over_ms > u->offline_ms)) {
+		/* Not before the debounce of the last link here: of those elsewhere we may hear late. */
+		u->offline_ms = over_ms;
 		u->flags |= USER_LEFT_ELSEWHERE;
 	}
 	leave_if_over(e, user, now);

@@ -74,16 +74,24 @@ static enum interest_outcome make_interests(struct engine *e, uint32_t conn, con
 
 /* --- the second pass --- */
 
-static void enter_room(struct engine *e, uint32_t conn, uint32_t room, uint8_t topics, struct now now)
+/* Sets the masks of the rooms. Where room mates are the audience, those in the new ones hear of the user. */
+static void enter_rooms(struct engine *e, uint32_t conn, const struct strs *rooms, uint8_t topics,
+			struct now now)
 {
-	uint8_t *mask = interests_mask(e, interests_find(e, conn, INTEREST_ROOM, room));
-	bool entered = *mask == 0;
+	uint32_t user = links_at(&e->links, conn)->user;
+	bool entered = false;
 
-	*mask |= topics;
-	if (entered && e->config.audience_rooms) {
-		pass_changed(e, links_at(&e->links, conn)->user);
-		announce_joined(e, conn, room, now);
+	if (e->config.audience_rooms)
+		announce_entering(e, user, now);
+	for (uint32_t i = 0; i < rooms->n; i++) {
+		uint32_t room = rooms_find(&e->rooms, rooms->v[i]);
+		uint8_t *mask = interests_mask(e, interests_find(e, conn, INTEREST_ROOM, room));
+
+		entered = entered || *mask == 0;
+		*mask |= topics;
 	}
+	if (entered && e->config.audience_rooms)
+		pass_changed(e, user);
 }
 
 static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
@@ -97,8 +105,8 @@ static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd
 	if (wants_users(cmd))
 		of_link &= (uint8_t)~TOPIC_PRESENCE;
 	interests_set_topics(e, conn, interests_topics(e, conn) | of_link);
-	for (uint32_t i = 0; wants_room(cmd) && i < cmd->subscription.rooms.n; i++)
-		enter_room(e, conn, rooms_find(&e->rooms, cmd->subscription.rooms.v[i]), of_room, now);
+	if (wants_room(cmd))
+		enter_rooms(e, conn, &cmd->subscription.rooms, of_room, now);
 	for (uint32_t i = 0; wants_users(cmd) && i < cmd->subscription.users.n; i++) {
 		uint32_t watch = interests_find(e, conn, INTEREST_USER,
 						users_find(&e->users, cmd->subscription.users.v[i]));

@@ -34,18 +34,16 @@ void user_devices_free_unused(struct engine *e, uint32_t user, uint32_t d)
 /* Number of the device's links that are other nodes'; *away stays true if all of those say so. */
 static uint32_t count_elsewhere(const struct engine *e, uint32_t user, uint32_t d, bool *away)
 {
-	const struct shares *ss = &e->shares;
+	struct shares_walk walk = { 0 };
+	const struct remote *r;
 	uint32_t n = 0;
 
-	for (uint32_t i = shares_first(users_at(&e->users, user)->share_plus1); i != POOL_NONE;
-	     i = shares_next(ss, i))
-		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
-		     r = shares_remote(ss, r)->next_plus1 - 1) {
-			if (shares_remote(ss, r)->device != d)
-				continue;
-			*away = *away && shares_remote(ss, r)->away;
-			n++;
-		}
+	while ((r = shares_each(e, user, &walk)) != NULL) {
+		if (r->device != d)
+			continue;
+		*away = *away && r->away;
+		n++;
+	}
 	return n;
 }
 
@@ -99,13 +97,12 @@ void user_devices_mark(struct engine *e, uint32_t user, uint32_t d, bool away)
 
 void user_devices_mark_all(struct engine *e, uint32_t user, bool away)
 {
-	const struct shares *ss = &e->shares;
 	const struct user *u = users_at(&e->users, user);
+	struct shares_walk walk = { 0 };
+	struct remote *r;
 
-	for (uint32_t i = shares_first(u->share_plus1); i != POOL_NONE; i = shares_next(ss, i))
-		for (uint32_t r = shares_at(ss, i)->remotes_plus1 - 1; r != POOL_NONE;
-		     r = shares_remote(ss, r)->next_plus1 - 1)
-			shares_remote(ss, r)->away = away;
+	while ((r = shares_each(e, user, &walk)) != NULL)
+		r->away = away;
 	for (uint32_t d = list_first(&u->devices); d != POOL_NONE;
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
 		user_devices_mark(e, user, d, away);

@@ -298,6 +298,12 @@ void server_hangup(struct server *s, uint32_t ci, uint32_t generation)
 		server_input(s, ci, generation);
 }
 
+void server_broken(struct server *s, uint32_t ci, uint32_t generation)
+{
+	if (is_current(s, ci, generation))
+		conn_doom(s, conn_at(s, ci));
+}
+
 /* Input that was left in the intake because the output was full, or the turn's share was used up. */
 static void work_off_resumed(struct server *s)
 {

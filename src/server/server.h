@@ -59,6 +59,9 @@ void server_output(struct server *, uint32_t conn, uint32_t generation);
 /* The handle broke, or both directions ended. */
 void server_hangup(struct server *, uint32_t conn, uint32_t generation);
 
+/* Nothing will be heard of the handle, not even its end: it is closed when the turn ends. */
+void server_broken(struct server *, uint32_t conn, uint32_t generation);
+
 /* Ends the turn. `timers`: all that was readable has been read,
  * so nobody is taken for silent whose bytes are waiting.
  * True: there is work left, so do not wait before the next turn. */

@@ -8,6 +8,7 @@
 #include "cluster/companion.h"
 #include "net/certificates.h"
 #include "net/machine.h"
+#include "net/seccomp.h"
 #include "net/tls.h"
 #include "option.h"
 #include "option_value.h"
@@ -117,6 +118,39 @@ static bool check_tls(const struct server_config *cfg)
 	return good;
 }
 
+static void print_place(const char *path, bool is_directory, bool is_removal)
+{
+	const char *right = is_removal ? "may remove in" : is_directory ? "may read below" : "may read";
+
+	printf("# %s %s\n", right, path);
+}
+
+static void print_no_place(const char *path, bool is_directory, bool is_removal)
+{
+	(void)path;
+	(void)is_directory;
+	(void)is_removal;
+}
+
+/* What the start would give up, and what is left. */
+static void print_walls(const struct options *o)
+{
+	char text[WALLS_TEXT_BYTES];
+	struct walls w;
+	const char *name;
+
+	walls_foresee(&w, &o->config, &o->rights, print_no_place);
+	walls_text(&w, text);
+	printf("#\n# Walls, once it serves: %s\n", text);
+	if (!o->rights.sandbox)
+		return;
+	walls_foresee(&w, &o->config, &o->rights, print_place);
+	fputs("# calls:", stdout);
+	for (uint32_t i = 0; (name = seccomp_name(w.needs, i)) != NULL; i++)
+		printf(" %s", name);
+	putchar('\n');
+}
+
 int check_run(const struct options *o)
 {
 	void *scratch = machine_memory(server_scratch_bytes());
@@ -147,5 +181,6 @@ int check_run(const struct options *o)
 		print_size("Redis", redis);
 	}
 	print_size("total", b.total + tls_measure(&o->config) + nodes);
+	print_walls(o);
 	return 0;
 }

@@ -327,12 +327,23 @@ static void key(struct client *c, uint8_t byte)
 	}
 }
 
+/* Not all that was to be done is known, let alone done. */
+static void input_failed(struct client *c)
+{
+	screen_say(&c->session.screen, SCREEN_RED, "standard input: %s", strerror(errno));
+	c->failed = true;
+}
+
 static void read_keys(struct client *c)
 {
 	uint8_t bytes[256];
 	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
 
-	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n < 0)
+		input_failed(c);
+	if (n <= 0)
 		leave(c, LEAVE_CLOSE);
 	for (ssize_t i = 0; i < n; i++)
 		key(c, bytes[i]);
@@ -379,10 +390,14 @@ static void read_lines(struct client *c)
 		return;
 	}
 	n = read(STDIN_FILENO, c->line + c->line_bytes, sizeof(c->line) - c->line_bytes);
-	if (n > 0)
-		c->line_bytes += (size_t)n;
-	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n < 0)
+		input_failed(c);
+	if (n <= 0)
 		c->input_ended = true;
+	else
+		c->line_bytes += (size_t)n;
 }
 
 /* ---- the loop ---- */

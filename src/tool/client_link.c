@@ -26,7 +26,8 @@ static long settle(struct client_link *l, ssize_t n)
 {
 	if (n >= 0)
 		return n;
-	if (errno == EAGAIN || errno == EINTR)
+	/* No memory for it now is no end of the connection. */
+	if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM)
 		return 0;
 	l->error = errno;
 	return -1;

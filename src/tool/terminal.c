@@ -4,6 +4,7 @@
  */
 #include "tool/terminal.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +19,23 @@ static struct {
 
 static const int crashes[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2 };
 
+/* A signal may come while it waits for what was written. */
+static bool set(const struct termios *t)
+{
+	int result;
+
+	do
+		result = tcsetattr(STDIN_FILENO, TCSADRAIN, t);
+	while (result != 0 && errno == EINTR);
+	return result == 0;
+}
+
 void terminal_restore(void)
 {
 	if (!terminal.is_raw)
 		return;
 	terminal.is_raw = 0;
-	tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal.before);
+	set(&terminal.before);
 }
 
 /* The handler is gone when it runs (SA_RESETHAND): the signal, raised again, ends the process as it would
@@ -48,7 +60,7 @@ bool terminal_raw(void)
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
 	terminal.is_raw = 1;
-	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) != 0) {
+	if (!set(&raw)) {
 		terminal.is_raw = 0;
 		return false;
 	}

@@ -142,9 +142,13 @@ static bool is_for_verifying(struct json *j, json_ref operations)
 	for (json_ref i = json_first(j, operations); i != JSON_ABSENT; i = json_next(j, i)) {
 		if (!json_str(j, i, &a))
 			return false;
-		for (json_ref k = json_first(j, operations); k != i; k = json_next(j, k))
-			if (json_str(j, k, &b) && str_eq(a, b))
+		for (json_ref k = json_first(j, operations); k != i; k = json_next(j, k)) {
+			bool is_text = json_str(j, k, &b);
+
+			assert(is_text); /* it was `a` before */
+			if (str_eq(a, b))
 				return false;
+		}
 		found |= str_eq(a, STR("verify"));
 	}
 	return found;
@@ -285,16 +289,6 @@ static enum jwk_result take_spki(struct jwk *key, const struct spki *spki)
 	return taken ? JWK_OK : JWK_WEAK;
 }
 
-/* BearSSL gives numbers as they stand in the certificate, sign byte and all. */
-static struct str without_zeros(const unsigned char *p, size_t n)
-{
-	while (n > 0 && *p == 0) {
-		p++;
-		n--;
-	}
-	return str_of((const char *)p, n);
-}
-
 static enum jwk_result take_certificate(struct jwk *key, const uint8_t *der, size_t n)
 {
 	br_x509_decoder_context decoder;
@@ -305,11 +299,12 @@ static enum jwk_result take_certificate(struct jwk *key, const uint8_t *der, siz
 	found = br_x509_decoder_get_pkey(&decoder);
 	if (found == NULL)
 		return JWK_UNKNOWN;
-	if (found->key_type == BR_KEYTYPE_RSA)
+	if (found->key_type == BR_KEYTYPE_RSA) /* its numbers come without the zeros in front */
 		return take_spki(key, &(struct spki){
-			.modulus = without_zeros(found->key.rsa.n, found->key.rsa.nlen),
-			.exponent = without_zeros(found->key.rsa.e, found->key.rsa.elen) });
-	if (found->key_type == BR_KEYTYPE_EC && found->key.ec.curve == BR_EC_secp256r1)
+			.modulus = str_of((const char *)found->key.rsa.n, found->key.rsa.nlen),
+			.exponent = str_of((const char *)found->key.rsa.e, found->key.rsa.elen) });
+	assert(found->key_type == BR_KEYTYPE_EC); /* BearSSL's decoder knows no third */
+	if (found->key.ec.curve == BR_EC_secp256r1)
 		return take_spki(key, &(struct spki){
 			.point = str_of((const char *)found->key.ec.q, found->key.ec.qlen) });
 	return JWK_UNKNOWN;

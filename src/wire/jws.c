@@ -95,12 +95,15 @@ bool jws_is_valid(const struct jwk *key, struct str input, const uint8_t *signat
 {
 	assert(key->material_bytes <= JWK_MATERIAL_BYTES_MAX);
 	assert(key->exponent_bytes <= JWK_EXPONENT_BYTES_MAX);
-	switch ((enum jwk_algorithm)key->algorithm) {
-	case JWK_HS256: return is_hs256(key, input, signature, n);
-	case JWK_RS256: return is_rs256(key, input, signature, n);
-	case JWK_ES256: return is_es256(key, input, signature, n);
+	switch (key->algorithm) {
+	case JWK_HS256:
+		return is_hs256(key, input, signature, n);
+	case JWK_RS256:
+		return is_rs256(key, input, signature, n);
+	default:
+		assert(key->algorithm == JWK_ES256);
+		return is_es256(key, input, signature, n);
 	}
-	return false;
 }
 
 bool jws_is_p256_point(const uint8_t *material, size_t n)

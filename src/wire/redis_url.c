@@ -207,10 +207,12 @@ const char *redis_url_parse(struct str s, struct redis_url *out)
 	if (!str_absent(before))
 		s = str_of(s.p + before.n + 1, s.n - before.n - 1);
 	switch (out->kind) {
-	case REDIS_URL_TCP: return parse_tcp(s, out);
-	case REDIS_URL_UNIX: return parse_unix(s, out);
-	case REDIS_URL_SENTINEL: return parse_sentinel(s, out);
+	case REDIS_URL_TCP:
+		return parse_tcp(s, out);
+	case REDIS_URL_UNIX:
+		return parse_unix(s, out);
+	default:
+		assert(out->kind == REDIS_URL_SENTINEL);
+		return parse_sentinel(s, out);
 	}
-	assert(!"a kind");
-	return "";
 }

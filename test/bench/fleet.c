@@ -69,6 +69,7 @@ bool fleet_init(struct fleet *f, const struct script *s, struct in_addr addr, ui
 	f->server.sin_port = htons(port);
 	f->sources = sources;
 	f->clients_max = clients_max;
+	f->small_from = UINT32_MAX;
 	(void)snprintf(f->host, sizeof(f->host), "%s:%u", inet_ntop(AF_INET, &addr, text, sizeof(text)), port);
 	f->clients = calloc(clients_max, sizeof(*f->clients));
 	f->read_buffer = malloc(FLEET_READ_BYTES_MAX);
@@ -98,24 +99,52 @@ static void forget(struct fleet *f, struct client *c)
 void fleet_drop(struct fleet *f, struct client *c)
 {
 	assert(c->state != CLIENT_FREE);
+	if (f->way != NULL)
+		f->way->close(f, c);
 	(void)close(c->fd);
 	forget(f, c);
 }
 
-void fleet_close(struct fleet *f)
+void fleet_reset(struct fleet *f, struct client *c)
 {
 	struct linger reset = { 1, 0 };
+
+	assert(c->state != CLIENT_FREE);
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	fleet_drop(f, c);
+}
+
+void fleet_close(struct fleet *f)
+{
 	uint32_t i;
 
-	for (i = 0; i < f->clients_max; i++) {
-		if (f->clients[i].state == CLIENT_FREE)
-			continue;
-		(void)setsockopt(f->clients[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-		fleet_drop(f, &f->clients[i]);
-	}
+	for (i = 0; i < f->clients_max; i++)
+		if (f->clients[i].state != CLIENT_FREE)
+			fleet_reset(f, &f->clients[i]);
 	(void)close(f->epoll_fd);
 	free(f->clients);
 	free(f->read_buffer);
+}
+
+void fleet_deafen(struct fleet *f, struct client *c, bool deaf)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
+
+	assert(c->state == CLIENT_READY && c->deaf != deaf);
+	c->deaf = deaf;
+	ev.data.u32 = c->slot;
+	if (epoll_ctl(f->epoll_fd, deaf ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, c->fd, &ev) != 0)
+		fleet_fault(f, "epoll_ctl: %s", strerror(errno));
+}
+
+/* The server ended it; false when that is a fault. */
+static bool end(struct fleet *f, struct client *c, unsigned code)
+{
+	if (f->on_end == NULL)
+		return false;
+	fleet_drop(f, c);
+	f->on_end(f->ctx, c, code);
+	return true;
 }
 
 void fleet_open(struct fleet *f, uint32_t slot, uint32_t identity)
@@ -124,6 +153,7 @@ void fleet_open(struct fleet *f, uint32_t slot, uint32_t identity)
 	struct sockaddr_in from = { .sin_family = AF_INET };
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
 	int one = 1;
+	int small = 1;
 
 	assert(slot < f->clients_max && c->state == CLIENT_FREE);
 	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -134,12 +164,18 @@ void fleet_open(struct fleet *f, uint32_t slot, uint32_t identity)
 	from.sin_addr.s_addr = htonl(0x7f000101U + (identity % f->sources));
 	(void)setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (slot >= f->small_from)
+		(void)setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	c->slot = slot;
 	c->identity = identity;
+	c->deaf = false;
+	c->ended = 0;
 	c->got = 0;
 	c->since_ns = proc_now_ns();
 	c->state = CLIENT_CONNECTING;
 	f->open++;
+	if (f->way != NULL && !f->way->open(f, c))
+		fleet_fault(f, "client %u: no memory for its way", slot);
 	if (bind(c->fd, (struct sockaddr *)&from, sizeof(from)) != 0)
 		fleet_fault(f, "bind %s: %s", inet_ntoa(from.sin_addr), strerror(errno));
 	else if (connect(c->fd, (struct sockaddr *)&f->server, sizeof(f->server)) != 0 && errno != EINPROGRESS)
@@ -155,7 +191,9 @@ void fleet_send(struct fleet *f, struct client *c, const uint8_t *bytes, size_t 
 
 	if (fleet_failed(f) || n == 0)
 		return;
-	sent = send(c->fd, bytes, n, MSG_NOSIGNAL);
+	sent = f->way != NULL ? f->way->send(f, c, bytes, n) : send(c->fd, bytes, n, MSG_NOSIGNAL);
+	if (sent < 0 && f->on_end != NULL && (errno == EPIPE || errno == ECONNRESET))
+		return; /* the end is told of when it is read */
 	if (sent < 0)
 		fleet_fault(f, "send on client %u: %s", c->slot, strerror(errno));
 	else if ((size_t)sent != n)
@@ -171,7 +209,8 @@ static void send_request(struct fleet *f, struct client *c)
 
 	(void)getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
 	if (error != 0) {
-		fleet_fault(f, "connect client %u to %s: %s", c->slot, f->host, strerror(error));
+		if (!end(f, c, 0))
+			fleet_fault(f, "connect client %u to %s: %s", c->slot, f->host, strerror(error));
 		return;
 	}
 	ev.data.u32 = c->slot;
@@ -199,6 +238,10 @@ static size_t take_response(struct fleet *f, struct client *c, const uint8_t *in
 	if (end == NULL)
 		return 0;
 	head_bytes = (size_t)(end - in) + 4;
+	if (n > 12 && memcmp(in, "HTTP/1.1 ", 9) == 0 && memcmp(in + 9, "101", 3) != 0 && f->on_end != NULL) {
+		c->ended = (uint16_t)strtoul((const char *)in + 9, NULL, 10);
+		return 0;
+	}
 	if (n < 12 || memcmp(in, "HTTP/1.1 101", 12) != 0 ||
 	    memmem(in, head_bytes, expected_accept, sizeof(expected_accept) - 1) == NULL) {
 		fleet_fault(f, "client %u: upgrade refused: %.*s", c->slot, (int)(n < 120 ? n : 120), (const char *)in);
@@ -225,12 +268,26 @@ static void pong(struct fleet *f, struct client *c, const uint8_t *text, size_t 
 	fleet_send(f, c, out, 6 + n);
 }
 
+static void take_close(struct fleet *f, struct client *c, const uint8_t *text, size_t n)
+{
+	uint8_t answer[8] = { 0x88, 0x82, 0, 0, 0, 0 };
+	unsigned code = n >= 2 ? (unsigned)text[0] << 8 | text[1] : 1005U;
+
+	if (f->on_end == NULL) {
+		fleet_fault(f, "client %u: closed by the server, code %u", c->slot, code);
+		return;
+	}
+	answer[6] = (uint8_t)(code >> 8);
+	answer[7] = (uint8_t)code;
+	fleet_send(f, c, answer, sizeof(answer));
+	c->ended = (uint16_t)code;
+}
+
 /* Returns 1 when the frame counts. */
 static uint32_t take_frame(struct fleet *f, struct client *c, unsigned opcode, const uint8_t *text, size_t n)
 {
 	if (opcode == 8) {
-		fleet_fault(f, "client %u: closed by the server, code %u", c->slot,
-		            n >= 2 ? (unsigned)text[0] << 8 | text[1] : 1005U);
+		take_close(f, c, text, n);
 		return 0;
 	}
 	if (opcode > 8) {
@@ -274,7 +331,7 @@ static bool frame_head(const uint8_t *in, size_t n, size_t *head_bytes, size_t *
 	return true;
 }
 
-/* Consumes whole frames; returns the bytes left over. Stops when the client was dropped by a callback. */
+/* Consumes whole frames; returns the bytes left over. Stops when the client was dropped by a callback, or has ended. */
 static size_t take_bytes(struct fleet *f, struct client *c, const uint8_t *in, size_t n)
 {
 	size_t head = 0;
@@ -284,9 +341,9 @@ static size_t take_bytes(struct fleet *f, struct client *c, const uint8_t *in, s
 
 	if (c->state == CLIENT_UPGRADING)
 		at = take_response(f, c, in, n);
-	if (c->state == CLIENT_UPGRADING)
+	if (c->state == CLIENT_UPGRADING && c->ended == 0)
 		return n;
-	while (frame_head(in + at, n - at, &head, &payload)) {
+	while (c->ended == 0 && frame_head(in + at, n - at, &head, &payload)) {
 		if (payload > FLEET_PART_BYTES_MAX - head) {
 			fleet_fault(f, "client %u: a frame of %zu bytes", c->slot, payload);
 			break;
@@ -337,10 +394,15 @@ static void read_client(struct fleet *f, struct client *c, bool ended)
 		room = FLEET_READ_BYTES_MAX - have;
 		if (have > 0)
 			memcpy(f->read_buffer, c->part, have);
-		n = recv(c->fd, f->read_buffer + have, room, 0);
+		if (f->way != NULL)
+			n = f->way->recv(f, c, f->read_buffer + have, room);
+		else
+			n = recv(c->fd, f->read_buffer + have, room, 0);
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n <= 0) {
+			if (end(f, c, 0))
+				return;
 			fleet_fault(f, "client %u: connection ended by the server%s%s", c->slot,
 			            n < 0 ? ": " : "", n < 0 ? strerror(errno) : "");
 			return;
@@ -348,11 +410,15 @@ static void read_client(struct fleet *f, struct client *c, bool ended)
 		left = take_bytes(f, c, f->read_buffer, have + (size_t)n);
 		if (c->state == CLIENT_FREE || c->state == CLIENT_CONNECTING || fleet_failed(f))
 			return; /* dropped, perhaps reopened, by its callback */
+		if (c->ended != 0) {
+			(void)end(f, c, c->ended);
+			return;
+		}
 		if (left > 0)
 			keep_part(f, c, f->read_buffer + have + (size_t)n - left, left);
 		else if (have > 0)
 			unkeep_part(c);
-	} while ((size_t)n == room || ended);
+	} while ((size_t)n == room || ended || f->way != NULL);
 }
 
 void fleet_turn(struct fleet *f, int timeout_ms)
@@ -368,6 +434,8 @@ void fleet_turn(struct fleet *f, int timeout_ms)
 			continue;
 		if (c->state == CLIENT_CONNECTING)
 			send_request(f, c);
+		if (c->state == CLIENT_FREE || c->state == CLIENT_CONNECTING)
+			continue; /* it failed, and was perhaps opened anew */
 		if (events[i].events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 			read_client(f, c, (events[i].events & EPOLLRDHUP) != 0);
 	}

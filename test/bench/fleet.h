@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { FLEET_READ_BYTES_MAX = 262144, FLEET_PART_BYTES_MAX = 65536, FLEET_FAULT_BYTES = 256, FLEET_EVENTS_MAX = 256 };
 
@@ -22,6 +23,8 @@ enum client_state { CLIENT_FREE, CLIENT_CONNECTING, CLIENT_UPGRADING, CLIENT_JOI
 struct client {
 	int fd;
 	uint8_t state;
+	bool deaf;
+	uint16_t ended;     /* the code of a Close that came; 0: none */
 	uint32_t slot;      /* index in the fleet */
 	uint32_t identity;  /* which user */
 	uint32_t part_bytes;
@@ -30,8 +33,23 @@ struct client {
 	uint64_t since_ns;  /* when the connection was begun */
 };
 
+struct fleet;
+
+/*
+ * What lies between a client and its socket, if anything does (TLS). open: the slot is about to connect; false: it cannot be.
+ * send takes all or fails; recv is as recv(2), called until it says EAGAIN; errno is set. close: the slot is given up.
+ */
+struct fleet_way {
+	bool (*open)(struct fleet *f, struct client *c);
+	ssize_t (*send)(struct fleet *f, struct client *c, const uint8_t *bytes, size_t n);
+	ssize_t (*recv)(struct fleet *f, struct client *c, uint8_t *out, size_t n);
+	void (*close)(struct fleet *f, struct client *c);
+};
+
 struct fleet {
 	const struct script *script;
+	const struct fleet_way *way; /* NULL: none */
+	void *way_ctx;
 	struct sockaddr_in server;
 	char host[32];
 	uint32_t sources;           /* 127.0.1.1 and on: one address has only 28,000 ports */
@@ -41,6 +59,7 @@ struct fleet {
 	struct client *clients;
 	uint8_t *read_buffer;
 	uint32_t ready, open;
+	uint32_t small_from;        /* slots from here on are given receive buffers as small as may be; UINT32_MAX: none */
 	const char *marker;         /* frames that hold it count */
 	size_t marker_bytes;
 	uint64_t frames_bytes;      /* payload of counted frames, and their number */
@@ -53,6 +72,9 @@ struct fleet {
 	void (*on_ready)(void *ctx, struct client *c);
 	void (*on_frames)(void *ctx, struct client *c, uint32_t n, uint64_t now);
 	void (*on_text)(void *ctx, struct client *c, const char *text, size_t n); /* each counted frame; sends nothing */
+	/* The server ended it, and its slot is free by now. code: of its Close, which was answered; or the status of a refused
+	 * upgrade; or 0: the connection failed or just ended. NULL: that is a fault. */
+	void (*on_end)(void *ctx, struct client *c, unsigned code);
 };
 
 /*
@@ -63,7 +85,7 @@ bool fleet_prepare(int core, unsigned life_seconds);
 
 bool fleet_init(struct fleet *f, const struct script *s, struct in_addr addr, uint16_t port, uint32_t clients_max,
                 uint32_t sources);
-void fleet_close(struct fleet *f); /* resets every connection: no TIME_WAIT is left behind */
+void fleet_close(struct fleet *f); /* resets every connection */
 
 /* Begins one connection in a free slot. */
 void fleet_open(struct fleet *f, uint32_t slot, uint32_t identity);
@@ -73,6 +95,12 @@ void fleet_send(struct fleet *f, struct client *c, const uint8_t *bytes, size_t 
 
 /* Closes one connection in order (FIN); its slot is free again. */
 void fleet_drop(struct fleet *f, struct client *c);
+
+/* The same with a reset: no TIME_WAIT is left behind. */
+void fleet_reset(struct fleet *f, struct client *c);
+
+/* One that is deaf reads nothing until it is not; no callback is called for it. */
+void fleet_deafen(struct fleet *f, struct client *c, bool deaf);
 
 /* One epoll_wait and all that it reports. timeout 0 polls. */
 void fleet_turn(struct fleet *f, int timeout_ms);

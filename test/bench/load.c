@@ -95,33 +95,13 @@ static bool host_of(const char *text, struct in_addr *addr)
 	return inet_pton(AF_INET, text, addr) == 1 && ntohl(addr->s_addr) >> 24 == 127;
 }
 
-/* Lines of a file, for as long as the process lives. */
-static bool tokens_of(const char *path, struct scene_options *o)
-{
-	FILE *f = fopen(path, "r");
-	char line[SCRIPT_BYTES_MAX / 2];
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		char **more = realloc(o->tokens, (o->token_count + 1) * sizeof(*more));
-
-		line[strcspn(line, "\n")] = '\0';
-		if (more == NULL)
-			break;
-		o->tokens = more;
-		o->tokens[o->token_count++] = strdup(line);
-	}
-	if (f != NULL)
-		(void)fclose(f);
-	return o->token_count > 0;
-}
-
 static bool option_is(struct scene_options *o, struct number *numbers, int *core, int key, const char *text)
 {
 	switch (key) {
 	case KEY_HOST:    return host_of(text, &o->addr);
 	case KEY_SECONDS: return seconds_of(text, &o->seconds_ms);
 	case KEY_DIALECT: o->dialect = text; return true;
-	case KEY_TOKENS:  return tokens_of(text, o);
+	case KEY_TOKENS:  return (o->tokens = script_read_tokens(text, &o->token_count)) != NULL;
 	case KEY_CORE:    *core = strcmp(text, "-1") == 0 ? -1 : (int)strtoul(text, NULL, 10); return true;
 	default:          return key >= 0 && key < KEY_NUMBERS && number_of(&numbers[key], text);
 	}

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct script_form {
@@ -77,6 +78,19 @@ static const struct script_form forms[] = {
 		.join = "{\"type\":\"subscribe\",\"channel_id\":\"$R\"}", .joined = "\"subscribed\"",
 		.delivered = "", .marker = "\"type\":\"presence\"", .ask = "{\"type\":\"ping\"}", .answer = "\"pong\"",
 	},
+	/* Of test/scorecard: one changes its status, and this hears of it. */
+	{
+		.name = "follower", .path = "/ws?user_id=$U&dialect=dotted", .header = "",
+		.join = "{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\"],"
+		        "\"filters\":{\"user_ids\":[\"user-0000000\"]}}}",
+		.joined = "\"subscribed\"",
+		.event = { "{\"type\":\"presence.update\",\"payload\":{\"status\":\"busy\",\"custom_status\":\"ev-a$P\"}}",
+		           "{\"type\":\"presence.update\",\"payload\":{\"status\":\"busy\",\"custom_status\":\"ev-b$P\"}}" },
+		.delivered = "{\"type\":\"presence.update\",\"payload\":{\"user_id\":\"$U\",\"status\":\"busy\","
+		             "\"custom_status\":\"ev-a$P\",\"metadata\":null,\"last_seen\":\"2026-01-14T12:00:00.123Z\","
+		             "\"device_count\":1},\"timestamp\":\"2026-01-14T12:00:00.123Z\"}",
+		.marker = "\"ev-", .ask = "{\"type\":\"ping\"}", .answer = "\"pong\"",
+	},
 	{
 		.name = "floor", .path = "/", .header = "", .event = { "!", "!" }, .delivered = "",
 		.marker = "", .ask = ECHO_TEXT, .answer = "", .raw = true,
@@ -132,6 +146,27 @@ bool script_init(struct script *s, const char *dialect, uint32_t event_bytes, ui
 		pad = SCRIPT_PAD_BYTES_MAX;
 	memset(s->pad, '-', pad);
 	return true;
+}
+
+char **script_read_tokens(const char *path, uint32_t *count)
+{
+	FILE *f = fopen(path, "r");
+	char line[SCRIPT_BYTES_MAX / 2];
+	char **tokens = NULL;
+
+	*count = 0;
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		char **more = realloc(tokens, (*count + 1) * sizeof(*more));
+
+		line[strcspn(line, "\n")] = '\0';
+		if (more == NULL)
+			break;
+		tokens = more;
+		tokens[(*count)++] = strdup(line);
+	}
+	if (f != NULL)
+		(void)fclose(f);
+	return tokens;
 }
 
 static void bearer(const struct script *s, uint32_t identity, char *out, size_t cap)

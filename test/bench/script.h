@@ -26,6 +26,9 @@ struct script {
 /* False: no such dialect. `event_bytes` is the wished payload of a delivered event; what a server adds may differ. */
 bool script_init(struct script *s, const char *dialect, uint32_t event_bytes, uint32_t users, uint32_t rooms);
 
+/* The lines of a file, for as long as the process lives; NULL: none. */
+char **script_read_tokens(const char *path, uint32_t *count);
+
 /* A request that costs the server the look at a token and nothing else: the state of nobody. Not without tokens. */
 size_t script_look(const struct script *s, uint32_t identity, const char *host, char *out, size_t cap);
 

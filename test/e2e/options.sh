@@ -79,6 +79,7 @@ for flag in tls-cert tls-key; do
 done
 wrong '--tls-cert: "none": No such file or directory' -- --tls-cert none --tls-key none
 wrong '--listen: 127.0.0.1:0,tls needs tls-cert and tls-key' -- --listen 127.0.0.1:0,tls
+wrong '--sandbox: "maybe" is not on or off (true, false, yes, no, 1, 0)' -- --sandbox maybe
 wrong '--public-reads: "maybe" is not on or off (true, false, yes, no, 1, 0)' -- --public-reads maybe
 wrong "--trusted-proxies: \"proxy\" is not an address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32), nor \`unix\`" -- --trusted-proxies proxy
 wrong '--auth: tokens need keys: one of jwt-secret-file, jwt-key-file, jwks-file, jwks-url and keycloak-url is missing' -- --auth jwt

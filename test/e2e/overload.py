@@ -148,14 +148,14 @@ def connection_rate():
         assert got[0] == 101 and got.count(101) < 20 and len(set(got)) == 2, got
 
 
-@case("O1 out of descriptors: the loop is idle, who is there is served, and it recovers within a second")
+@case("O1 out of descriptors: the loop is idle, who is there is served, and it recovers within a second, however many have left")
 @threaded
 def emfile():
     with Server("--offline-debounce", "0", *(["--user", "root"] if os.geteuid() == 0 else [])) as server:
         there = [websocket(server, "/ws?dialect=rooms&user_id=u%d" % i) for i in range(10)]
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (25, 25))
         crowd = []
-        for _ in range(100):
+        for _ in range(800):
             s = socket.socket()
             s.connect(("127.0.0.1", server.port))
             crowd.append(s)

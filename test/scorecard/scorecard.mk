@@ -1,9 +1,12 @@
 # `make scorecard`: test/scorecard/README.md. Programs of its own are made from the generator's parts in test/bench.
 SCORECARD_SRC := $(sort $(wildcard test/scorecard/*.c))
-SCORECARD := $(SCORECARD_SRC:test/scorecard/%.c=build/scorecard/%)
-BENCH_PARTS := fleet flood hist proc scene script
+SCORECARD_PARTS := test/scorecard/tls_way.c
+SCORECARD := $(patsubst test/scorecard/%.c,build/scorecard/%,$(filter-out $(SCORECARD_PARTS),$(SCORECARD_SRC)))
+SCORECARD_LINKED := $(SCORECARD_PARTS:%.c=build/bench-obj/%.o) \
+	$(patsubst %,build/bench-obj/src/%.o,net/tls_client net/leaf base/map base/siphash base/region)
 .PHONY: scorecard scorecard-programs
-$(SCORECARD): build/scorecard/%: build/bench-obj/test/scorecard/%.o $(BENCH_PARTS:%=build/bench-obj/test/bench/%.o) build/bench-obj/libpresenced.a
+$(SCORECARD): build/scorecard/%: build/bench-obj/test/scorecard/%.o $(SCORECARD_LINKED) build/bench-obj/libpresenced.a \
+		build/bench-obj/bearssl/libbearssl.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -o $@ $^ -pthread -lm
 -include $(SCORECARD_SRC:%.c=build/bench-obj/%.d)

@@ -10,15 +10,17 @@
 #include <string.h>
 
 #include "server/state.h"
+#include "sim/promises.h"
 #include "sim/table.h"
 
-enum { WORD_MAX = 16, ROOMS = 3, HEAL_MS = 120000, THROW_MAX = 48, MINT_STEP_MS = 10000 };
+enum { WORD_MAX = 16, ROOMS = 3, HEAL_MS = 120000, THROW_MAX = 48, BURST_MAX = 24, MINT_STEP_MS = 10000 };
 
 struct chaos {
 	struct crowd crowd;
 	const uint8_t *p, *end;
 	bool trace, limited, jwt;
 	uint64_t steps;
+	struct promises promises;
 	char user_of[CHAOS_CLIENTS][WORD_MAX];
 	char knows[CHAOS_CLIENTS][CHAOS_USERS][WORD_MAX]; /* "": nothing yet */
 };
@@ -38,10 +40,11 @@ static struct client *client_at(struct chaos *c, unsigned i)
 
 /* --- tokens --- */
 
-/* One for `user`: good, or with some defect, by any key; into out[MINT_TOKEN_MAX]. */
-static struct str token_for(struct chaos *c, const char *user, char *out)
+/* One for `user`: good, or with some defect, by any key; into out[MINT_TOKEN_MAX]. *expires: when it ends. */
+static struct str token_for(struct chaos *c, const char *user, char *out, wall_t *expires)
 {
 	static const char *const ttls[] = { "1h", "1d", "70s", "30s", "15s", "1h", "-15s", "-1h" };
+	static const int64_t ttls_ms[] = { 3600000, 86400000, 70000, 30000, 15000, 3600000, -15000, -3600000 };
 	static const char *const keys[] = { "hs", "hs", "hs", "es1", "hs", "es2", "hs", "hs" };
 	static const char *const more[] = { "", "", ",rooms:[r0,r1]", ",rooms:[r*]", ",rooms:[]", ",scope:presence:write", ",bad:signature", ",by:other" };
 	unsigned a = next(c), b = next(c);
@@ -51,6 +54,7 @@ static struct str token_for(struct chaos *c, const char *user, char *out)
 
 	if (!mint_token(str_of(spec, (size_t)n), at, out))
 		abort();
+	expires->ms = at.ms + ttls_ms[a % 8];
 	return str_of(out, strlen(out));
 }
 
@@ -130,18 +134,28 @@ static struct str filled(const char *pattern, unsigned draw, char *out, size_t c
 /* --- what happens --- */
 
 /* With a token, or to authenticate later, or with neither. */
-static void identify(struct chaos *c, struct client_call *call, char *token)
+static void identify(struct chaos *c, struct client_call *call, unsigned at, char *token)
 {
 	unsigned how = next(c);
+	wall_t expires;
 
 	if (!c->jwt)
 		return;
-	if (how % 8 < 5)
-		call->token = token_for(c, call->user.p, token);
-	else if (how % 8 < 7)
+	if (how % 8 < 5) {
+		call->token = token_for(c, call->user.p, token, &expires);
+		promises_token(&c->promises, &c->crowd.sim, at, expires);
+	} else if (how % 8 < 7) {
 		call->dialect = DIALECT_DOTTED;
+	}
 	if (how % 16 < 8 || (call->dialect == DIALECT_DOTTED && how % 8 >= 5))
 		call->user = STR_NONE;
+}
+
+static void ask_for_pong(struct chaos *c, struct client *cl)
+{
+	const char *text = cl->dialect == DIALECT_UPPER ? "{\"type\":\"HEARTBEAT\"}" : "{\"type\":\"ping\"}";
+
+	client_frame(&c->crowd, cl, WS_TEXT, true, text, strlen(text));
 }
 
 static void connect(struct chaos *c, unsigned i)
@@ -162,9 +176,14 @@ static void connect(struct chaos *c, unsigned i)
 		call.device = str_of(device, (size_t)snprintf(device, sizeof(device), "d%u", draw / 64));
 	call.peer.address[15] = (uint8_t)(1 + draw % 2);
 	memset(c->knows[at], 0, sizeof(c->knows[at]));
+	promises_come(&c->promises, &c->crowd.sim, at, draw / 8 % CHAOS_USERS, c->jwt && call.dialect != DIALECT_ECHO);
 	if (call.dialect != DIALECT_ECHO)
-		identify(c, &call, token);
+		identify(c, &call, at, token);
 	client_call(&c->crowd, client_at(c, i), &call);
+	if (!c->jwt && call.dialect != DIALECT_ECHO && next(c) % 4 == 0) { /* in one piece with the handshake */
+		c->promises.of[at].early = true;
+		ask_for_pong(c, client_at(c, i));
+	}
 }
 
 static void authenticate(struct chaos *c, unsigned i);
@@ -194,11 +213,14 @@ static void authenticate(struct chaos *c, unsigned i)
 	struct client *cl = client_at(c, i);
 	bool flat = cl->dialect == DIALECT_ROOMS || cl->dialect == DIALECT_ROSTER, other = next(c) % 8 == 0 && cl->dialect != DIALECT_DOTTED;
 	char token[MINT_TOKEN_MAX], text[MINT_TOKEN_MAX + 128];
+	wall_t expires;
 	int n;
 
 	if (!c->jwt || !cl->websocket || c->user_of[i % CHAOS_CLIENTS][0] == '\0')
 		return;
-	token_for(c, other ? "u0" : c->user_of[i % CHAOS_CLIENTS], token);
+	token_for(c, other ? "u0" : c->user_of[i % CHAOS_CLIENTS], token, &expires);
+	if (!other || strcmp(c->user_of[i % CHAOS_CLIENTS], "u0") == 0)
+		promises_token(&c->promises, &c->crowd.sim, i % CHAOS_CLIENTS, expires);
 	n = snprintf(text, sizeof(text), flat ? "{\"type\":\"authenticate\",\"token\":\"%s\"}" :
 	             "{\"id\":\"a\",\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}", token);
 	client_frame(&c->crowd, cl, WS_TEXT, true, text, (size_t)n);
@@ -220,10 +242,11 @@ static void ask(struct chaos *c, unsigned i)
 {
 	unsigned which = next(c) % (sizeof(requests) / sizeof(requests[0])), draw = next(c);
 	char path[256], body[256], token[MINT_TOKEN_MAX];
+	wall_t expires;
 
 	client_at(c, i)->with[0] = '\0';
 	if (c->jwt && draw % 4 > 0)
-		snprintf(client_at(c, i)->with, CLIENT_WITH_MAX, "Authorization: Bearer %s\r\n", token_for(c, "u1", token).p);
+		snprintf(client_at(c, i)->with, CLIENT_WITH_MAX, "Authorization: Bearer %s\r\n", token_for(c, "u1", token, &expires).p);
 	if (client_at(c, i)->link < 0 || !client_at(c, i)->websocket)
 		client_request(&c->crowd, client_at(c, i), requests[which][0], filled(requests[which][1], draw, path, sizeof(path)),
 		               filled(requests[which][2], draw, body, sizeof(body)));
@@ -279,6 +302,14 @@ static void lift(struct chaos *c)
 		pool_limit(&s->intake.pools[i], POOL_NONE);
 }
 
+/* Many questions in one piece. */
+static void burst(struct chaos *c, unsigned i)
+{
+	if (client_at(c, i)->websocket && client_at(c, i)->dialect != DIALECT_ECHO)
+		for (unsigned n = 1 + next(c) % BURST_MAX; n > 0; n--)
+			ask_for_pong(c, client_at(c, i));
+}
+
 static void step(struct chaos *c)
 {
 	unsigned op = next(c), i = op / 16;
@@ -287,6 +318,8 @@ static void step(struct chaos *c)
 
 	if (c->trace)
 		printf("# %8lld step %u of %s (%s)\n", (long long)sim->now.mono.ms, op % 16, cl->name, sim_cut_names[sim->cut]);
+	if (op % 16 >= 5 && op % 16 <= 11)
+		promises_weak(&c->promises, i % CHAOS_CLIENTS, op % 16 < 10);
 	switch (op % 16) {
 	case 0: connect(c, i); break;
 	case 1:
@@ -308,7 +341,10 @@ static void step(struct chaos *c)
 		case 0: shrink(c); break;
 		case 1: lift(c); break;
 		case 2: sim->frozen = !sim->frozen; break;
-		case 3: sim_step_wall(sim, ((int64_t)next(c) - 128) * 86400000); break;
+		case 3:
+			promises_wall(&c->promises);
+			sim_step_wall(sim, ((int64_t)next(c) - 128) * 86400000);
+			break;
 		case 4:
 			if (next(c) % 8 == 0)
 				server_drain(sim->server);
@@ -320,7 +356,12 @@ static void step(struct chaos *c)
 		case 9:
 		case 10:
 		case 11: authenticate(c, next(c)); break;
-		default: cl->silent = !cl->silent; break;
+		case 12:
+		case 13: burst(c, next(c)); break;
+		default:
+			promises_weak(&c->promises, i % CHAOS_CLIENTS, false);
+			cl->silent = !cl->silent;
+			break;
 		}
 	}
 	sim_settle(sim);
@@ -363,6 +404,11 @@ static void forget_forgotten(struct chaos *c)
 	}
 }
 
+static uint32_t number_of(const struct client *cl)
+{
+	return (uint32_t)strtoul(cl->name + 1, NULL, 10);
+}
+
 static void listen(struct chaos *c)
 {
 	for (size_t i = 0; i < c->crowd.heard_count; i++) {
@@ -371,7 +417,10 @@ static void listen(struct chaos *c)
 		if (c->trace)
 			printf("# %8lld %s %s\n", (long long)h->at_ms, c->crowd.clients[h->client].name, h->text);
 		learn(c, h);
+		promises_hear(&c->promises, &c->crowd.sim, &c->crowd.clients[h->client], number_of(&c->crowd.clients[h->client]), h, c->limited);
 	}
+	for (unsigned i = 0; i < CHAOS_CLIENTS; i++)
+		promises_heard(&c->promises, &c->crowd.sim, client_at(c, i), i, c->limited);
 	crowd_forget(&c->crowd);
 }
 
@@ -394,7 +443,7 @@ static void check_truth(struct chaos *c)
 			struct presence_view v;
 
 			snprintf(user, sizeof(user), "u%u", u);
-			if (cl->link < 0 || !cl->websocket || cl->close_heard || strcmp(user, c->user_of[i]) == 0 || c->knows[i][u][0] == '\0')
+			if (cl->link < 0 || !cl->websocket || cl->close_heard || cl->at_end || strcmp(user, c->user_of[i]) == 0 || c->knows[i][u][0] == '\0')
 				continue;
 			engine_view(c->crowd.sim.server->engine, str_of(user, strlen(user)), &v, c->crowd.sim.now);
 			if (strcmp(shown(v.status, cl->dialect), c->knows[i][u]) == 0)
@@ -465,6 +514,24 @@ static void heal(struct chaos *c)
 	sim_settle(&c->crowd.sim);
 	sim_advance(&c->crowd.sim, c->crowd.sim.now.mono.ms + HEAL_MS);
 	listen(c);
+	promises_check(&c->promises, &c->crowd.sim);
+}
+
+/* Whoever is through, whatever was before, is answered. */
+static void check_answers(struct chaos *c)
+{
+	for (unsigned i = 0; i < CHAOS_CLIENTS; i++) {
+		struct client *cl = client_at(c, i);
+		struct promised *d = &c->promises.of[i];
+
+		if (!cl->websocket || cl->link < 0 || cl->close_heard || cl->close_sent || cl->at_end || cl->dialect == DIALECT_ECHO || d->junk)
+			continue;
+		d->early = true;
+		d->weak = d->answered = false;
+		ask_for_pong(c, cl);
+	}
+	sim_settle(&c->crowd.sim);
+	listen(c);
 }
 
 struct chaos_result chaos_run(const uint8_t *bytes, size_t n, uint64_t seed, bool trace)
@@ -473,6 +540,7 @@ struct chaos_result chaos_run(const uint8_t *bytes, size_t n, uint64_t seed, boo
 	struct chaos_result r = { .steps = 0 };
 
 	c = (struct chaos){ .p = bytes, .end = bytes + n, .trace = trace };
+	promises_begin(&c.promises);
 	configure(&c);
 	c.crowd.sim.print_log = trace;
 	if (!crowd_start(&c.crowd, seed)) {
@@ -485,9 +553,12 @@ struct chaos_result chaos_run(const uint8_t *bytes, size_t n, uint64_t seed, boo
 		c.steps++;
 		step(&c);
 		listen(&c);
+		promises_check(&c.promises, &c.crowd.sim);
+		promises_late(&c.crowd.sim);
 		forget_forgotten(&c);
 	}
 	heal(&c);
+	check_answers(&c);
 	if (!c.limited && c.crowd.sim.cfg.audience == AUDIENCE_ALL)
 		check_truth(&c);
 	if (c.crowd.sim.fault[0] == '\0')

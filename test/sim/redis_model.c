@@ -332,6 +332,8 @@ static void carry_out(struct redis_model *m, struct redis_client *c, const struc
 		free(answer);
 		answer = item_new(REFUSED, it->from, str_of(m->refusal_code, strlen(m->refusal_code)), STR(""));
 		answer->given_ms = it->given_ms;
+		if (it->type == SUBSCRIBE && c != NULL && c->unconfirmed_ms == INT64_MAX)
+			c->unconfirmed_ms = it->given_ms;
 	} else if (it->type == PUBLISH) {
 		m->stats.publish++;
 		publish(m, it->from, key_of(it), value_of(it));
@@ -393,7 +395,7 @@ static void lose(struct redis_model *m, struct redis_client *c)
 		return;
 	c->connected = c->deaf = false;
 	c->down_due = true;
-	c->first_unanswered_ms = INT64_MAX;
+	c->first_unanswered_ms = c->unconfirmed_ms = INT64_MAX;
 	give_up_commands(m, c, false);
 	clear(&c->inbox);
 	unsubscribe_all(c);
@@ -416,9 +418,17 @@ static bool try_connect(struct redis_model *m, struct redis_client *c)
 	return true;
 }
 
+/* When it gives the connection up: a command has no answer, or a channel no confirmation, for too long. */
+static int64_t gives_up_ms(const struct redis_client *c)
+{
+	int64_t since = c->unconfirmed_ms < c->first_unanswered_ms ? c->unconfirmed_ms : c->first_unanswered_ms;
+
+	return since == INT64_MAX ? INT64_MAX : since + REDIS_TIMEOUT_MS;
+}
+
 static bool timed_out(const struct redis_model *m, const struct redis_client *c)
 {
-	return c->connected && c->first_unanswered_ms != INT64_MAX && c->first_unanswered_ms + REDIS_TIMEOUT_MS <= m->now_ms;
+	return c->connected && gives_up_ms(c) <= m->now_ms;
 }
 
 void redis_model_open(struct redis_model *m, uint32_t i, const struct redis_ears *ears)
@@ -428,6 +438,7 @@ void redis_model_open(struct redis_model *m, uint32_t i, const struct redis_ears
 	redis_model_close(m, i, false);
 	*c = (struct redis_client){
 		.model = m, .index = i, .ears = *ears, .open = true, .cut = c->cut, .first_unanswered_ms = INT64_MAX,
+		.unconfirmed_ms = INT64_MAX,
 		.connect_ms = m->now_ms + spread(m, m->delay_ms, m->delay_spread_ms),
 	};
 }
@@ -659,7 +670,7 @@ int64_t redis_model_client_due(const struct redis_model *m, uint32_t i)
 	if (c->down_due)
 		return m->now_ms;
 	if (c->connected)
-		due = c->first_unanswered_ms == INT64_MAX ? INT64_MAX : c->first_unanswered_ms + REDIS_TIMEOUT_MS;
+		due = gives_up_ms(c);
 	if (!m->is_hung && c->inbox.first != NULL && c->inbox.first->due_ms < due)
 		due = c->inbox.first->due_ms;
 	return due;
@@ -749,7 +760,7 @@ void redis_model_start(struct redis_model *m, uint64_t seed)
 		.space_bytes = REDIS_SPACE_BYTES, .output_bytes = REDIS_OUTPUT_BYTES,
 	};
 	for (uint32_t i = 0; i < REDIS_CLIENTS_MAX; i++)
-		m->clients[i] = (struct redis_client){ .model = m, .index = i, .first_unanswered_ms = INT64_MAX };
+		m->clients[i] = (struct redis_client){ .model = m, .index = i, .first_unanswered_ms = INT64_MAX, .unconfirmed_ms = INT64_MAX };
 }
 
 void redis_model_stop(struct redis_model *m)

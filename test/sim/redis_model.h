@@ -50,6 +50,7 @@ struct redis_client {
 	bool deaf;                   /* no message comes, and nobody says so; until it connects anew */
 	int64_t connect_ms;          /* when the next attempt succeeds or fails; counts unless connected */
 	int64_t first_unanswered_ms; /* INT64_MAX: all is answered */
+	int64_t unconfirmed_ms;      /* given, and refused: the first channel without a confirmation; INT64_MAX: none */
 	uint32_t drop_next;          /* messages of others that it does not get */
 	struct redis_list commands, inbox;
 	char *channels[REDIS_CHANNELS_MAX];

@@ -80,6 +80,22 @@ static void hash(struct sim *sim, const void *bytes, size_t n)
 		sim->hash = (sim->hash ^ p[i]) * UINT64_C(0x100000001b3);
 }
 
+/* Eight bytes at a time. */
+static void hash_sent(struct sim *sim, const struct sim_link *l, const void *bytes, size_t n)
+{
+	uint64_t h = sim->sent_hash ^ (uint64_t)sim->now.mono.ms ^ (uint64_t)(l - sim->links) << 48, word;
+	const char *p = bytes;
+
+	for (; n >= sizeof(word); n -= sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 29;
+	}
+	for (; n > 0; n--)
+		h = (h ^ (uint8_t)*p++) * UINT64_C(0x100000001b3);
+	sim->sent_hash = h;
+}
+
 static struct sim_link *link_at(const struct sim *sim, int link)
 {
 	assert(link >= 0 && (uint32_t)link < sim->links_high);
@@ -93,8 +109,28 @@ static struct sim_link *served(struct sim *sim, int handle)
 	struct sim_link *l = link_at(sim, handle);
 
 	if (!l->used || !l->accepted || l->server_closed)
-		sim_fault(sim, "the server used a handle that it had closed");
+		sim_fault(sim, "(5) the server used a handle that it had closed");
 	return l;
+}
+
+static size_t pipe_of(const struct sim *sim, const struct sim_link *l)
+{
+	return l->pipe_bytes > 0 ? l->pipe_bytes : sim->pipe_bytes;
+}
+
+/* (7): a call that the server made, and what it moved. */
+static void note_work(struct sim *sim, struct sim_link *l, bool is_write, size_t n)
+{
+	struct sim_work *w = &sim->work;
+
+	w->reads += !is_write;
+	w->writes += is_write;
+	*(is_write ? &w->bytes_out : &w->bytes_in) += n;
+	if (l->work_turn != sim->turns)
+		l->work = 0;
+	l->work_turn = sim->turns;
+	if (++l->work > w->most_of_link)
+		w->most_of_link = l->work;
 }
 
 /* How much of `n` moves at once. */
@@ -162,11 +198,13 @@ static ptrdiff_t transport_read(void *ctx, int handle, void *buf, size_t bytes)
 	if (l->up.n == 0)
 		return l->client_ended ? 0 : TRANSPORT_AGAIN;
 	n = sim->cut == SIM_SPLIT ? up_to_cut(sim, l, n) : portion(sim, n);
+	sim->cuts += n < l->up.n && n < bytes;
 	if (n == 0)
 		return TRANSPORT_AGAIN;
 	l->read += n;
 	memcpy(buf, sim_bytes_at(&l->up), n);
 	sim_bytes_take(&l->up, n);
+	note_work(sim, l, false, n);
 	return (ptrdiff_t)n;
 }
 
@@ -174,10 +212,10 @@ static ptrdiff_t transport_writev(void *ctx, int handle, const struct iovec *sli
 {
 	struct sim *sim = ctx;
 	struct sim_link *l = served(sim, handle);
-	size_t room = sim->pipe_bytes > l->down.n ? sim->pipe_bytes - l->down.n : 0, done = 0, all = 0;
+	size_t pipe = pipe_of(sim, l), room = pipe > l->down.n ? pipe - l->down.n : 0, done = 0, all = 0;
 
 	if (l->server_shut)
-		sim_fault(sim, "bytes were written after the shutdown");
+		sim_fault(sim, "(5) bytes were written after the shutdown");
 	if (l->client_gone)
 		return TRANSPORT_GONE;
 	if (sim->cut == SIM_RANDOM)
@@ -187,6 +225,7 @@ static ptrdiff_t transport_writev(void *ctx, int handle, const struct iovec *sli
 	if (room > all)
 		room = all;
 	note_size(&sim->down_sizes, room);
+	sim->cuts += room < all;
 	if (sim->cut == SIM_SHORT)
 		room = short_of(sim, l, room);
 	if (room == 0)
@@ -195,8 +234,10 @@ static ptrdiff_t transport_writev(void *ctx, int handle, const struct iovec *sli
 		size_t k = slices[i].iov_len < room - done ? slices[i].iov_len : room - done;
 
 		sim_bytes_put(&l->down, slices[i].iov_base, k);
+		hash_sent(sim, l, slices[i].iov_base, k);
 		done += k;
 	}
+	note_work(sim, l, true, done);
 	return (ptrdiff_t)done;
 }
 
@@ -206,7 +247,7 @@ static void transport_want(void *ctx, int handle, uint32_t conn, uint32_t genera
 	struct sim_link *l = served(sim, handle);
 
 	if (l->generation != 0 && (l->conn != conn || l->generation != generation))
-		sim_fault(sim, "interest in another connection's handle");
+		sim_fault(sim, "(5) interest in another connection's handle");
 	l->wants_input = readable;
 	l->wants_output = writable;
 }
@@ -451,6 +492,11 @@ bool sim_at_end(const struct sim *sim, int link)
 
 /* --- the loop --- */
 
+static bool may_accept(const struct sim *sim)
+{
+	return sim->now.mono.ms >= sim->accepts_ms && server_can_accept(sim->server);
+}
+
 static bool accept_pending(struct sim *sim)
 {
 	bool any = false;
@@ -458,9 +504,15 @@ static bool accept_pending(struct sim *sim)
 	for (uint32_t i = 0; i < sim->links_high; i++) {
 		struct sim_link *l = &sim->links[i];
 
-		if (!l->used || l->accepted || !server_can_accept(sim->server))
+		if (!l->used || l->accepted || !may_accept(sim))
 			continue;
 		l->accepted = any = true;
+		if (sim->failing_accepts > 0) {
+			sim->failing_accepts--;
+			server_count_accept_error(sim->server);
+			l->server_closed = true;
+			continue;
+		}
 		l->conn = server_accept(sim->server, (int)i, l->listener, &l->peer, &l->generation);
 		if (l->conn == CONN_NONE)
 			l->server_closed = true;
@@ -475,7 +527,7 @@ static bool serve(struct sim *sim, struct sim_link *l)
 
 	if (!l->used || !l->accepted || l->server_closed)
 		return false;
-	if (l->wants_output && (l->client_gone || l->down.n < sim->pipe_bytes)) {
+	if (l->wants_output && (l->client_gone || l->down.n < pipe_of(sim, l))) {
 		server_output(sim->server, l->conn, l->generation);
 		any = true;
 	}
@@ -517,11 +569,20 @@ static bool is_ready(const struct sim *sim)
 
 		if (!l->used || l->server_closed)
 			continue;
-		if (!l->accepted ? server_can_accept(sim->server) : (l->wants_output && (l->client_gone || l->down.n < sim->pipe_bytes)) ||
+		if (!l->accepted ? may_accept(sim) : (l->wants_output && (l->client_gone || l->down.n < pipe_of(sim, l))) ||
 		    (l->wants_input && (l->up.n > 0 || l->client_ended)) || l->client_gone)
 			return true;
 	}
 	return false;
+}
+
+/* (7) Nobody's traffic makes a turn long: so many calls for one link, so many bytes. */
+static void check_work(struct sim *sim)
+{
+	if (sim->work.most_of_link > SIM_CALLS_OF_LINK_MAX)
+		sim_fault(sim, "(7) one link was read and written too often in one turn");
+	if (sim->work.bytes_in > (uint64_t)sim->links_high * INPUT_BYTES)
+		sim_fault(sim, "(7) too much was read in one turn");
 }
 
 bool sim_turn(struct sim *sim)
@@ -530,6 +591,7 @@ bool sim_turn(struct sim *sim)
 	bool any, more;
 
 	sim->turns++;
+	sim->work = (struct sim_work){ 0 };
 	sim->services.now = sim->now.mono;
 	server_begin_turn(sim->server, sim->now);
 	any = services_answer(&sim->services, sim->server, sim->now.mono);
@@ -542,6 +604,7 @@ bool sim_turn(struct sim *sim)
 		sim->company.speak(sim->company.ctx, sim->now);
 	more = server_end_turn(sim->server, true);
 	server_turn_took(sim->server, 1);
+	check_work(sim);
 	if (sim->check_turns)
 		sim_check(sim);
 	return any || more;
@@ -554,6 +617,8 @@ int64_t sim_due_ms(const struct sim *sim)
 	if (sim->frozen || sim->server == NULL)
 		return MONO_NEVER.ms;
 	due = mono_min(server_deadline(sim->server), services_due(&sim->services));
+	if (sim->accepts_ms > sim->now.mono.ms)
+		due = mono_min(due, (mono_t){ sim->accepts_ms });
 	return sim->company.due == NULL ? due.ms : mono_min(due, sim->company.due(sim->company.ctx)).ms;
 }
 
@@ -605,6 +670,17 @@ void sim_advance(struct sim *sim, int64_t ms)
 	if (ms > sim->now.mono.ms)
 		sim_clock(sim, ms);
 	sim_settle(sim);
+}
+
+void sim_fail_accepts(struct sim *sim, uint32_t n, int64_t ms)
+{
+	sim->failing_accepts = n;
+	sim->accepts_ms = sim->now.mono.ms + ms;
+}
+
+void sim_pipe(struct sim *sim, int link, uint32_t bytes)
+{
+	link_at(sim, link)->pipe_bytes = bytes;
 }
 
 void sim_step_wall(struct sim *sim, int64_t ms)

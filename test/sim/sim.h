@@ -26,6 +26,7 @@ enum {
 	SIM_LINKS_MAX = 4096,
 	SIM_PIPE_BYTES = 65536, /* what the kernel would hold for a client that does not read */
 	SIM_TINY_BYTES = 7,
+	SIM_CALLS_OF_LINK_MAX = 64, /* that move bytes, in one turn */
 	SIM_SIZES_MAX = 1024, /* more are not put down */
 	SIM_FORGET_MS = 3600000, /* all that a client leaves behind is gone by then */
 };
@@ -78,6 +79,9 @@ struct sim_link {
 	bool released;      /* its number may be another link's */
 	bool wants_input, wants_output;
 	uint32_t listener, conn, generation;
+	uint32_t pipe_bytes; /* its own; 0: the world's */
+	uint64_t work_turn;  /* of `work`: calls for this link in that turn */
+	uint32_t work;
 	struct peer peer;
 };
 
@@ -86,6 +90,13 @@ struct sim_levels {
 	uint32_t cells, blocks, nodes, intake[3], loans, addresses, connections;
 	uint32_t waiting, tokens, grants;
 	uint32_t links, users_online, users_known, devices, rooms, subscriptions, watches, typing, calls;
+};
+
+/* What one turn of the server came to. */
+struct sim_work {
+	uint32_t reads, writes;    /* calls */
+	uint64_t bytes_in, bytes_out;
+	uint32_t most_of_link;     /* calls for one link */
 };
 
 /* What makes the server one of several (world.h). */
@@ -97,7 +108,7 @@ struct sim_company {
 	/* In each turn: what others say is heard; true: there was some. At its end: they are told. And when there is some of either. */
 	bool (*attend)(void *ctx, struct now now);
 	void (*speak)(void *ctx, struct now now);
-	mono_t (*due)(const void *ctx);
+	mono_t (*due)(void *ctx);
 	bool (*valid)(const void *ctx);
 };
 
@@ -116,7 +127,12 @@ struct sim {
 	bool check_turns;       /* server_valid() after every turn, not only when sim_settle() and sim_advance() are done */
 	struct sim_link *links; /* [SIM_LINKS_MAX] */
 	uint32_t links_high;
-	uint64_t turns, hash;   /* of all that went down, where and when */
+	uint64_t turns, hash;   /* of all that was taken from the links, where and when */
+	uint64_t sent_hash;     /* of all that was written into them */
+	uint32_t failing_accepts; /* so many of the next end before they are accepted */
+	int64_t accepts_ms;     /* none is accepted before */
+	struct sim_work work;   /* in this turn */
+	uint64_t cuts;          /* reads and writes that moved less than there was */
 	char fault[160];        /* the first broken promise; "" */
 	/* The clients read what came, and answer. True: something was done. */
 	bool (*drink)(void *ctx);
@@ -174,6 +190,11 @@ void sim_settle(struct sim *);
 
 /* Lets time pass up to `ms` after the start, from deadline to deadline, and settles at each. */
 void sim_advance(struct sim *, int64_t ms);
+
+/* The next `n` connections end before they are accepted (ECONNABORTED), and for `ms` none is (EMFILE). */
+void sim_fail_accepts(struct sim *, uint32_t n, int64_t ms);
+/* The pipe to this client holds so much from now on; 0: what the world's do. */
+void sim_pipe(struct sim *, int link, uint32_t bytes);
 
 /* Steps the wall clock alone. */
 void sim_step_wall(struct sim *, int64_t ms);

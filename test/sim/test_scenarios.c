@@ -7,8 +7,11 @@
  * the rest, with what follows, in a later turn; k goes from 1 to the longest write, so that each is cut at each of its bytes. The other
  * way (RELIABILITY O6) each write of the server's is short, and takes k bytes. In a table with a write longer than EVERY_CUT_MAX only
  * some k are tried: the first BEGIN_BYTES, around powers of two, and the last ENDS_BYTES of each write; the test's name says "some".
+ * That is most of the work: a build with sanitizers tries one k in FEW, and test/sim/cuts runs the fast build, which tries all.
  *
- *	test_scenarios [--show] [--seed N] [TABLE...]      --show: prints what was heard, for writing a table
+ *	test_scenarios [--show | --cuts] [--seed N] [TABLE...]
+ *
+ * --show: prints what was heard, for writing a table. --cuts: tries the cuts in two alone, at all k.
  */
 #include <glob.h>
 #include <stdio.h>
@@ -23,6 +26,7 @@ enum {
 	EVERY_CUT_MAX = 1200,
 	BEGIN_BYTES = 256,
 	ENDS_BYTES = 32,
+	FEW = 8,
 };
 
 static char *read_all(const char *path)
@@ -65,16 +69,16 @@ static bool is_cut(const struct sim_sizes *sizes, size_t at)
 	return false;
 }
 
-/* One table, cut in two at every byte. */
-static void run_cuts(const char *path, const char *text, enum sim_cut cut, uint64_t seed)
+/* One table, cut in two at every byte; or, of `few` of them, at one. */
+static void run_cuts(const char *path, const char *text, enum sim_cut cut, uint64_t seed, size_t few)
 {
 	struct table_result whole = table_run(path, text, &(struct table_way){ .cut = SIM_WHOLE, .seed = seed });
 	const struct sim_sizes *sizes = cut == SIM_SPLIT ? &whole.up_sizes : &whole.down_sizes;
 	const char *what = cut == SIM_SPLIT ? "its clients' writes" : "the server's writes, short";
-	bool some = sizes->longest > EVERY_CUT_MAX, same = true;
+	bool some = sizes->longest > EVERY_CUT_MAX || few > 1, same = true;
 	unsigned runs = 0;
 
-	for (size_t at = 1; at < sizes->longest && same; at++) {
+	for (size_t at = 1 + (size_t)seed % few; at < sizes->longest && same; at += few) {
 		struct table_result r;
 
 		if (!is_cut(sizes, at))
@@ -90,34 +94,42 @@ static void run_cuts(const char *path, const char *text, enum sim_cut cut, uint6
 	tap_ok(same && runs > 0, "%s, %s cut at %s of their up to %zu bytes: %u runs", path, what, some ? "some" : "each", sizes->longest, runs);
 }
 
-static void run(const char *path, uint64_t seed)
+static void run_ways(const char *path, const char *text, uint64_t seed)
 {
 	const struct table_way any = { .cut = SIM_RANDOM, .seed = seed };
-	char *text = read_all(path);
 	struct table_result a, b;
 
-	if (text == NULL) {
-		tap_ok(false, "%s can be read", path);
-		return;
-	}
 	run_cut(path, text, SIM_WHOLE, seed);
 	run_cut(path, text, SIM_BYTES, seed);
 	for (uint64_t i = 0; i < RANDOM_SEEDS; i++)
 		run_cut(path, text, SIM_RANDOM, seed + i);
 	run_cut(path, text, SIM_TINY, seed);
-	run_cuts(path, text, SIM_SPLIT, seed);
-	run_cuts(path, text, SIM_SHORT, seed);
 	a = table_run(path, text, &any);
 	b = table_run(path, text, &any);
 	if (!a.skipped)
 		tap_ok(a.hash == b.hash && a.turns == b.turns, "%s, seed %" PRIu64 ": the same trace twice", path, seed);
+}
+
+static void run(const char *path, uint64_t seed, bool cuts_only)
+{
+	char *text = read_all(path);
+	size_t few = cuts_only ? 1 : FEW;
+
+	if (text == NULL) {
+		tap_ok(false, "%s can be read", path);
+		return;
+	}
+	if (!cuts_only)
+		run_ways(path, text, seed);
+	run_cuts(path, text, SIM_SPLIT, seed, few);
+	run_cuts(path, text, SIM_SHORT, seed, few);
 	free(text);
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t seed = 1;
-	bool show = false;
+	bool show = false, cuts = false;
 	glob_t found;
 	int i = 1;
 
@@ -125,6 +137,8 @@ int main(int argc, char **argv)
 	for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
 		if (strcmp(argv[i], "--show") == 0)
 			show = true;
+		else if (strcmp(argv[i], "--cuts") == 0)
+			cuts = true;
 		else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
 			seed = strtoull(argv[++i], NULL, 0);
 	}
@@ -138,10 +152,10 @@ int main(int argc, char **argv)
 	if (show)
 		return 0;
 	for (int named = i; named < argc; named++)
-		run(argv[named], seed);
+		run(argv[named], seed, cuts);
 	if (i == argc && glob("test/sim/*.txt", 0, NULL, &found) == 0) {
 		for (size_t k = 0; k < found.gl_pathc; k++)
-			run(found.gl_pathv[k], seed);
+			run(found.gl_pathv[k], seed, cuts);
 		globfree(&found);
 	}
 	return tap_done();

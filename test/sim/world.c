@@ -120,6 +120,7 @@ static void serve(void *ctx, struct server *s)
 		.ctx = n, .up = hear_up, .down = hear_down, .heard = hear_message, .renewed = hear_renewed, .refused = hear_refused,
 	};
 
+	n->due_known = false;
 	cluster_serve(n->cluster, s);
 	redis_model_open(&n->world->redis, n->number - 1, &ears);
 }
@@ -129,6 +130,7 @@ static bool attend(void *ctx, struct now now)
 	struct world_node *n = ctx;
 
 	(void)now;
+	n->due_known = false; /* until the turn is over */
 	return redis_model_deliver(&n->world->redis, n->number - 1, HEARD_PER_TURN_MAX);
 }
 
@@ -139,12 +141,15 @@ static void speak(void *ctx, struct now now)
 	cluster_turn(n->cluster, now);
 }
 
-static mono_t due(const void *ctx)
+static mono_t due(void *ctx)
 {
-	const struct world_node *n = ctx;
+	struct world_node *n = ctx;
 	mono_t heard = { redis_model_client_due(&n->world->redis, n->number - 1) };
 
-	return mono_min(heard, cluster_deadline(n->cluster));
+	if (!n->due_known)
+		n->due = cluster_deadline(n->cluster);
+	n->due_known = true;
+	return mono_min(heard, n->due);
 }
 
 static bool valid(const void *ctx)
@@ -257,6 +262,7 @@ void world_quit(struct world *w, uint32_t number)
 	if (!world_is_alive(w, number))
 		return;
 	world_node(w, number)->quitting = true;
+	world_node(w, number)->due_known = false;
 	server_drain(world_node(w, number)->crowd.sim.server);
 }
 

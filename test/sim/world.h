@@ -26,6 +26,8 @@ struct world_node {
 	struct peers peers;
 	void *memory;            /* the cluster's */
 	uint64_t boots;
+	bool due_known;          /* since its last turn nothing has changed: */
+	mono_t due;              /* what cluster_deadline() said */
 	bool quitting;           /* drains, and ends when it may */
 };
 

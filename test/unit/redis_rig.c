@@ -95,7 +95,7 @@ bool rig_open(struct rig *g, const char *url, const char *ca, resolver_lookup *l
 	g->log = (struct log){ .level = LOG_INFO, .format = LOG_LOGFMT, .service = STR("rig"),
 		               .sink = log_line_to, .sink_ctx = g };
 	if (redis_url_parse(str_of(g->url_text, strlen(g->url_text)), &g->url) != NULL ||
-	    redis_open(&g->redis, &c, machine_now()) != REDIS_OPENED)
+	    redis_open(&g->redis, &c, machine_now()) != REDIS_OPENED || !redis_start(g->redis))
 		return false;
 	redis_listen(g->redis, &ears);
 	redis_set_log(g->redis, &g->log);

@@ -282,7 +282,7 @@ static void ask(struct question *q, const char *ca)
 	opened = url_parse(str_of(q->url_text, strlen(q->url_text)), url)
 			 ? fetch_open(&q->f, &q->cfg, q->epoll_fd, q->real_names ? NULL : look_up, answered, q)
 			 : FETCH_REFUSED;
-	if (opened != FETCH_OK) {
+	if (opened != FETCH_OK || !fetch_start(q->f)) {
 		printf("Bail out! %s cannot be asked\n", q->url_text);
 		exit(1);
 	}
@@ -486,7 +486,7 @@ static void test_many(void)
 
 	snprintf(text, sizeof(text), "http://one.test:%d/u", port);
 	if (!url_parse(str_of(text, strlen(text)), &cfg.user_check_url) ||
-	    fetch_open(&f, &cfg, epoll_fd, look_up, many_answered, &m) != FETCH_OK)
+	    fetch_open(&f, &cfg, epoll_fd, look_up, many_answered, &m) != FETCH_OK || !fetch_start(f))
 		exit(1);
 	before = descriptors();
 	lookups = 0;

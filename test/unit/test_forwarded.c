@@ -46,6 +46,8 @@ static const struct {
 	{ "a port too large", "10.0.0.1", { "198.51.100.1:65536" }, "10.0.0.1:5" },
 	{ "no port after its colon", "10.0.0.1", { "198.51.100.1:" }, "10.0.0.1:5" },
 	{ "a port of letters", "10.0.0.1", { "198.51.100.1:80a" }, "10.0.0.1:5" },
+	{ "a port of six digits", "10.0.0.1", { "198.51.100.1:000080" }, "10.0.0.1:5" },
+	{ "a port with a sign", "10.0.0.1", { "198.51.100.1:+80" }, "10.0.0.1:5" },
 	{ "brackets", "10.0.0.1", { "[2001:db9::1]" }, "[2001:db9::1]:0" },
 	{ "brackets and a port", "10.0.0.1", { "[2001:db9::1]:80" }, "[2001:db9::1]:80" },
 	{ "open brackets", "10.0.0.1", { "[2001:db9::1" }, "10.0.0.1:5" },
@@ -163,6 +165,31 @@ static void test_literals(void)
 	}
 }
 
+/* address.h: what limits count by: an IPv4 address whole, of IPv6 the network of 64 bits that one customer has. */
+static void test_keys(void)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} keys[] = {
+		{ "198.51.100.1", "198.51.100.1", true }, { "198.51.100.1", "198.51.100.2", false },
+		{ "198.51.100.1", "::ffff:198.51.100.1", true }, { "2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true },
+		{ "2001:db8:0:1::1", "2001:db8:0:2::1", false },
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct peer a = { .port = 1 }, b = { .port = 2 };
+		uint8_t of_a[ADDRESS_KEY_BYTES], of_b[ADDRESS_KEY_BYTES];
+		bool read = address_parse(str_of(keys[i].a, strlen(keys[i].a)), a.address) &&
+			    address_parse(str_of(keys[i].b, strlen(keys[i].b)), b.address);
+
+		address_key(&a, of_a);
+		address_key(&b, of_b);
+		tap_ok(read && (memcmp(of_a, of_b, sizeof(of_a)) == 0) == keys[i].same, "address.h: %s and %s count %s", keys[i].a,
+		       keys[i].b, keys[i].same ? "together" : "apart");
+	}
+}
+
 int main(void)
 {
 	static struct server_config cfg;
@@ -172,5 +199,6 @@ int main(void)
 	test_rows(&cfg);
 	test_hops(&cfg);
 	test_literals();
+	test_keys();
 	return tap_done();
 }

@@ -492,9 +492,14 @@ static bool stops(bool raw_first)
 
 static void test_misuse(void)
 {
+#ifdef SRC_NDEBUG
+	tap_ok(true, "misuse asserts # SKIP built without asserts");
+	(void)stops;
+#else
 	fflush(stdout);
 	tap_ok(stops(false), "raw text around a string already taken: asserts, escapes or not");
 	tap_ok(stops(true), "a string inside raw text handed out: asserts");
+#endif
 }
 
 static void test_ids(void)

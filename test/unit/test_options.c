@@ -75,6 +75,8 @@ static const struct row sources[] = {
 	{ "seed 002: port, on loopback under trust", .env = { "SERVICE_PORT=8006" }, VALUE("listen", "127.0.0.1:8006", "SERVICE_PORT") },
 	{ "PRESENCED_LISTEN over SERVICE_PORT", .env = { "SERVICE_PORT=8006", "PRESENCED_LISTEN=[::1]:1" },
 	  VALUE("listen", "[::1]:1", "PRESENCED_LISTEN") },
+	{ "loopback as mapped IPv4", .args = { "--listen=[::ffff:127.0.0.1]:1" },
+	  VALUE("listen", "[::ffff:127.0.0.1]:1", "--listen") },
 	{ "listen replaces what a weaker source said", .args = { "--listen=localhost:0" }, .env = { "PRESENCED_LISTEN=[::1]:1" },
 	  VALUE("listen", "127.0.0.1:0", "--listen") },
 	{ "a size for all dialects", .args = { "--max-message-size=32k" }, VALUE("max-message-size", "32k", "--max-message-size") },
@@ -130,6 +132,8 @@ static const struct row sources[] = {
 	{ "public reads: the last of two", .args = { "--public-reads=true", "--public-reads", "FALSE" },
 	  VALUE("public-reads", "off", "--public-reads") },
 	{ "public reads: no", .args = CONF, .file = "public_reads: no", VALUE("public-reads", "off", "c.conf:1: public_reads") },
+	{ "the sandbox: off", .args = { "--sandbox=off" }, VALUE("sandbox", "off", "--sandbox") },
+	{ "the sandbox: the default", VALUE("sandbox", "on", "default") },
 	{ "public reads: the default", VALUE("public-reads", "off", "default") },
 	{ "proxies: bits beyond the prefix", .args = { "--trusted-proxies=10.1.2.3/8" }, VALUE("trusted-proxies", "10.0.0.0/8", "--trusted-proxies") },
 	{ "proxies: one address", .args = { "--trusted-proxies=10.1.2.3" }, VALUE("trusted-proxies", "10.1.2.3", "--trusted-proxies") },
@@ -225,6 +229,18 @@ static const struct row errors[] = {
 	{ "listen: an empty parameter", .args = { "--listen=:80," },
 	  .error = "--listen: \":80,\" has an unknown parameter (there are dialect=NAME, tls and admin)" },
 	{ "listen: unix", .args = { "--listen=unix:" }, .error = "--listen: \"unix:\" needs a path of 1 to 107 bytes after unix:" },
+	{ "listen: a path that is not UTF-8", .args = { "--listen=unix:/p\xff" },
+	  .error = "--listen: \"unix:/p?\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a control character", .args = { "--listen=unix:/p\x01" },
+	  .error = "--listen: \"unix:/p?\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a DEL", .args = { "--listen=unix:/p\x7f" },
+	  .error = "--listen: \"unix:/p?\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a double quote", .args = { "--listen=unix:/p\"" },
+	  .error = "--listen: \"unix:/p\"\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a quote", .args = { "--listen=unix:/p'" },
+	  .error = "--listen: \"unix:/p'\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
+	{ "listen: a path that has a hash", .args = { "--listen=unix:/p#" },
+	  .error = "--listen: \"unix:/p#\" is not an address to listen on (ADDR:PORT or unix:PATH)" },
 	{ "listen: twice", .args = { "--listen=127.0.0.1:80", "--listen=localhost:80,admin" },
 	  .error = "--listen: \"localhost:80,admin\" is there twice" },
 	{ "listen: nothing", .args = { "--listen= " },
@@ -238,6 +254,12 @@ static const struct row errors[] = {
 	{ "trust beyond loopback, any of them", .args = CONF, .file = "listen: 127.0.0.1:80\nlisten: [::ffff:10.0.0.1]:80",
 	  .error = "c.conf:2: listen: [::ffff:10.0.0.1]:80 is not a loopback address, and auth=trust believes whatever id a client "
 	           "gives: write --auth trust to want that" },
+	{ "trust beyond loopback, where only the end looks like it", .args = { "--listen=[1::ffff:7f00:1]:80" },
+	  .error = "--listen: [1::ffff:7f00:1]:80 is not a loopback address, and auth=trust believes whatever id a client gives: "
+	           "write --auth trust to want that" },
+	{ "trust beyond loopback, nor is it mapped", .args = { "--listen=[::ff00:7f00:1]:80" },
+	  .error = "--listen: [::ff00:7f00:1]:80 is not a loopback address, and auth=trust believes whatever id a client gives: "
+	           "write --auth trust to want that" },
 	{ "origin", .args = { "--allowed-origins=https://a.example,example.org" },
 	  .error = "--allowed-origins: \"example.org\" is not an origin (https://example.org, or *)" },
 	{ "origin with a path", .args = { "--allowed-origins=https://a.example/" },
@@ -317,6 +339,8 @@ static const struct row errors[] = {
 	           "trust" },
 	{ "Keycloak: a realm of dots", .args = { "--keycloak-url=http://kc", "--keycloak-realm=..", "--keycloak-client-id=c" },
 	  .error = "--keycloak-realm: \"..\" could not be said in a URL" },
+	{ "Keycloak: a comma", .args = { "--keycloak-url=http://kc/a,b", "--keycloak-realm=a", "--keycloak-client-id=c" },
+	  .error = "--keycloak-url: \"http://kc/a,b\" is no URL that /realms/... can follow" },
 	{ "Keycloak: a query", .args = { "--keycloak-url=http://kc?x", "--keycloak-realm=a", "--keycloak-client-id=c" },
 	  .error = "--keycloak-url: \"http://kc?x\" is no URL that /realms/... can follow" },
 	{ "user check: no URL", .args = { "--user-check-url=users" },
@@ -405,7 +429,7 @@ static void test_defaults(void)
 	tap_ok(c->client_buffer_messages == 256 && c->client_buffer_bytes == 1048576 && c->slow_consumer == SLOW_DROP, "queues");
 	tap_ok(!c->origins_given && c->audience == AUDIENCE_ALL && str_absent(c->api_key), "origins, audience, key");
 	tap_ok(c->log_level == LOG_INFO && c->log_format == LOG_LOGFMT && str_eq(c->service_name, STR("presence")) &&
-	       str_eq(loaded.user, STR("nobody")), "names and logs");
+	       str_eq(loaded.rights.user, STR("nobody")), "names and logs");
 	tap_ok(str_eq(c->node_id, STR("0000000000abcdef")) && loaded.node_id_drawn, "node-id is drawn");
 }
 

@@ -117,10 +117,14 @@ static const struct row rows[] = {
 	{ "audience=rooms: only room mates hear, and each of them once", "audience=rooms", {
 		{ 1, "c2 connect bob as=snake", NULL }, { 1, "c2 sub conv rooms=r1,r2", NULL }, { 1, "c3 connect carl as=snake", NULL },
 		MESH("settle"), { 1, "view x", NULL }, { 0, "c1 connect alice as=snake", NULL }, MESH("settle"),
-		{ 1, "view x", "= x unknown\n" }, { 0, "c1 sub conv rooms=r1,r2", NULL }, MESH("settle"),
-		{ 1, "view x", NULL }, { 0, "c1 set busy", NULL }, MESH("settle"),
-		{ 1, "view x", "-> c2: update alice busy dc=1\n= x unknown\n" },
-		{ 0, "c1 gone", NULL }, MESH("settle"), { 1, "+5000", "-> c2: offline alice offline\n" },
+		{ 1, "view x", "= x unknown\n" }, { 1, "c3 sub conv rooms=r2,r3", NULL }, { 1, "view x", NULL },
+		{ 0, "c1 sub conv rooms=r1,r2", NULL }, MESH("settle"),
+		{ 1, "view x", "-> c2 c3: online alice online dc=1\n= x unknown\n" },
+		{ 0, "c1 sub conv rooms=r3", NULL }, MESH("settle"), { 1, "view x", "= x unknown\n" },
+		{ 0, "c1 set busy", NULL }, MESH("settle"),
+		{ 1, "view x", "-> c2 c3: update alice busy dc=1\n= x unknown\n" },
+		{ 0, "c1 gone", NULL }, MESH("settle"),
+		{ 1, "+5000", "-> c2 c3: offline alice offline\n" },
 	} },
 	{ "last_seen never decreases, whatever a clock elsewhere says", NULL, {
 		{ 0, "wall 3600000", NULL }, { 0, "c1 connect alice", NULL }, MESH("settle"), { 0, "c1 gone", NULL }, MESH("settle"),

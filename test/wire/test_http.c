@@ -120,6 +120,10 @@ static const struct row {
 	  "ok 41 GET /p?q 1.1 @b:81 K{Host=a;}" },
 	{ "9112 3.2.2", "absolute-form, no path", S("GET HTTPS://b?q HTTP/1.1\r\n" HOST "\r\n"),
 	  "ok 37 GET /?q 1.1 @b K{Host=a;}" },
+	{ "9112 3.2.2", "absolute-form, nothing behind the host", S("GET http://b HTTP/1.1\r\n" HOST "\r\n"),
+	  "ok 34 GET / 1.1 @b K{Host=a;}" },
+	{ "9112 3.2.2", "absolute-form, cut behind http://", S("GET http:// HTTP/1.1\r\n"), "bad 400 target @12" },
+	{ "9112 3.2.2", "absolute-form, cut behind https://", S("GET https:// HTTP/1.1\r\n"), "bad 400 target @13" },
 	{ "9112 3.2.2", "absolute-form, empty host", S("GET http:///p HTTP/1.1\r\n"), "bad 400 target @14" },
 	{ "9112 3.2.2", "absolute-form, user", S("GET http://u@b/p HTTP/1.1\r\n"), "bad 400 target @17" },
 	{ "9112 3.2.2", "absolute-form, other scheme", S("GET ftp://b/p HTTP/1.1\r\n"),
@@ -140,6 +144,9 @@ static const struct row {
 	{ "9112 3.2", "what browsers leave in a query",
 	  S("GET /?[]{}|^`\\~!$&'()*+,;=:@- HTTP/1.1\r\n" HOST "\r\n"),
 	  "ok 51 GET /?[]{}|^`\\~!$&'()*+,;=:@- 1.1 @a K{Host=a;}" },
+	{ "9110 5.1", "names as long as those that mean something",
+	  S(GET HOST "abcd: 1\r\nabcdefg: 1\r\nabcdefghij: 1\r\nabcdefghijklmn: 1\r\n\r\n"),
+	  "ok 82 GET / 1.1 @a K{Host=a;abcd=1;abcdefg=1;abcdefghij=1;abcdefghijklmn=1;}" },
 	{ "9112 9.3", "Connection: close, any case, in a list", S(GET HOST "Connection: x, CLOSE\r\n\r\n"),
 	  "ok 49 GET / 1.1 @a {Host=a;Connection=x, CLOSE;}" },
 	{ "9112 9.3", "two Connection headers",
@@ -265,6 +272,7 @@ static const struct row {
 	{ "H12", "a fragment", S("GET /a#b HTTP/1.1\r\n"), "bad 400 target @7" },
 	{ "H12", "< and >", S("GET /<b> HTTP/1.1\r\n"), "bad 400 target @6" },
 	{ "H12", "GET ! HTTP/1.1", S("GET ! HTTP/1.1\r\n"), "bad 400 target @5" },
+	{ "H12", "GET {a} HTTP/1.1", S("GET {a} HTTP/1.1\r\n"), "bad 400 target @5" },
 	{ "H12", "two spaces before the target", S("GET  / HTTP/1.1\r\n"), "bad 400 target @5" },
 	{ "H12", "two spaces behind the target", S("GET /  HTTP/1.1\r\n"), "bad 400 version_bytes @7" },
 	{ "H12", "tab behind the method", S("GET\t/ HTTP/1.1\r\n"), "bad 400 method_bytes @4" },
@@ -509,6 +517,8 @@ static void test_heads(void)
 	static const struct http_header split = { { "X-A", 3 }, { "1\r\nX-B: 2", 9 } };
 	static const struct http_header escape = { { "X-A", 3 }, { "1\x1b[", 3 } };
 	static const struct http_header nul = { { "X-A", 3 }, { "1\0", 2 } };
+	static const struct http_header tab = { { "X-A", 3 }, { "1\t2", 3 } };
+	static const struct http_header del = { { "X-A", 3 }, { "1\x7f", 2 } };
 	const struct write_row write_rows[] = {
 		{ "200 with a length",
 		  { .status = 200,
@@ -542,6 +552,15 @@ static void test_heads(void)
 		{ "H22 NUL in a value",
 		  { .status = 200, .content_length = 0, .extra = &nul, .extra_count = 1 },
 		  "" },
+		{ "H22 DEL in a value",
+		  { .status = 200, .content_length = 0, .extra = &del, .extra_count = 1 },
+		  "" },
+		{ "9110 5.5 a tab in a value",
+		  { .status = 200, .content_length = 0, .extra = &tab, .extra_count = 1 },
+		  "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\nX-A: 1\t2\r\n\r\n" },
+		{ "9110 15.2 1xx has no body headers",
+		  { .status = 100, .content_type = STR("a/b"), .content_length = 0, .keep_alive = true },
+		  "HTTP/1.1 100 Continue\r\nConnection: keep-alive\r\n\r\n" },
 		{ "H22 LF in a content type",
 		  { .status = 200, .content_type = STR("a\nb"), .content_length = 0 },
 		  "" },
@@ -588,6 +607,11 @@ static void test_errors(void)
 		  "HTTP/1.1 426 Upgrade Required\r\nContent-Type: application/json\r\nContent-Length: 36\r\n"
 		  "Connection: close, upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n"
 		  "{\"error\":{\"code\":426,\"message\":\"x\"}}" },
+		{ "U3 426 and the connection stays",
+		  { .status = 426, .message = STR("x"), .keep_alive = true },
+		  "HTTP/1.1 426 Upgrade Required\r\nContent-Type: application/json\r\nContent-Length: 36\r\n"
+		  "Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n"
+		  "{\"error\":{\"code\":426,\"message\":\"x\"}}" },
 		{ "2 503 says when to come back",
 		  { .status = 503, .retry_after_s = 7, .message = STR("x") },
 		  "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: "
@@ -604,10 +628,10 @@ static void test_errors(void)
 		  "Connection: close\r\nWWW-Authenticate: "
 		  "Bearer error=\"invalid_token\"\r\n\r\n{\"error\":{\"code\":401,\"message\":\"x\"}}" },
 		{ "H22 a message cannot leave its string",
-		  { .status = 400, .message = STR("\"\\\r\n\x01\xff") },
+		  { .status = 400, .message = STR("\"\\\r\n\x1b\xff") },
 		  "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: "
 		  "58\r\nConnection: close\r\n\r\n"
-		  "{\"error\":{\"code\":400,\"message\":\"\\\"\\\\\\u000d\\u000a\\u0001?\"}}" },
+		  "{\"error\":{\"code\":400,\"message\":\"\\\"\\\\\\u000d\\u000a\\u001b?\"}}" },
 	};
 
 	for (size_t i = 0; i < sizeof(error_rows) / sizeof(error_rows[0]); i++) {

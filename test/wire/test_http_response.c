@@ -174,6 +174,7 @@ static const struct row {
 	{ "H1", "bare LF for the empty line", S(OK "a: b\r\n\n"), "bad @24" },
 	{ "H2", "bare CR in a value", S(OK "a: b\rc\r\n\r\n"), "bad @23" },
 	{ "H2", "a NUL in a value", S(OK "a: \0\r\n\r\n"), "bad @21" },
+	{ "H2", "DEL in a value", S(OK "a: \x7f\r\n\r\n"), "bad @21" },
 	{ "H2", "CR CR LF", S(OK "\r\r\n"), "bad @19" },
 	{ "H3", "obs-fold", S(OK "x: b\r\n c\r\n\r\n"), "bad @24" },
 	{ "H3", "obs-fold with a tab", S(OK "x: b\r\n\tc\r\n\r\n"), "bad @24" },
@@ -362,6 +363,28 @@ static void test_header_after_bad(void)
 	tap_ok(http_response_feed(&state.r, (uint8_t *)big, big_bytes, &used) == HTTP_RESPONSE_BAD,
 	       "H16 a head cut at its CR");
 	tap_ok(http_response_header(&state.r, STR("y")).p == NULL, "H16 has no such header");
+	big_bytes -= 4;
+	put("aaaa");
+	begin(&state);
+	tap_ok(http_response_feed(&state.r, (uint8_t *)big, big_bytes, &used) == HTTP_RESPONSE_BAD,
+	       "H16 a head cut within a value");
+	tap_ok(http_response_header(&state.r, STR("x")).p == NULL, "H16 that header is not there");
+}
+
+/* The end of the stream behind a body that is whole, and behind a malformed one, changes no verdict. */
+static void test_end_after_verdict(void)
+{
+	static const char good[] = OK "Content-Length: 3\r\n\r\nabc", bad[] = OK " x: b\r\n\r\n";
+	size_t used;
+
+	begin(&state);
+	http_response_feed(&state.r, (const uint8_t *)good, sizeof(good) - 1, &used);
+	tap_ok(http_response_feed(&state.r, NULL, 0, &used) == HTTP_RESPONSE_MORE, "9112 6.2 head first, body under way");
+	http_response_feed(&state.r, (const uint8_t *)good + 38, 3, &used);
+	tap_ok(http_response_end(&state.r) == HTTP_RESPONSE_DONE, "9112 6.2 the end behind a whole body");
+	begin(&state);
+	http_response_feed(&state.r, (const uint8_t *)bad, sizeof(bad) - 1, &used);
+	tap_ok(http_response_end(&state.r) == HTTP_RESPONSE_BAD, "H3 the end behind a malformed head");
 }
 
 int main(void)
@@ -378,5 +401,6 @@ int main(void)
 	test_limits();
 	test_choices();
 	test_header_after_bad();
+	test_end_after_verdict();
 	return tap_done();
 }

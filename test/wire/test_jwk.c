@@ -101,6 +101,38 @@ static void check_forgery(void)
 	       jwt_signature_is_valid(&t, &weak), "T4: BearSSL takes a signature that anybody can make, were e = 1");
 }
 
+/* T4: what a PEM of an RSA key with this exponent comes to; the modulus is a good one. */
+static enum jwk_result exponent_in_pem(struct str e)
+{
+	static const uint8_t front[] = { 0x30, 0x82, 0x01, 0, 0x02, 0x82, 0x01, 0x01, 0x00 };
+	static struct jwk_set set;
+	uint8_t der[512];
+	char text[1024];
+	size_t n, at = sizeof(front) + 256;
+
+	memcpy(der, front, sizeof(front));
+	if (!base64_decode(BASE64_URL, str_of(jwk_forged_n, strlen(jwk_forged_n)), der + sizeof(front), 256, &n) || n != 256)
+		abort();
+	der[at++] = 0x02;
+	der[at++] = (uint8_t)e.n;
+	memcpy(der + at, e.p, e.n);
+	at += e.n;
+	der[3] = (uint8_t)(at - 4 - 256);
+	n = (size_t)snprintf(text, sizeof(text), "-----BEGIN RSA PUBLIC KEY-----\n");
+	n += base64_encode(text + n, sizeof(text) - n, der, at);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "\n-----END RSA PUBLIC KEY-----\n");
+	set.count = 0;
+	return jwk_set_add_pem(&set, str_of(text, n));
+}
+
+static void check_exponents(void)
+{
+	tap_ok(exponent_in_pem(STR("\1\0\1")) == JWK_OK, "T4: e of 3 bytes, 65537");
+	tap_ok(exponent_in_pem(STR("\1\0\0\0\0\0\0\1")) == JWK_OK, "T4: e of 8 bytes");
+	tap_ok(exponent_in_pem(STR("\1\0\0\0\0\0\0\0\1")) == JWK_WEAK, "T4: e of 9 bytes");
+	tap_ok(exponent_in_pem(STR("\1\0\0")) == JWK_WEAK, "T4: e that is even");
+}
+
 static void check_secrets(void)
 {
 	static struct jwk_set set;
@@ -115,6 +147,9 @@ static void check_secrets(void)
 	       set.keys[0].algorithm == JWK_HS256 && set.keys[0].material_bytes == 512 && set.keys[0].kid_bytes == 0,
 	       "jwk.h: secret of 512 bytes");
 	tap_ok(jwk_set_add_secret(&set, STR("x")) == JWK_AMBIGUOUS && set.count == 1, "jwk.h: a second secret");
+	tap_ok(jwk_secret_of_file(STR("")).n == 0 && jwk_secret_of_file(STR("\n")).n == 0 &&
+	       str_eq(jwk_secret_of_file(STR("k\r\n")), STR("k")) && str_eq(jwk_secret_of_file(STR("k\n\n")), STR("k\n")),
+	       "jwk.h: one line end at the end of a file is not the secret's");
 	set.count = JWK_KEYS_MAX;
 	tap_ok(jwk_set_add_secret(&set, STR("x")) == JWK_TOO_MANY && set.count == JWK_KEYS_MAX, "jwk.h: a full set");
 	for (int i = 0; i <= JWK_AMBIGUOUS; i++)
@@ -214,6 +249,7 @@ int main(void)
 		if (strcmp(jwk_pems[i].clause, "jwk.h") != 0 && strstr(jwk_pems[i].want, "over 0") != NULL)
 			check_mutations(&jwk_pems[i]);
 	check_forgery();
+	check_exponents();
 	check_secrets();
 	check_der(sequences, sizeof(sequences) / sizeof(sequences[0]), "SEQUENCE", take_sequence);
 	check_der(integers, sizeof(integers) / sizeof(integers[0]), "INTEGER", der_take_unsigned);

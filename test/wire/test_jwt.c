@@ -243,6 +243,7 @@ int main(void)
 	tap_ok(verify(STR_NONE, &policy, &claims, NULL, 0) == JWT_MALFORMED, "T8: no token at all");
 	tap_ok(verify(str_of("a.b\0.c", 6), &policy, &claims, out, sizeof(out)) == JWT_MALFORMED, "T8: NUL in a token");
 	tap_ok(jwt_payload(STR("!.e30.c"), out, sizeof(out), &n) == false &&
+	       jwt_payload(STR("e30.e3.c"), out, sizeof(out), &n) == false &&
 	       jwt_payload(STR("e30.e30.!"), out, sizeof(out), &n) == false &&
 	       jwt_payload(STR("e30.e30"), out, sizeof(out), &n) == false &&
 	       jwt_payload(STR("e30.e30."), out, sizeof(out), &n) && n == 2 && memcmp(out, "{}", 2) == 0,

@@ -27,13 +27,14 @@ static const struct {
 	{ "", NULL }, { "redis", NULL }, { "redis:/h", NULL }, { "redis://", NULL }, { "http://h", NULL },
 	{ "redis://h:0", NULL }, { "redis://h:65536", NULL }, { "redis://h:", NULL }, { "redis://h:x", NULL },
 	{ "redis://u@h", NULL }, { "redis://u:@h", NULL }, { "redis://:p%@h", NULL }, { "redis://:p%4@h", NULL },
-	{ "redis://:p%00@h", NULL }, { "redis://:p%0a@h", NULL }, { "redis://:p@", NULL }, { "redis://:p@/0", NULL },
+	{ "redis://:p%!0@h", NULL }, { "redis://:p%4:@h", NULL },
+	{ "redis://:p%g0@h", NULL }, { "redis://:p%7f@h", NULL }, { "redis://u%:p@h", NULL }, { "redis://:p%00@h", NULL }, { "redis://:p%0a@h", NULL }, { "redis://:p@", NULL }, { "redis://:p@/0", NULL },
 	{ "redis://h/x", NULL }, { "redis://h/01", NULL }, { "redis://h/100000", NULL }, { "redis://h/-1", NULL },
 	{ "redis://h/0/1", NULL }, { "redis://h?db=1", NULL }, { "redis://a,b", NULL }, { "redis://h h", NULL },
 	{ "redis+sentinel://a", NULL }, { "redis+sentinel://a/", NULL }, { "redis+sentinel:///m", NULL },
 	{ "redis+sentinel://a,,b/m", NULL }, { "redis+sentinel://a,b,/m", NULL },
-	{ "redis+sentinel://a,b,c,d,e,f,g,h,i/m", NULL }, { "redis+sentinel://a/m/x", NULL },
-	{ "unix://", NULL }, { "unix:///", NULL }, { "unix://relative/s", NULL }, { "unix:///s?db=", NULL },
+	{ "redis+sentinel://a,b,c,d,e,f,g,h,i/m", NULL }, { "redis+sentinel://a/m/x", NULL }, { "redis+sentinel://a/m%", NULL },
+	{ "unix://", NULL }, { "unix:///", NULL }, { "unix://relative/s", NULL }, { "unix:///s%", NULL }, { "unix:///s?db=", NULL },
 	{ "unix:///s?db=x", NULL }, { "unix:///s?virtual_host=1", NULL }, { "redis://\xff@h", NULL },
 };
 
@@ -83,5 +84,11 @@ int main(void)
 	text[9 + 512] = 'p';
 	memcpy(text + 9 + 513, "@h", 2);
 	tap_ok(redis_url_parse(str_of(text, 9 + 513 + 2), &u) != NULL, "one byte longer");
+	memset(text, 'h', sizeof(text));
+	memcpy(text, "redis://", 8);
+	tap_ok(redis_url_parse(str_of(text, 8 + 253), &u) == NULL && u.hosts[0].name.n == 253, "1123 2.1: the longest host");
+	tap_ok(redis_url_parse(str_of(text, 8 + 254), &u) != NULL, "1123 2.1: one byte longer");
+	memset(text + 8, '/', sizeof(text) - 8);
+	tap_ok(redis_url_parse(str_of(text, REDIS_URL_BYTES_MAX + 1), &u) != NULL, "an URL of one byte too many");
 	return tap_done();
 }

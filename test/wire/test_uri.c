@@ -25,6 +25,7 @@ static const struct decode_row {
 	{ "escapes in both cases", URI_PATH, S("%41%c3%A4"), S("A\xc3\xa4") },
 	{ "an encoded slash stays in its segment", URI_PATH, S("a%2Fb"), S("a/b") },
 	{ "plus in a path", URI_PATH, S("a+b"), S("a+b") },
+	{ "plus in a path, beside an escape", URI_PATH, S("a+%62"), S("a+b") },
 	{ "plus in a query is a space", URI_QUERY, S("a+b"), S("a b") },
 	{ "encoded plus in a query", URI_QUERY, S("a%2Bb"), S("a+b") },
 	{ "a percent sign", URI_PATH, S("100%25"), S("100%") },

@@ -1,0 +1,161 @@
+/*
+ * test/sim/living.h: the inside of a life, for the files that life.h names.
+ *
+ * Clients c0 .. c9 come and go as users u0 .. u4 in all dialects, at any node; `http` asks for what REST has; `x` does what no client
+ * should, always as the user `ghost`, of whom nobody may ever hear.
+ */
+#ifndef TEST_SIM_LIVING_H
+#define TEST_SIM_LIVING_H
+
+#include "sim/invariants.h"
+#include "sim/life.h"
+#include "sim/world.h"
+
+enum {
+	NODES_MAX = 3, USERS = 5, ROOMS = 3, WORD = 16, TEXT = 256, ASKED_MAX = 64, MESSAGES_MAX = 16,
+	RECONNECT_MS_MAX = 1500,
+	CALM_MS = 15000,     /* so long after a fault nothing of it may be felt */
+	SETTLED_MS = 3000,   /* a connection that old is known to all */
+	SKEW_MS_MAX = 60000, /* far below presence-ttl: who left that long ago is forgotten */
+};
+
+#define GHOST "ghost"
+
+/* What stands behind the client of that number, since it came. */
+struct guest {
+	uint32_t node, user;
+	int64_t open_ms;             /* -1: it is not */
+	bool stranger;               /* has not authenticated yet */
+	bool watches;                /* dotted: it has asked to */
+	bool behind;                 /* has not read for a while: it may have missed what newer words overtook */
+	bool short_changed;          /* a pool was too small: it may have missed anything */
+	bool leaving;                /* has said so */
+	int64_t expires_ms;          /* its token does; 0: not soon */
+	uint32_t lists;              /* roster: that it was told */
+	char knows[USERS][WORD];     /* the last status it was told; "": none */
+	char told[USERS][TEXT];      /* the last words */
+	int online[USERS];           /* by presence.online and presence.offline: 1, 0, or -1: neither yet */
+	uint32_t newest[USERS];      /* the custom status told last: the number of the step that set it */
+	uint32_t rooms, joining;     /* a bit of each that it is in, as it was told; that it has asked for */
+	uint32_t typing[ROOMS];      /* a bit of each user who types there, as it was told */
+	uint32_t asked[ASKED_MAX], asked_count; /* dotted: ids of requests without an answer yet */
+	uint32_t messages[MESSAGES_MAX], message_count; /* the last broadcasts that it got */
+};
+
+/* The call of the step of that number. */
+struct phone {
+	uint32_t alive;              /* a bit of each device that was told of it and not of its end */
+	uint8_t caller;              /* the device, + 1; 0: there is no such call */
+	bool answered;               /* as the caller was told */
+	uint32_t sdp_bytes;          /* of the offer */
+};
+
+/* The broadcast of the step of that number. */
+struct notice {
+	bool sent;
+	uint32_t room_plus1, users;  /* to whom: a room, or a bit of each user; neither: all */
+};
+
+/* What was last seen of a user at a node (invariants.c). */
+struct sight {
+	uint64_t boots;              /* of the node, + 1: else it is of another process */
+	bool there, present;         /* was a device; was it online */
+	int64_t at_ms, gone_ms;      /* when one was seen last; when none was seen first */
+};
+
+struct life {
+	struct world w;
+	const struct plan *plan;
+	uint32_t nodes;
+	struct guest guests[LIFE_CLIENTS];
+	struct client *clients[NODES_MAX + 1][LIFE_CLIENTS]; /* of each at each node; NULL: it was never there */
+	uint64_t dice;
+	uint32_t step;               /* from 1 on; 0: before the first */
+	uint32_t faults, fault_rate; /* a bit of each that may be; in how many steps of a hundred one comes */
+	uint32_t options;            /* a bit of each that was drawn */
+	bool maybe_hidden[USERS];
+	int64_t open_ms[USERS];      /* when a device of theirs was last seen to be open */
+	bool kicked[USERS];          /* by an operator, ever */
+	bool limited;                /* a pool is too small now */
+	bool was_limited;            /* or was */
+	bool quits[NODES_MAX + 1];   /* since it was started */
+	bool halted[NODES_MAX + 1];
+	int64_t quit_ms[NODES_MAX + 1]; /* when it was told to, or went on after a halt */
+	int64_t skew_ms[NODES_MAX + 1], thaw_ms[NODES_MAX + 1]; /* thaw_ms: 0: nothing is to be thawed */
+	int64_t node_bad_ms[NODES_MAX + 1], redis_bad_ms; /* when something last befell them; INT64_MAX: it does now */
+	uint32_t ever[USERS];        /* a bit of each room that a device of the user ever was in */
+	struct phone phones[LIFE_STEPS_MAX + 64];
+	struct notice notices[LIFE_STEPS_MAX + 64];
+	struct sight sights[NODES_MAX + 1][USERS];
+	uint64_t injected[FAULTS], steps, rejected;
+	int64_t roster_ms;           /* when somebody began to hear the roster last */
+	uint64_t turns_seen;         /* (7): so many, by then */
+	int64_t turns_ms;
+	char fault[LIFE_TEXT];
+};
+
+/* --- chance (draws.c) --- */
+
+/* The dice of that number: what is drawn then has nothing to do with what is drawn otherwise. */
+void life_roll(struct life *, uint64_t number);
+uint32_t life_draw(struct life *, uint32_t below);
+/* All that is drawn for the seed before the first step. */
+void life_draw_options(struct life *);
+void life_say_options(const struct life *);
+
+/* --- telling (life.c) --- */
+
+/* The first broken promise: what is said begins with the number of the invariant, "(4) ...". */
+__attribute__((format(printf, 2, 3))) void life_fault(struct life *, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void life_did(const struct life *, const char *fmt, ...);
+bool life_is_over(const struct life *);
+
+/* --- who is where (life.c) --- */
+
+struct crowd *life_crowd(struct life *, uint32_t node);
+struct client *life_client(struct life *, uint32_t i);
+/* The client is through, known as its user, and not on its way out. */
+bool life_is_open(struct life *, uint32_t i);
+/* The device begins anew. */
+void life_forget(struct life *, uint32_t i);
+bool life_has(const struct life *, enum life_option);
+bool life_may(const struct life *, enum fault);
+
+/* --- time (life.c) --- */
+
+/* All that has to happen now; what is heard is judged; what always holds is looked at. */
+void life_settle(struct life *);
+void life_wait(struct life *, int64_t ms);
+
+/* --- the rest --- */
+
+enum { TOKEN_LEEWAY_MS = 2000, TOKEN_SHORT_S_MAX = 10 };
+
+void deeds_do(struct life *);                       /* one, by chance */
+void deeds_set_status(struct life *, uint32_t i, const char *status, uint32_t custom);
+void deeds_put_status(struct life *, uint32_t user, uint32_t node, const char *status);
+void deeds_broadcast(struct life *, uint32_t number, uint32_t node, uint32_t room_plus1, uint32_t users);
+void deeds_say(struct life *, uint32_t i, const char *text);
+bool deeds_answer(struct life *);                   /* what clients do by themselves: begin to watch, authenticate; false: nothing */
+
+void befall(struct life *);                         /* one fault, by chance */
+void befall_heal(struct life *);                    /* none is left */
+bool befall_thaw(struct life *);                    /* those whose time has come; false: none */
+
+void hostile_act(struct life *);
+void hostile_check(struct life *);                  /* (8) */
+
+void witness_listen(struct life *);
+bool witness_must_be_online(struct life *, uint32_t user, uint32_t watcher);
+
+void truth_check(struct life *, bool all);          /* all: everybody had something to be told of */
+void truth_check_sets(struct life *);
+void truth_check_rooms(struct life *);
+void truth_check_calls(struct life *);
+
+static inline struct str str_of_text(const char *text)
+{
+	return str_of(text, strlen(text));
+}
+
+#endif
