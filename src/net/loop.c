@@ -236,7 +236,8 @@ static bool all_read(struct loop *l, int n)
 
 /*
  * All that other nodes say comes through one connection, a piece a turn. After a time in which this process
- * was stopped there may be many: they are heard first, or who came back meanwhile would be told to be offline.
+ * was stopped there may be many pieces: they come first, or who came back meanwhile would be told to be
+ * offline.
  */
 static bool all_heard(struct loop *l, struct now now)
 {
