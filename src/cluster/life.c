@@ -97,6 +97,7 @@ void life_lose(struct cluster *c)
 	seeds_down(&c->seeds, c->now);
 	if (cluster_is_up(c))
 		to(c, LIFE_DOWN, "Redis is not there");
+	engine_peers_lost(c->engine, true);
 }
 
 static void deaf(struct cluster *c)
@@ -183,6 +184,7 @@ static bool is_anybody_awaited(const struct cluster *c)
 static void ready(struct cluster *c, const char *why)
 {
 	to(c, LIFE_READY, why);
+	engine_peers_lost(c->engine, false);
 	nodes_tell(c);
 	seeds_ready(&c->seeds, c->now);
 }
