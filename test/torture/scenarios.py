@@ -132,13 +132,15 @@ def scenario(**how):
 class Command:
     """
     presenced.faulty as a program of its own: `argv(s, tag)`; `same(out)`: what must be the same whenever it exits 0; `signal`: it gets
-    that one when it waits; `fails`: the exit code that it has in any case.
+    that one when it waits; `fails`: the exit code that it has in any case; `full`:
+    standard output takes nothing.
     """
     command, slow, file = True, False, None
 
-    def __init__(self, name, argv, same=lambda out: out, stdin=None, terminal=None, codes=(0, 1, 2), signal=None, fails=None):
+    def __init__(self, name, argv, same=lambda out: out, stdin=None, terminal=None, codes=(0, 1, 2), signal=None, fails=None,
+                 full=False):
         self.name, self.argv, self.same, self.stdin, self.terminal, self.codes = name, argv, same, stdin, terminal, codes
-        self.signal, self.fails = signal, fails
+        self.signal, self.fails, self.full = signal, fails, full
         SCENARIOS.append(self)
 
 
@@ -482,3 +484,9 @@ Command("check", lambda s, t: ["check", "--config", s.path("presenced.conf"), "-
         same=lambda out: [line for line in out.splitlines() if "# Walls" not in line])  # that depends on what the kernel says
 Command("token", lambda s, t: ["token", "--secret-file", s.path("secret"), "--sub=ann", "--claim", "n=1"],
         same=lambda out: (out.count("."), len(out)))
+
+# Standard output that is full: stdio's calls are libc's own, so nothing else can fail them.
+for name, words in [("version", ["--version"]), ("help", ["--help"]), ("markdown", ["--help=markdown"]), ("check", ["check", "--node-id=n"])]:
+    Command("full-" + name, lambda s, t, words=words: list(words), full=True, fails=1)
+Command("full-token", lambda s, t: ["token", "--secret-file", s.path("secret"), "--sub=ann"], full=True, fails=1)
+Command("full-client", lambda s, t: ["client", client_url(s, 0, "ws", "/ws?dialect=rooms&user_id=u%sx" % t), "--script", "auto"], full=True, fails=1)
