@@ -110,16 +110,16 @@ class Scenario:
     One server. `options(s)`, from the services; `listens`: what stands behind each address, by name. `lossy`: what one node says may
     not come to another at once. `given`: a fault that there is in any case: what is failed then is how that one is dealt with.
     `bystander`: None if tokens are needed. `descriptors`: the limit that it finds. `env`: what else it finds. `slow`: only
-    under --all, or by its name.
+    under --all, or by its name. `tried`: with faults too.
     """
     command = False
 
     def __init__(self, play, options=None, listens=None, lossy=False, seconds=3, given=None, bystander=True, name=None, descriptors=None,
-                 slow=False, **env):
+                 slow=False, tried=True, **env):
         self.name, self.play, self.options = name or play.__name__.replace("_", "-"), play, options or (lambda s: [])
         self.listens, self.lossy, self.seconds = listens or {"main": ""}, lossy, seconds
         self.given, self.bystander, self.descriptors, self.env = given, bystander, descriptors, env
-        self.slow = slow
+        self.slow, self.tried = slow, tried
 
 
 def scenario(**how):
@@ -140,13 +140,13 @@ class Command:
     def __init__(self, name, argv, same=lambda out: out, stdin=None, terminal=None, codes=(0, 1, 2), signal=None, fails=None,
                  full=False):
         self.name, self.argv, self.same, self.stdin, self.terminal, self.codes = name, argv, same, stdin, terminal, codes
-        self.signal, self.fails, self.full = signal, fails, full
+        self.signal, self.fails, self.full, self.tried = signal, fails, full, not full
         SCENARIOS.append(self)
 
 
 class File:
     """A file of test/e2e, whose servers are all presenced.faulty: it passes, or fails cleanly."""
-    command, slow = True, False
+    command, slow, tried = True, False, True
 
     def __init__(self, path):
         self.name, self.file = os.path.basename(path), os.path.abspath(path)
@@ -381,7 +381,7 @@ def small_heap(run):
 # From nothing to what is enough for two users; it really has 2^24 bytes.
 for order in range(5, 21):
     SCENARIOS.append(Scenario(small_heap, options=lambda s: ["--redis-url", s.redis.url, "--node-id=faulty"], lossy=True, seconds=2,
-                              name="redis-heap-%d" % order, slow=order % 5 > 0, FAULTY_HEAP=str(order)))
+                              name="redis-heap-%d" % order, slow=order % 5 > 0, tried=False, FAULTY_HEAP=str(order)))
 
 
 @scenario(given="accept4:2:EMFILE")
