@@ -35,6 +35,18 @@ PARSERS = {
                 "dialect/rooms.c", "dialect/roster.c", "dialect/snake.c", "dialect/upper.c", "base/rfc3339.c"],
     "certificate": ["net/certificate.c"],
     "tls": ["net/tls_record.c", "net/tls_stream.c", "net/tls_handshake.c", "net/tls_engine.c"],
+    "words": ["base/hex.c", "base/units.c", "base/rfc3339.c", "base/base64.c", "wire/uri.c", "wire/origin.c", "wire/url.c",
+              "wire/redis_url.c", "server/address.c", "server/forwarded.c"],
+    "anchors": ["net/anchors.c"],
+    "exchange": ["net/exchange.c"],
+    "tls_client": ["net/tls_client.c", "net/leaf.c"],
+    "redis_link": ["cluster/redis_link.c", "cluster/redis_way.c", "cluster/redis.c", "cluster/redis_wire.c"],
+    "cluster": ["cluster/cluster.c", "cluster/nodes.c", "cluster/sync.c", "cluster/life.c"],
+    "keys": ["tool/line_edit.c"],
+    "client": ["tool/client_words.c", "tool/client_commands.c", "tool/client_session.c", "tool/client_link.c", "tool/client_script.c",
+               "tool/screen.c"],
+    "server": ["server/rest.c", "server/rest_write.c", "server/api.c", "server/body.c", "server/admission.c", "server/admin.c",
+               "server/credential.c"],
     "session": ["server/intake.c", "server/request.c", "server/frame.c", "server/message.c", "server/session.c"],
 }
 
