@@ -169,6 +169,8 @@ static void use_bus(struct world *w, struct str s)
 {
 	const struct bus *b = &w->bus;
 	struct str rest = s.n == 0 ? s : str_of(s.p + 1, s.n - 1);
+	static char text[16384];
+	struct jsonw page;
 
 	switch (s.n == 0 ? 0 : s.p[0] % 8) {
 	case 0: (void)b->publish(b->ctx, STR("c"), rest); break;
@@ -178,7 +180,12 @@ static void use_bus(struct world *w, struct str s)
 	case 4: (void)b->del(b->ctx, STR("k")); break;
 	case 5: (void)b->renew(b->ctx, STR("k"), 1000); break;
 	case 6: b->reset(b->ctx); break;
-	case 7: CHECK(b->space(b->ctx) == 0 || w->up); break;
+	case 7:
+		CHECK(b->space(b->ctx) == 0 || w->up);
+		jsonw_init(&page, text, sizeof(text));
+		b->metrics(b->ctx, &page);
+		CHECK(!page.failed);
+		break;
 	}
 	b->flush(b->ctx);
 }

@@ -119,7 +119,7 @@ static void stopped(struct cluster *c, int64_t late_ms)
 	seeds_down(&c->seeds, then);
 	seeds_up(&c->seeds, c->now);
 	begin(c, "the process was stopped");
-	for (int i = 0; i < PEERS_MAX; i++)
+	for (uint32_t i = 0; i < c->nodes_high; i++)
 		if (c->nodes[i].state == NODE_HERE)
 			sync_want(c, &c->nodes[i]);
 }
@@ -175,7 +175,7 @@ static void say_hello(struct cluster *c)
 
 static bool is_anybody_awaited(const struct cluster *c)
 {
-	for (int i = 0; i < PEERS_MAX; i++)
+	for (uint32_t i = 0; i < c->nodes_high; i++)
 		if (c->nodes[i].state == NODE_HERE && c->nodes[i].awaited)
 			return true;
 	return false;

@@ -23,6 +23,7 @@
 
 enum {
 	EVENTS_MAX = 512,
+	BUSY_TURNS_MAX = 64,        /* after which a drain may end though something still comes */
 	LOOKS_PER_TURN_MAX = 8,     /* at what has come, before its outcome is written */
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
 	LATE_MS = 250,              /* a timer that is so late: this process was stopped */
@@ -46,6 +47,7 @@ struct loop {
 	mono_t accept_again;
 	int64_t accept_pause_ms;    /* the next one, for want of a descriptor */
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
+	bool quiet;                 /* nothing came in this turn */
 	bool heard;                 /* other nodes, in this turn */
 	uint32_t late_turns;        /* in a row: they were heard, and timers were late */
 	bool told;                  /* SIGTERM or SIGINT came */
@@ -56,20 +58,24 @@ struct loop {
 
 /* --- accepting --- */
 
-static void watch_listeners(struct loop *l, bool readable)
+/* What cannot be done now is tried again after ACCEPT_PAUSE_MS. */
+static void watch_listeners(struct loop *l, bool readable, struct now now)
 {
+	bool done = true;
+
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
 		struct epoll_event ev = { .events = readable ? EPOLLIN : 0u,
 			                  .data.u64 = watch_tag(WATCH_LISTENER, i, 0) };
 
-		epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->listen_fds[i], &ev);
+		done &= epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->listen_fds[i], &ev) == 0;
 	}
-	l->accept_paused = !readable;
+	l->accept_paused = !readable || !done;
+	l->accept_again = mono_add_ms(now.mono, ACCEPT_PAUSE_MS);
 }
 
 static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
 {
-	watch_listeners(l, false);
+	watch_listeners(l, false, now);
 	l->accept_again = mono_add_ms(now.mono, pause_ms);
 }
 
@@ -278,6 +284,7 @@ static bool turn(struct loop *l, int timeout)
 	int64_t began_us = machine_us();
 	bool more;
 
+	l->quiet = n <= 0;
 	server_begin_turn(l->server, now);
 	if (l->tls != NULL)
 		tls_begin_turn(l->tls, now);
@@ -286,7 +293,7 @@ static bool turn(struct loop *l, int timeout)
 		l->companion->begin(l->companion->ctx, now);
 	take_events(l, n, now);
 	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
-		watch_listeners(l, true);
+		watch_listeners(l, true, now);
 	if (l->tls != NULL)
 		tls_turn(l->tls);
 	if (l->fetch != NULL)
@@ -300,12 +307,19 @@ static bool turn(struct loop *l, int timeout)
 	return more;
 }
 
+/*
+ * It ends only after a turn in which nothing came: whose connection waits to be accepted, or whose request to
+ * be read, is answered first. However many always have something to say, they do not hold up the end.
+ */
 static void serve(struct loop *l)
 {
 	bool more = false;
+	int busy = 0; /* turns in a row, while draining */
 
-	while (!l->stop_now && !server_drained(l->server))
-		more = turn(l, timeout_ms(l, more, machine_now().mono));
+	while (!l->stop_now && !((busy == 0 || busy > BUSY_TURNS_MAX) && server_drained(l->server))) {
+		more = turn(l, busy > 0 ? 0 : timeout_ms(l, more, machine_now().mono));
+		busy = l->quiet || !server_draining(l->server) ? 0 : busy + 1;
+	}
 }
 
 /* --- start and end --- */

@@ -104,10 +104,9 @@ class Player:
 
     def measure(self, scenario):
         base = Baseline()
-        for _ in range(1 if getattr(scenario, "file", None) else 2):  # the second one has it warm
-            verdict = self.judge(scenario, None, base, True)
-            if verdict.faults:
-                return verdict
+        verdict = self.judge(scenario, None, base, True)
+        if verdict.faults:
+            return verdict
         calls, sites, _ = self.counts.read()
         base.sites, base.calls = sites, calls
         return base
@@ -218,6 +217,8 @@ class Player:
             v.wrong("every connection lives, and yet something did not come")
         if not dead:
             v.outcome = "late"
+        for conn in [c for c in run.conns if c.name != "bystander"]:
+            conn.close()
         self.tag += 1
         run.tag = "-%d-%d" % (self.number, self.tag)
         limit = time.monotonic() + (10 if run.scenario.lossy else 0)
