@@ -32,7 +32,7 @@ struct world {
 	int epoll_fd, peers[PEERS];
 	uint32_t at;              /* of peers, the next to be replaced */
 	struct now now;
-	bool up, sentinel;
+	bool up, sentinel, greets_more;
 	unsigned ups;
 };
 
@@ -149,18 +149,17 @@ static void say(struct world *w, uint32_t i, const void *bytes, size_t n)
 		(void)send(w->peers[i], bytes, n, MSG_NOSIGNAL);
 }
 
-/* What a good one says first, to whoever is dialled last. */
+/* What a good one says first; how & 1: a good Sentinel. */
 static void greet(struct world *w, unsigned how)
 {
-	static const char redis[] = "+OK\r\n+OK\r\n+OK\r\n", master[] = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", pong[] = "+PONG\r\n";
+	static const char ok[] = "+OK\r\n", master[] = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", pong[] = "+PONG\r\n";
 
 	for (uint32_t i = 0; i < PEERS; i++) {
-		if (w->sentinel) {
-			say(w, i, "+OK\r\n", how & 1 ? 0 : 5);
-			say(w, i, master, how & 2 ? 0 : sizeof(master) - 1);
-		} else {
-			say(w, i, redis, sizeof(redis) - 1);
-		}
+		/* SETNAME; before it AUTH and SELECT, of which a Sentinel is told neither at first */
+		for (int said = how & 1 || !w->greets_more ? 2 : 0; said < 3; said++)
+			say(w, i, ok, sizeof(ok) - 1);
+		if (w->sentinel && !(how & 1))
+			say(w, i, master, sizeof(master) - 1);
 		say(w, i, pong, sizeof(pong) - 1);
 	}
 }
@@ -223,7 +222,7 @@ static void begin(struct world *w, unsigned options)
 	struct redis_config c = { .url = &w->url, .node_id = STR("fuzz"), .channels_max = 10 };
 	static char url[128]; /* hosts borrow it */
 
-	*w = (struct world){ .sentinel = options % 4 >= 2, .now = { { 1000 }, { INT64_C(1768392000000) } } };
+	*w = (struct world){ .sentinel = options % 4 >= 2, .greets_more = options % 2 == 1, .now = { { 1000 }, { INT64_C(1768392000000) } } };
 	w->epoll_fd = c.epoll_fd = epoll_create1(0);
 	for (int i = 0; i < PEERS; i++)
 		w->peers[i] = -1;

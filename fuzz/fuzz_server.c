@@ -7,7 +7,7 @@
  *
  *	input: options, piece...   piece: kind + 8 * connection, length as 2 bytes, so many bytes
  *
- * No input could sign a token: where the bytes 2 to 6 stand in a request, a handshake or a message, a token is said.
+ * No input could sign a token: where the bytes 2 to 7 stand in a request, a handshake or a message, a token is said.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -58,10 +58,13 @@ static void hear(struct run *r)
 	}
 }
 
+/* Connection 3 is not from this machine. */
 static void say(struct run *r, unsigned c, const void *bytes, size_t n)
 {
+	static const struct peer afar = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7 }, 4000 };
+
 	if (r->links[c] < 0)
-		r->links[c] = sim_connect(&r->sim, 0, NULL);
+		r->links[c] = sim_connect(&r->sim, 0, c == 3 ? &afar : NULL);
 	sim_send(&r->sim, r->links[c], bytes, n);
 }
 
@@ -132,18 +135,19 @@ static void settle(struct run *r)
 	}
 }
 
-/* The bytes 2 to 6 are tokens: u0's, u1's with rooms, one that ends soon, one that may write, one that is not signed well. */
+/* The bytes 2 to 7 are tokens: u0's, u1's with rooms, one that ends soon, one that may write, one not signed well, one of a service's key. */
 static struct str with_tokens(struct str s)
 {
 	static const char *const specs[] = { "sub:u0,ttl:1d,by:hs", "sub:u1,ttl:1d,by:hs,rooms:[r,q*]", "sub:u0,ttl:15s,by:hs",
-		                             "sub:u2,ttl:1d,by:hs,scope:presence:write", "sub:u0,ttl:1h,by:hs,bad:signature" };
-	static char tokens[5][MINT_TOKEN_MAX], out[EXPANDED_MAX];
+		                             "sub:u2,ttl:1d,by:hs,scope:presence:write", "sub:u0,ttl:1h,by:hs,bad:signature",
+		                             "sub:u3,ttl:1d,by:es1" };
+	static char tokens[6][MINT_TOKEN_MAX], out[EXPANDED_MAX];
 	size_t n = 0, bytes;
 
 	for (size_t i = 0; i < s.n && n + MINT_TOKEN_MAX < sizeof(out); i++) {
 		unsigned which = (unsigned char)s.p[i] - 2u;
 
-		if (which >= 5) {
+		if (which >= 6) {
 			out[n++] = s.p[i];
 			continue;
 		}
@@ -202,6 +206,13 @@ static void configure(struct server_config *cfg, unsigned draw)
 	}
 	if (draw & 8)
 		cfg->api_key = STR("k3y");
+	if ((draw & 12) == 12)
+		table_option(cfg, "jwks-url", "on");
+	cfg->connections_per_ip_max = draw & 16 ? 3 : 0;
+	if ((draw & 48) == 48)
+		cfg->origins_given = cfg->origins_any = true;
+	else if (draw & 48)
+		cfg->origins_given = true, cfg->origins[0] = STR("http://ok.example"), cfg->origin_count = 1;
 	if (draw & 16)
 		cfg->audience = AUDIENCE_ROOMS;
 	cfg->slow_consumer = draw & 32 ? SLOW_CLOSE : SLOW_DROP;
@@ -219,7 +230,7 @@ static void run(struct run *r, struct told *told, enum sim_cut cut, const uint8_
 		r->links[i] = -1;
 		told[i].n = 0;
 	}
-	CHECK(sim_start(&r->sim, 7));
+	CHECK(sim_start(&r->sim, 7) && services_set_keys(&r->sim.services, STR("after=1s es1")));
 	data++, n--;
 	for (int pieces = 0; n >= 3 && pieces < PIECES_MAX && r->sim.fault[0] == '\0'; pieces++) {
 		size_t bytes = (size_t)(data[1] | data[2] << 8);

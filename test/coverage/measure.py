@@ -51,8 +51,9 @@ PARSERS = {
 }
 
 
-# wire/jwk.c reads sets, and PEM: it is reached by two targets, of which neither can do what the other does.
-ALSO = {"jwk": ["pem"]}
+# wire/jwk.c reads sets, and PEM; server/ is told what bytes say, and what becomes of it in time: each is reached by two targets, of
+# which neither can do what the other does.
+ALSO = {"jwk": ["pem"], "session": ["server"], "server": ["session"]}
 
 
 def make(*goals):
