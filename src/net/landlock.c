@@ -70,12 +70,12 @@ static size_t attribute_bytes(int abi)
 	return abi < ABI_SCOPES ? 2 * sizeof(uint64_t) : sizeof(struct attributes);
 }
 
-void landlock_open(struct landlock *l, bool dry, bool any_port)
+void landlock_open(struct landlock *l, landlock_seen *seen, bool any_port)
 {
 	struct attributes a = { .tcp = BIND_TCP, .scoped = SCOPES };
 
-	*l = (struct landlock){ .fd = -1, .abi = version() };
-	if (dry || l->abi == 0)
+	*l = (struct landlock){ .fd = -1, .abi = version(), .seen = seen };
+	if (seen != NULL || l->abi == 0)
 		return;
 	a.files = file_rights[l->abi];
 	if (!any_port)
@@ -86,7 +86,7 @@ void landlock_open(struct landlock *l, bool dry, bool any_port)
 
 /* --- paths --- */
 
-static void count(struct landlock *l, const struct stat *st)
+static void note(struct landlock *l, const struct stat *st, const char *path, bool is_removal)
 {
 	struct landlock_place *end = &l->places[l->place_count];
 
@@ -97,6 +97,8 @@ static void count(struct landlock *l, const struct stat *st)
 		return;
 	*end = (struct landlock_place){ st->st_dev, st->st_ino };
 	l->place_count++;
+	if (l->seen != NULL)
+		l->seen(path, S_ISDIR(st->st_mode), is_removal);
 }
 
 /* Rules of one place add up. */
@@ -110,7 +112,7 @@ static void allow(struct landlock *l, const char *path, uint64_t right)
 		return;
 	}
 	if (fstat(rule.fd, &st) == 0)
-		count(l, &st);
+		note(l, &st, path, right == REMOVE_FILE);
 	if (l->fd >= 0 && syscall(SYS_landlock_add_rule, l->fd, RULE_PATH, &rule, 0) != 0)
 		l->failed = true;
 	close(rule.fd);
@@ -124,19 +126,6 @@ static bool is_mounted(const char *path)
 	       (facts.attributes & MOUNT_ROOT) != 0;
 }
 
-/* Cuts the path after its last slash: "/a/b" to "/a/", "b" to ".". False: the directory is the root. */
-static bool to_directory(char *path)
-{
-	char *slash = strrchr(path, '/');
-
-	if (slash == path)
-		return false;
-	if (slash == NULL)
-		path[0] = '.';
-	path[slash == NULL ? 1 : slash - path] = '\0';
-	return true;
-}
-
 /* False: too long. */
 static bool terminated(struct str path, char out[PATH_MAX])
 {
@@ -147,10 +136,50 @@ static bool terminated(struct str path, char out[PATH_MAX])
 	return true;
 }
 
+static bool find(const char *path, struct stat *st)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	bool found = fd >= 0 && fstat(fd, st) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+
+/* By whatever name: "" is what directory_of() leaves of it, and "." may be it. */
+static bool is_root(const char *directory)
+{
+	struct stat it, root;
+
+	if (directory[0] == '\0')
+		return true;
+	return find(directory, &it) && find("/", &root) &&
+	       it.st_dev == root.st_dev && it.st_ino == root.st_ino;
+}
+
+/* Cuts the path at its last slash, which *slash is set to, or NULL: "/a/b" to "/a", "/b" to "", and of "b" it
+ * is ".". */
+static const char *directory_of(char *path, char **slash)
+{
+	*slash = strrchr(path, '/');
+	if (*slash == NULL)
+		return ".";
+	**slash = '\0';
+	return path;
+}
+
 /* Reading in the directory of a path; of one in the root, of that alone. */
 static void allow_around(struct landlock *l, char *path)
 {
-	to_directory(path);
+	char *slash;
+	const char *directory = directory_of(path, &slash);
+
+	if (!is_root(directory)) {
+		allow(l, directory, READ_FILE);
+		return;
+	}
+	if (slash != NULL)
+		*slash = '/';
 	allow(l, path, READ_FILE);
 }
 
@@ -176,19 +205,19 @@ static bool is_turned(const char *path)
  * `path` is cut, and whole again. */
 static void allow_turns(struct landlock *l, char *path)
 {
-	char *above = NULL; /* the slash before the part that is looked at */
-
 	for (char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		const char *directory;
+		char *above;
+
 		*slash = '\0';
-		if (above == NULL && is_turned(path))
-			allow(l, ".", READ_FILE);
-		if (above != NULL && above > path && is_turned(path)) {
-			*above = '\0';
-			allow(l, path, READ_FILE);
-			*above = '/';
+		if (is_turned(path)) {
+			directory = directory_of(path, &above);
+			if (!is_root(directory))
+				allow(l, directory, READ_FILE);
+			if (above != NULL)
+				*above = '/';
 		}
 		*slash = '/';
-		above = slash;
 	}
 }
 
@@ -209,13 +238,13 @@ void landlock_allow_file(struct landlock *l, struct str path)
 
 void landlock_allow_removal(struct landlock *l, struct str path)
 {
-	char name[PATH_MAX];
+	char name[PATH_MAX], *slash;
+	const char *directory;
 
 	if (!terminated(path, name))
 		return;
-	if (!to_directory(name))
-		name[1] = '\0'; /* the root */
-	allow(l, name, REMOVE_FILE);
+	directory = directory_of(name, &slash);
+	allow(l, directory[0] == '\0' ? "/" : directory, REMOVE_FILE);
 }
 
 void landlock_allow_port(struct landlock *l, uint16_t port)

@@ -19,17 +19,21 @@ struct landlock_place {
 	uint64_t device, inode;
 };
 
+/* A place that is allowed: all below a directory, or one file; to be read, or to be removed from. */
+typedef void landlock_seen(const char *path, bool is_directory, bool is_removal);
+
 struct landlock {
-	int fd;                  /* the rules; -1: nothing is made, paths are only counted */
+	int fd;                  /* the rules; -1: nothing is made, places are only counted */
+	landlock_seen *seen;     /* NULL: the rules are to be made */
 	int abi;                 /* 0: the kernel has none, or it is off */
 	bool failed;             /* a rule was refused */
 	uint32_t place_count;    /* files and directories that were allowed, in any way, each once */
 	struct landlock_place places[LANDLOCK_PLACES_MAX];
 };
 
-/* Begins the rules; `dry`: counts only. With `any_port` TCP may be connected to any port. Without Landlock
- * nothing is made either. */
-void landlock_open(struct landlock *l, bool dry, bool any_port);
+/* Begins the rules; with `seen`, makes none and tells each place instead, once. With `any_port` TCP may be
+ * connected to any port. Without Landlock nothing is made either. */
+void landlock_open(struct landlock *l, landlock_seen *seen, bool any_port);
 
 /*
  * This file may be read, and what takes its place by a renaming or by the turning of a link: whatever lies

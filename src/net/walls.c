@@ -98,9 +98,9 @@ static bool may_go_anywhere(const struct server_config *cfg)
 	return cfg->clustered && cfg->redis.kind == REDIS_URL_SENTINEL;
 }
 
-static void draw_fence(struct walls *w, bool dry)
+static void draw_fence(struct walls *w, landlock_seen *seen)
 {
-	landlock_open(&w->landlock, dry, may_go_anywhere(w->cfg));
+	landlock_open(&w->landlock, seen, may_go_anywhere(w->cfg));
 	allow_files(&w->landlock, w->cfg, w->needs);
 	allow_ports(&w->landlock, w->cfg, w->needs);
 }
@@ -138,7 +138,7 @@ bool walls_raise(struct walls *w, const struct server_config *cfg, const struct 
 {
 	*w = (struct walls){ .cfg = cfg, .wish = wish, .needs = needs_of(cfg) };
 	if (wish->sandbox) {
-		draw_fence(w, false); /* with the rights that the files were found with */
+		draw_fence(w, NULL); /* with the rights that the files were found with */
 		bound_capabilities();
 	}
 	if (!machine_become(wish->user))
@@ -161,10 +161,11 @@ void walls_close(struct walls *w)
 
 /* --- what is said of it --- */
 
-void walls_foresee(struct walls *w, const struct server_config *cfg, const struct walls_config *wish)
+void walls_foresee(struct walls *w, const struct server_config *cfg, const struct walls_config *wish,
+                   landlock_seen *seen)
 {
 	*w = (struct walls){ .cfg = cfg, .wish = wish, .needs = needs_of(cfg) };
-	draw_fence(w, true);
+	draw_fence(w, seen);
 	w->bounded = w->incapable = wish->sandbox;
 	w->closed = wish->sandbox && seccomp_count(w->needs) > 0;
 	w->fenced = wish->sandbox && w->landlock.abi > 0;

@@ -49,8 +49,10 @@ bool walls_gap(const struct walls *w);
  */
 void walls_text(const struct walls *w, char out[WALLS_TEXT_BYTES]);
 
-/* For `check`: fills *w as far as it can be told beforehand, and raises nothing. */
-void walls_foresee(struct walls *w, const struct server_config *cfg, const struct walls_config *wish);
+/* For `check`: fills *w as far as it can be told beforehand, and raises nothing. `seen` is told what files
+ * will be within reach. */
+void walls_foresee(struct walls *w, const struct server_config *cfg, const struct walls_config *wish,
+                   landlock_seen *seen);
 
 /* Memory holds keys, tokens and messages: none of it goes into a core file, nor to another process of the
  * same user. For every command, before it reads a key. */

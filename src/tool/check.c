@@ -118,6 +118,20 @@ static bool check_tls(const struct server_config *cfg)
 	return good;
 }
 
+static void print_place(const char *path, bool is_directory, bool is_removal)
+{
+	const char *right = is_removal ? "may remove in" : is_directory ? "may read below" : "may read";
+
+	printf("# %s %s\n", right, path);
+}
+
+static void print_no_place(const char *path, bool is_directory, bool is_removal)
+{
+	(void)path;
+	(void)is_directory;
+	(void)is_removal;
+}
+
 /* What the start would give up, and what is left. */
 static void print_walls(const struct options *o)
 {
@@ -125,11 +139,12 @@ static void print_walls(const struct options *o)
 	struct walls w;
 	const char *name;
 
-	walls_foresee(&w, &o->config, &o->rights);
+	walls_foresee(&w, &o->config, &o->rights, print_no_place);
 	walls_text(&w, text);
 	printf("#\n# Walls, once it serves: %s\n", text);
 	if (!o->rights.sandbox)
 		return;
+	walls_foresee(&w, &o->config, &o->rights, print_place);
 	fputs("# calls:", stdout);
 	for (uint32_t i = 0; (name = seccomp_name(w.needs, i)) != NULL; i++)
 		printf(" %s", name);

@@ -13,13 +13,14 @@ $(eval $(call flavour,cov,$(CLANG),-O1 -w $(COUNTED_SRC) $$(if $$(filter src/mai
 COV_LIBS := build/cov/libpresenced.a $(HIREDIS:%=build/cov/%) build/obj/bearssl/libbearssl.a
 COV_TESTS := $(TEST_SRC:%.c=build/cov/%)
 COV_FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/cov/fuzz/%)
-COV_GATE := $(filter-out build/cov/test/sim/%,$(COV_TESTS)) $(COV_FUZZERS) build/cov/presenced
+COV_GATE := $(filter build/cov/test/wire/%,$(COV_TESTS)) $(COV_FUZZERS) build/cov/presenced
 $(COV_TESTS): build/cov/%: build/cov/%.o $(COV_LIBS)
 	$(Q)$(CLANG) $(COUNTED) -o $@ $^ -pthread
 $(COV_FUZZERS): build/cov/fuzz/%: build/cov/fuzz/fuzz_%.o build/cov/test/coverage/replay.o $(COV_LIBS)
 	$(Q)$(CLANG) $(COUNTED) -o $@ $^ -pthread
 build/cov/presenced: build/cov/src/main.o $(LIB_SRC:%.c=build/cov/%.o) $(filter-out %/libpresenced.a,$(COV_LIBS))
 	$(Q)$(CLANG) $(COUNTED) -o $@ $^ -pthread
+CHECKED += test/coverage/replay.c
 
 .PHONY: coverage coverage-build coverage-gate-build
 coverage-gate-build: $(COV_GATE)

@@ -97,6 +97,8 @@ def standing():
             ok("serves: " + said in check.stdout, "check foresees the same: " + name, check.stdout[-500:])
             listed = re.search(r"^# calls: (.*)$", check.stdout, re.M)
             ok(listed and len(listed[1].split()) == calls, "and lists the calls: " + name, listed)
+            places = len(re.findall(r"^# may (?:read|remove) ", check.stdout, re.M))
+            ok(LANDLOCK < 1 or places == int(re.search(r"(\d+) paths?\)", said)[1]), "and the places: " + name, check.stdout[-500:])
             if name == "everything":
                 seen = private(server, uid)
                 ok(seen == ["-1 1", "-1 1"], "not to be traced or read by who has the same user id", seen)
@@ -208,6 +210,17 @@ def breaking_out():
             continue
         got = attempt(NAME, what, on="resolver")
         ok(got == wanted, "on the resolver's thread: %s: %s" % (what, wanted), got)
+    if IS_ROOT and LANDLOCK > 0:
+        root = os.path.join(FOLDER, "root")
+        os.makedirs(root + os.path.dirname(BREAKOUT))
+        shutil.copy(BREAKOUT, root + BREAKOUT)
+        put(root, PAIR)
+        put(root, PAIR, ("other.crt", "other.key"))
+        for name in ("/tls", "tls", "./tls"):
+            options = ["--listen", "127.0.0.1:0,tls", *pki.options((name + ".crt", name + ".key"))]
+            for what, wanted in (("open=/tls.key", "done"), ("open=/other.key", "EACCES"), ("open=" + BREAKOUT, "EACCES")):
+                got = attempt(options, what, prefix=["chroot", root])
+                ok(got == wanted, "files in the root, as %s.key, do not open all below it: %s: %s" % (name, os.path.basename(what), wanted), got)
     got = attempt(["--sandbox=off"], "open=/etc/passwd")
     ok(got == "done", "sandbox=off: the attempts themselves work", got)
 

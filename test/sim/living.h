@@ -135,6 +135,7 @@ void deeds_do(struct life *);                       /* one, by chance */
 void deeds_set_status(struct life *, uint32_t i, const char *status, uint32_t custom);
 void deeds_put_status(struct life *, uint32_t user, uint32_t node, const char *status);
 void deeds_broadcast(struct life *, uint32_t number, uint32_t node, uint32_t room_plus1, uint32_t users);
+void deeds_get(struct life *, uint32_t node, const char *path);
 void deeds_say(struct life *, uint32_t i, const char *text);
 bool deeds_answer(struct life *);                   /* what clients do by themselves: begin to watch, authenticate; false: nothing */
 
@@ -151,6 +152,7 @@ bool witness_must_be_online(struct life *, uint32_t user, uint32_t watcher);
 void truth_check(struct life *, bool all);          /* all: everybody had something to be told of */
 void truth_check_sets(struct life *);
 void truth_check_rooms(struct life *);
+void truth_check_rest(struct life *);
 void truth_check_calls(struct life *);
 
 static inline struct str str_of_text(const char *text)

@@ -5,6 +5,7 @@
  *	FAULTY=CALL:N:WHAT[,...]   CALL: a name of calls.def, or * for all of them counted together; N: 7, 7+ (that one and all after
  *	                           it), 7-9; WHAT: an errno's name, `short` (one byte), `delay=MS`
  *	FAULTY=table               prints calls.def, a line for each call, and ends
+ *	FAULTY_HEAP=ORDER          hiredis has 2^ORDER bytes
  *	FAULTY_COUNTS=FILE         keeps struct counts in that file, while it runs: test/torture/faulty.py reads it
  *
  * Invariants: nothing here allocates or prints once main() runs; a fault that is given is given instead of the call, but for close(),
@@ -35,6 +36,8 @@
 #include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
+
+#include "base/buddy.h"
 
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
@@ -445,6 +448,18 @@ int __wrap_close(int fd)
 		return result;
 	errno = error;
 	return -1;
+}
+
+/* --- hiredis' memory --- */
+
+/* No call, and nothing fails here: it is only small. */
+void __real_buddy_init(struct buddy *b, struct region *r, unsigned order);
+void __wrap_buddy_init(struct buddy *b, struct region *r, unsigned order);
+void __wrap_buddy_init(struct buddy *b, struct region *r, unsigned order)
+{
+	const char *heap = getenv("FAULTY_HEAP");
+
+	__real_buddy_init(b, r, heap == NULL ? order : (unsigned)strtoul(heap, NULL, 10));
 }
 
 /* --- slices --- */

@@ -1,13 +1,14 @@
 """One fault, one run, one verdict."""
-import os, re, subprocess, sys, tempfile, time
-from clients import Conn, Harm, Http, Ws
+import os, re, signal, subprocess, time
+from clients import Harm, Http, Ws
 import faulty
 from faulty import Hung, Refused
 
 IDLE_S, IDLE_SHARE_MAX = 0.02, 0.5
 CPU_MORE_S = 0.25      # than without a fault
 DESCRIPTORS_S = 3      # until those that left are let go
-COMMAND_S = 12
+COMMAND_S, FILE_S = 12, 240
+CRASHED = re.compile(r"exit code -(4|6|7|8|11|31)\b|Assertion .* failed|Sanitizer|runtime error:|presenced\.faulty:")
 STARTED = re.compile(r"level=|\"level\":")
 
 
@@ -103,10 +104,9 @@ class Player:
 
     def measure(self, scenario):
         base = Baseline()
-        for _ in range(2):  # the second one has it warm
-            verdict = self.judge(scenario, None, base, True)
-            if verdict.faults:
-                return verdict
+        verdict = self.judge(scenario, None, base, True)
+        if verdict.faults:
+            return verdict
         calls, sites, _ = self.counts.read()
         base.sites, base.calls = sites, calls
         return base
@@ -122,7 +122,7 @@ class Player:
         self.leave_socket(run)
         both = ",".join(f for f in (fault, scenario.given) if f)
         server = run.server = faulty.Server(self.binary, self.common() + scenario.options(self.services), both, self.counts,
-                                            list(run.listens()), scenario.descriptors)
+                                            list(run.listens()), scenario.descriptors, **scenario.env)
         try:
             server.wait_listening(run.where("main"))
             self.serve(run, fault, v, base, first)
@@ -217,6 +217,8 @@ class Player:
             v.wrong("every connection lives, and yet something did not come")
         if not dead:
             v.outcome = "late"
+        for conn in [c for c in run.conns if c.name != "bystander"]:
+            conn.close()
         self.tag += 1
         run.tag = "-%d-%d" % (self.number, self.tag)
         limit = time.monotonic() + (10 if run.scenario.lossy else 0)
@@ -264,6 +266,8 @@ class Player:
     # --- a command ---
 
     def command(self, command, fault, base, first):
+        if command.file:
+            return self.file(command, fault)
         self.tag += 1
         v = Verdict()
         self.counts.clear()
@@ -295,6 +299,37 @@ class Player:
         v.outcome = "failed and said so" if code else "unharmed" if fired or not fault else "not reached"
         if code:
             v.harms.append("exit code %d after %.1f s: %s" % (code, time.monotonic() - began, (err or out[-300:]).strip()))
+        return v
+
+    def file(self, command, fault):
+        """Whatever its cases say: it comes to its end, and no server crashed or hung."""
+        v = Verdict()
+        self.counts.clear()
+        env = {k: x for k, x in os.environ.items() if not k.startswith("FAULTY")}
+        env.update(PRESENCED_BINARY=self.binary, FAULTY_COUNTS=self.counts.path, **({"FAULTY": fault} if fault else {}))
+        process = subprocess.Popen([command.file], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env,
+                                   start_new_session=True)
+        try:
+            out = process.communicate(timeout=FILE_S)[0]
+        except subprocess.TimeoutExpired:
+            v.wrong("no end within %d s" % FILE_S)
+            out = b""
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+        v.said = out.decode("utf-8", "replace")
+        failed = re.findall(r"^not ok.*", v.said, re.M)
+        crash = CRASHED.search(v.said)
+        if crash:
+            v.wrong("a server crashed: " + crash[0])
+        if not re.search(r"^1\.\.\d+", v.said, re.M) and not v.faults and "did not start" not in v.said and "the server ended" not in v.said:
+            v.wrong("it did not come to its end")
+        if not fault and failed:
+            v.wrong("it fails without a fault: %s" % failed[:3])
+        v.outcome = "failed cleanly" if failed or process.returncode else "passed" if not fault or self.counts.read()[2] else "not reached"
         return v
 
     def piped(self, argv, env, command):

@@ -1,7 +1,8 @@
 # The same objects as build/presenced, with every call that may fail wrapped (test/torture/calls.def): test/torture/run fails them one by one.
+comma := ,
 FAULTY_SRC := test/torture/faulty.c
 FAULTY_CALLS := $(shell grep -o '^CALL.[a-z0-9_]*' test/torture/calls.def | cut -c 6-)
-FAULTY_WRAP := $(FAULTY_CALLS:%=-Wl,--wrap=%)
+FAULTY_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,$(FAULTY_CALLS) buddy_init)
 CHECKED += $(FAULTY_SRC)
 BUILT += build/presenced.faulty
 ALONE += test/torture/wrapped test/torture/run

@@ -10,7 +10,7 @@ WRONG = re.compile(r'^level=ERROR|"level":"ERROR"|runtime error:|Sanitizer|Asser
 
 def environment(**more):
     """Nothing of this shell's that the server would read."""
-    env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
+    env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "FAULTY", "FAULTY_COUNTS")}
     env.update(more)
     return env
 
