@@ -1,7 +1,8 @@
 /*
  * Invariants: rows of one call stand together, and are alternatives; a row without checks takes any
- * arguments. The calls that the loop makes most come first and unchecked: the kernel caches that they are
- * allowed, and does not run the program for them.
+ * arguments. The calls that the loop makes most come first and unchecked, but for sending where sockets can
+ * be made that it would connect: the kernel caches that they are allowed, and does not run the program for
+ * them.
  *
  * A number is matched exactly, so that x32's, which have bit 30 set beside x86_64's architecture, are none of
  * these.
@@ -36,6 +37,8 @@
 
 enum { CHECKS_MAX = 3, PROGRAM_MAX = 512 };
 
+enum { NO_INET = 1 << 8 }; /* a need of this file's own: it is there when SECCOMP_INET is not */
+
 /* Of one argument that the kernel takes 32 bits of, or of whose upper 32 none is known to it (the machines
  * are little-endian): its bits outside `ignored` are `value`. */
 struct check {
@@ -65,6 +68,7 @@ struct row {
 #define DATA    (PROT_READ | PROT_WRITE)
 #define FRESH   (MAP_PRIVATE | MAP_ANONYMOUS)
 #define WAYS    (SOCK_NONBLOCK | SOCK_CLOEXEC)
+#define SENDING MSG_NOSIGNAL /* not MSG_FASTOPEN: it connects, and Landlock is not asked */
 #define STREAM(family, needs) \
 	CALL(socket, needs, IS(1, family), IS_BUT_FOR(2, WAYS, SOCK_STREAM), IS(3, 0))
 #define DATAGRAM(family, protocol) \
@@ -74,8 +78,10 @@ static const struct row rows[] = {
 	/* Every turn. */
 	CALL(epoll_pwait, SECCOMP_LOOP),
 	CALL(recvfrom, SECCOMP_LOOP),
-	CALL(sendto, SECCOMP_LOOP),
-	CALL(sendmsg, SECCOMP_LOOP),
+	CALL(sendto, NO_INET),
+	CALL(sendto, SECCOMP_INET, WITHIN(4, SENDING)),
+	CALL(sendmsg, NO_INET),
+	CALL(sendmsg, SECCOMP_INET, WITHIN(3, SENDING)),
 	CALL(clock_gettime, SECCOMP_LOOP),       /* where the vDSO cannot tell */
 	/* Connections come and go. */
 	CALL(accept4, SECCOMP_LOOP),
@@ -144,6 +150,11 @@ static const struct row rows[] = {
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
+static uint32_t all_needs(uint32_t needs)
+{
+	return (needs & SECCOMP_INET) != 0 ? needs : needs | NO_INET;
+}
+
 /* Is row `i` the first that is in the list for its call? */
 static bool opens(uint32_t needs, uint32_t i)
 {
@@ -159,6 +170,7 @@ uint32_t seccomp_count(uint32_t needs)
 {
 	uint32_t n = 0;
 
+	needs = all_needs(needs);
 	for (uint32_t i = 0; ARCHITECTURE != 0 && i < ROWS; i++)
 		n += opens(needs, i);
 	return n;
@@ -166,6 +178,7 @@ uint32_t seccomp_count(uint32_t needs)
 
 const char *seccomp_name(uint32_t needs, uint32_t i)
 {
+	needs = all_needs(needs);
 	for (uint32_t row = 0; row < ROWS; row++)
 		if (opens(needs, row) && i-- == 0)
 			return rows[row].name;
@@ -267,7 +280,7 @@ bool seccomp_enter(uint32_t needs)
 		errno = ENOSYS;
 		return false;
 	}
-	put_all(&p, needs, (uint32_t)getpid());
+	put_all(&p, all_needs(needs), (uint32_t)getpid());
 	program.len = (uint16_t)p.n;
 	result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 	                 SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);

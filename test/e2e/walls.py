@@ -167,7 +167,7 @@ OTHER_CALLS = {"io_uring_setup": 425, "memfd_create": 319, "bpf": 321, "unshare"
 ALWAYS = killed(
     "exec=/bin/sh", "fork", "thread", "ptrace", "process_vm_readv", "kill=9", "kill=15", "tkill=9", "tkill=6 of init", "openat2=/etc/passwd",
     "open-write=/etc/passwd", "create=" + FOLDER + "/new", "directory=/etc", "rename=/etc/passwd", "chmod=/etc/passwd", "setuid=0", "capset",
-    "prctl=4", "rlimit", "socketpair", "mmap=7", "mmap=5", "mprotect=5", "mprotect=4", "mmap-over",
+    "prctl=4", "rlimit", "socketpair", "mmap=7", "mmap=5", "mprotect=5", "mprotect=4", "mmap-over", "fastopen=2", "fastopen-message=2",
     *("socket=%d,%d,%d" % row for row in ((PACKET, 3, 0), (PACKET, 2, 768), (NETLINK, 3, 0), (VSOCK, 1, 0), (ALG, 5, 0), (XDP, 3, 0),
                                          (2, 3, 1), (2, 3, 255), (2, 2, 1), (10, 3, 58), (2, 1, 262), (2, 5, 132), (1, 2, 0), (1, 5, 0)))) + \
     ([("x32", "SIGSYS"), ("int80", "SIGSYS SIGSEGV")] if X86 else []) + killed(*("call=%d" % n for n in OTHER_CALLS.values())) + [("abort", "SIGABRT")]

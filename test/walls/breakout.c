@@ -129,11 +129,16 @@ static long try_socketpair(const char *unused)
 	return socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
 }
 
+static struct sockaddr_in loopback(const char *port)
+{
+	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		                     .sin_port = htons((unsigned short)strtoul(port, NULL, 10)) };
+}
+
 /* A port of 127.0.0.1, from a socket that may be. */
 static long connect_or_bind(const char *port, bool is_bind)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		                 .sin_port = htons((unsigned short)strtoul(port, NULL, 10)) };
+	struct sockaddr_in a = loopback(port);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (fd < 0)
@@ -149,6 +154,25 @@ static long try_connect(const char *port)
 static long try_bind(const char *port)
 {
 	return connect_or_bind(port, true);
+}
+
+/* Connects without connect(). */
+static long try_fastopen(const char *port)
+{
+	struct sockaddr_in a = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return fd < 0 ? -1 : sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof(a));
+}
+
+static long try_fastopen_message(const char *port)
+{
+	struct sockaddr_in a = loopback(port);
+	struct iovec piece = { "x", 1 };
+	struct msghdr m = { .msg_name = &a, .msg_namelen = sizeof(a), .msg_iov = &piece, .msg_iovlen = 1 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return fd < 0 ? -1 : sendmsg(fd, &m, MSG_FASTOPEN | MSG_NOSIGNAL);
 }
 
 static long try_ptrace(const char *unused)
@@ -261,7 +285,8 @@ static const struct attempt {
 	{ "directory", try_directory }, { "openat2", try_openat2 }, { "unlink", try_unlink },
 	{ "rename", try_rename }, { "chmod", try_chmod }, { "exec", try_exec }, { "fork", try_fork },
 	{ "thread", try_thread }, { "socket", try_socket }, { "socketpair", try_socketpair },
-	{ "connect", try_connect }, { "bind", try_bind }, { "ptrace", try_ptrace },
+	{ "connect", try_connect }, { "bind", try_bind }, { "fastopen", try_fastopen },
+	{ "fastopen-message", try_fastopen_message }, { "ptrace", try_ptrace },
 	{ "process_vm_readv", try_process_vm_readv }, { "kill", try_kill }, { "tkill", try_tkill },
 	{ "abort", try_abort }, { "mmap", try_mmap }, { "mmap-over", try_mmap_over }, { "mprotect", try_mprotect },
 	{ "setuid", try_setuid }, { "capset", try_capset }, { "prctl", try_prctl }, { "rlimit", try_rlimit },
