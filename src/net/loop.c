@@ -49,7 +49,7 @@ struct loop {
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
 	bool quiet;                 /* nothing came in this turn */
 	bool heard;                 /* other nodes, in this turn */
-	uint32_t late_turns;        /* in a row: they were heard, and timers were late */
+	uint32_t late_turns;        /* in which they were heard and timers held up, since these were late */
 	bool told;                  /* SIGTERM or SIGINT came */
 	bool stop_now;
 	struct walls walls;
@@ -243,14 +243,17 @@ static bool all_read(struct loop *l, int n)
 /*
  * All that other nodes say comes through one connection, a piece a turn. After a time in which this process
  * was stopped there may be many pieces: they come first, or who came back meanwhile would be told to be
- * offline.
+ * offline. But timers may also be late because there are more than a turn has time for: these are held up
+ * once, and not again until they are on time.
  */
 static bool all_heard(struct loop *l, struct now now)
 {
-	if (l->heard && mono_since_ms(now.mono, server_deadline(l->server)) > LATE_MS &&
-	    ++l->late_turns <= LATE_TURNS_MAX)
+	if (mono_since_ms(now.mono, server_deadline(l->server)) <= LATE_MS) {
+		l->late_turns = 0;
+	} else if (l->heard && l->late_turns < LATE_TURNS_MAX) {
+		l->late_turns++;
 		return false;
-	l->late_turns = 0;
+	}
 	return true;
 }
 
