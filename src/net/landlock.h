@@ -45,7 +45,7 @@ void landlock_open(struct landlock *l, landlock_seen *seen, bool any_port);
  */
 void landlock_allow_file(struct landlock *l, struct str path);
 
-/* This file may be removed, and others in its directory. */
+/* This file may be removed, and others below its directory. */
 void landlock_allow_removal(struct landlock *l, struct str path);
 
 /* TCP may be connected to this port; it may anyway if it may to any. */

@@ -120,7 +120,7 @@ static bool check_tls(const struct server_config *cfg)
 
 static void print_place(const char *path, bool is_directory, bool is_removal)
 {
-	const char *right = is_removal ? "may remove in" : is_directory ? "may read below" : "may read";
+	const char *right = is_removal ? "may remove below" : is_directory ? "may read below" : "may read";
 
 	printf("# %s %s\n", right, path);
 }
