@@ -60,7 +60,7 @@ LDFLAGS = -static -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,text -Wl,-z,relro,-z,n
 
 WATCHED := malloc calloc realloc aligned_alloc posix_memalign free epoll_wait
 
-.PHONY: all test test-unit test-e2e fuzz fuzz-short check-clang tidy bench image clean tests list-tests
+.PHONY: all built test test-unit test-e2e fuzz fuzz-short check-clang tidy bench image clean tests list-tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: build/presenced
@@ -137,7 +137,8 @@ fuzz-short: fuzz
 check-clang: $(CHECKED:%.c=build/clang/%.o)
 tidy: all
 	$(Q)scripts/tidy
-test: all build/presenced.counting tests fuzz check-clang $(BUILT)
+built: all build/presenced.counting tests fuzz check-clang $(BUILT)
+test: built
 	$(Q)scripts/tap $(ALL_TESTS)
 list-tests:
 	@echo $(ALL_TESTS)

@@ -5,51 +5,21 @@
  *	input: options, then with option 1 the server's bytes as they are, so many at a time as options / 8 says;
  *	else 3 bytes each: where in the server's bytes, and what is turned there; behind a 0, 0, 0 records: type, length, payload
  */
-#include <bearssl.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "net/certificate.h"
 #include "net/tls_client.h"
-#include "unit/tls_fixture.h"
-
-#define CHECK(what) ((what) ? (void)0 : abort())
+#include "tls_server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { WALL_S = 1800000000, SAID_MAX = 65536, APPLICATION_DATA = 23 };
 
 static struct tls_client t;
-static struct anchors anchors;
-static struct certificate pairs[2];
-static br_ssl_server_context server;
-static uint8_t server_buffer[BR_SSL_BUFSIZE_BIDI], said[SAID_MAX];
+static uint8_t said[SAID_MAX];
 static size_t said_n, heard_n, sent_n; /* by the server, as text; by us; its bytes on the wire */
 
 struct turning {
 	const uint8_t *p;
 	size_t n;                      /* in threes */
 };
-
-static void load(void)
-{
-	static uint8_t scratch[65536];
-	int fd = memfd_create("ca", 0);
-	char path[32];
-
-	CHECK(fd >= 0 && snprintf(path, sizeof(path), "/proc/self/fd/%d", fd) > 0);
-	CHECK(dprintf(fd, "%s%s", fixture_ec_crt, fixture_rsa_crt) > 0);
-	CHECK(anchors_load(&anchors, str_of(path, strlen(path))) && anchors.n == 2);
-	close(fd);
-	CHECK(certificate_read_chain(&pairs[0], str_of(fixture_ec_crt, sizeof(fixture_ec_crt) - 1)) == NULL);
-	CHECK(certificate_read_key(&pairs[0], str_of(fixture_ec_key, sizeof(fixture_ec_key) - 1), scratch, sizeof(scratch)) == NULL);
-	CHECK(certificate_read_chain(&pairs[1], str_of(fixture_rsa_crt, sizeof(fixture_rsa_crt) - 1)) == NULL);
-	CHECK(certificate_read_key(&pairs[1], str_of(fixture_rsa_key, sizeof(fixture_rsa_key) - 1), scratch, sizeof(scratch)) == NULL);
-}
 
 static void begin(unsigned options)
 {
@@ -58,6 +28,7 @@ static void begin(unsigned options)
 	struct str host = options & 8 ? STR("other.example") : options / 4 % 2 ? STR("rsa.example") : STR("ec.example");
 	wall_t wall = { options & 16 ? 0 : INT64_C(1000) * WALL_S };
 
+	server_begin(c);
 	said_n = heard_n = sent_n = 0;
 	if (options & 2)
 		tls_client_init_unverified(&t, seed);
@@ -65,13 +36,6 @@ static void begin(unsigned options)
 		CHECK(tls_client_init_bare(&t, &anchors, host, wall, seed));
 	else
 		CHECK(tls_client_init(&t, &anchors, host, wall, seed));
-	if (c->key_type == BR_KEYTYPE_EC)
-		br_ssl_server_init_full_ec(&server, c->chain, c->chain_count, BR_KEYTYPE_EC, &c->key.ec);
-	else
-		br_ssl_server_init_full_rsa(&server, c->chain, c->chain_count, &c->key.rsa);
-	br_ssl_engine_set_buffer(&server.eng, server_buffer, sizeof(server_buffer), 1);
-	br_ssl_engine_inject_entropy(&server.eng, "0123456789abcdef0123456789abcdef", 32);
-	CHECK(br_ssl_server_reset(&server) == 1);
 }
 
 /* What the client hears, it hears as the server said it. */
@@ -210,8 +174,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (n == 0 || n > 20000)
 		return 0;
-	if (anchors.n == 0)
-		load();
 	options = *data++;
 	n--;
 	begin(options & 1 ? options & 6 : options);

@@ -436,7 +436,7 @@ bool cluster_valid(const struct cluster *c)
 
 		if (n->state == NODE_FREE)
 			continue;
-		if (n->id_bytes == 0)
+		if (n->id_bytes == 0 || (uint32_t)i >= c->nodes_high)
 			return false;
 		if (n->state == NODE_LEAVING && (n->asking != ASKING_NOTHING || n->asks || n->awaited))
 			return false;

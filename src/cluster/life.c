@@ -97,6 +97,7 @@ void life_lose(struct cluster *c)
 	seeds_down(&c->seeds, c->now);
 	if (cluster_is_up(c))
 		to(c, LIFE_DOWN, "Redis is not there");
+	engine_peers_lost(c->engine, true);
 }
 
 static void deaf(struct cluster *c)
@@ -118,7 +119,7 @@ static void stopped(struct cluster *c, int64_t late_ms)
 	seeds_down(&c->seeds, then);
 	seeds_up(&c->seeds, c->now);
 	begin(c, "the process was stopped");
-	for (int i = 0; i < PEERS_MAX; i++)
+	for (uint32_t i = 0; i < c->nodes_high; i++)
 		if (c->nodes[i].state == NODE_HERE)
 			sync_want(c, &c->nodes[i]);
 }
@@ -174,7 +175,7 @@ static void say_hello(struct cluster *c)
 
 static bool is_anybody_awaited(const struct cluster *c)
 {
-	for (int i = 0; i < PEERS_MAX; i++)
+	for (uint32_t i = 0; i < c->nodes_high; i++)
 		if (c->nodes[i].state == NODE_HERE && c->nodes[i].awaited)
 			return true;
 	return false;
@@ -183,6 +184,7 @@ static bool is_anybody_awaited(const struct cluster *c)
 static void ready(struct cluster *c, const char *why)
 {
 	to(c, LIFE_READY, why);
+	engine_peers_lost(c->engine, false);
 	nodes_tell(c);
 	seeds_ready(&c->seeds, c->now);
 }

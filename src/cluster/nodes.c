@@ -12,7 +12,7 @@
 
 static struct node *find(struct cluster *c, struct str id)
 {
-	for (int i = 0; i < PEERS_MAX; i++)
+	for (uint32_t i = 0; i < c->nodes_high; i++)
 		if (c->nodes[i].state != NODE_FREE && str_eq(nodes_id(&c->nodes[i]), id))
 			return &c->nodes[i];
 	return NULL;
@@ -20,9 +20,13 @@ static struct node *find(struct cluster *c, struct str id)
 
 static struct node *place(struct cluster *c)
 {
-	for (int i = 0; i < PEERS_MAX; i++)
-		if (c->nodes[i].state == NODE_FREE)
-			return &c->nodes[i];
+	for (uint32_t i = 0; i < PEERS_MAX; i++) {
+		if (c->nodes[i].state != NODE_FREE)
+			continue;
+		if (i >= c->nodes_high)
+			c->nodes_high = i + 1;
+		return &c->nodes[i];
+	}
 	return NULL;
 }
 
@@ -174,7 +178,7 @@ bool nodes_sweep(struct cluster *c, const struct node *n)
 
 void nodes_turn(struct cluster *c)
 {
-	for (int i = 0; i < PEERS_MAX; i++) {
+	for (uint32_t i = 0; i < c->nodes_high; i++) {
 		struct node *n = &c->nodes[i];
 
 		if (n->state == NODE_HERE)
@@ -188,7 +192,7 @@ mono_t nodes_deadline(const struct cluster *c)
 {
 	mono_t at = MONO_NEVER;
 
-	for (int i = 0; i < PEERS_MAX; i++) {
+	for (uint32_t i = 0; i < c->nodes_high; i++) {
 		const struct node *n = &c->nodes[i];
 
 		if (n->state == NODE_LEAVING)
@@ -205,7 +209,7 @@ uint32_t nodes_count(const struct cluster *c)
 {
 	uint32_t n = 0;
 
-	for (int i = 0; i < PEERS_MAX; i++)
+	for (uint32_t i = 0; i < c->nodes_high; i++)
 		n += c->nodes[i].state == NODE_HERE;
 	return n;
 }

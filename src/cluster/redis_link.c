@@ -66,9 +66,10 @@ static void watch(struct redis_link *l, uint32_t events)
 
 	if (events == l->watched || l->wire.fd < 0)
 		return;
-	/* ADD may want for memory: the deadlines end what nobody watches. */
-	(void)epoll_ctl(l->epoll_fd, l->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, l->wire.fd, &ev);
-	l->watched = events;
+	/* It may want for memory: the deadlines end what nobody watches, and what was watched for before
+	 * comes again and again until it is not. */
+	if (epoll_ctl(l->epoll_fd, l->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, l->wire.fd, &ev) == 0)
+		l->watched = events;
 }
 
 static void watch_anew(struct redis_link *l)

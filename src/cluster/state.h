@@ -121,6 +121,7 @@ struct cluster {
 	mono_t bye_at;
 
 	struct node nodes[PEERS_MAX];
+	uint32_t nodes_high;     /* places from there on were never taken: a turn looks at those below */
 	bool nodes_changed;      /* since seeds.h was told who is there */
 	uint32_t answer_next;    /* whose turn it is to be answered */
 	mono_t blocked_until;    /* the bus had no space */

@@ -132,7 +132,7 @@ static uint32_t telling(const struct cluster *c)
 {
 	uint32_t k = 0;
 
-	for (int i = 0; i < PEERS_MAX; i++)
+	for (uint32_t i = 0; i < c->nodes_high; i++)
 		k += is_telling(&c->nodes[i]);
 	return k;
 }
@@ -174,7 +174,7 @@ static void answer(struct cluster *c)
 
 void sync_turn(struct cluster *c)
 {
-	for (int i = 0; i < PEERS_MAX; i++)
+	for (uint32_t i = 0; i < c->nodes_high; i++)
 		if (c->nodes[i].state == NODE_HERE)
 			step(c, &c->nodes[i]);
 	if (!mono_before(c->now.mono, c->blocked_until))
@@ -186,7 +186,7 @@ mono_t sync_deadline(const struct cluster *c)
 	bool full = telling(c) >= ASKED_AT_ONCE;
 	mono_t at = MONO_NEVER;
 
-	for (int i = 0; i < PEERS_MAX; i++) {
+	for (uint32_t i = 0; i < c->nodes_high; i++) {
 		const struct node *n = &c->nodes[i];
 
 		if (n->asking == ASKING_SWEEP)

@@ -23,8 +23,11 @@
 
 enum {
 	EVENTS_MAX = 512,
+	BUSY_TURNS_MAX = 64,        /* after which a drain may end though something still comes */
 	LOOKS_PER_TURN_MAX = 8,     /* at what has come, before its outcome is written */
 	ACCEPTS_PER_TURN_MAX = 64,  /* of one listener: those who are here already come first */
+	LATE_MS = 250,              /* a timer that is so late: this process was stopped */
+	LATE_TURNS_MAX = 64,        /* that other nodes are heard in, before timers speak after that */
 	ACCEPT_PAUSE_MS = 100,      /* no descriptor left: look again then at the latest (RELIABILITY O1) */
 	FULL_PAUSE_MS = 10,         /* no slot left: soon one is free, and until then
 	                             * those who are here are served */
@@ -44,6 +47,9 @@ struct loop {
 	mono_t accept_again;
 	int64_t accept_pause_ms;    /* the next one, for want of a descriptor */
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
+	bool quiet;                 /* nothing came in this turn */
+	bool heard;                 /* other nodes, in this turn */
+	uint32_t late_turns;        /* in a row: they were heard, and timers were late */
 	bool told;                  /* SIGTERM or SIGINT came */
 	bool stop_now;
 	struct walls walls;
@@ -52,20 +58,24 @@ struct loop {
 
 /* --- accepting --- */
 
-static void watch_listeners(struct loop *l, bool readable)
+/* What cannot be done now is tried again after ACCEPT_PAUSE_MS. */
+static void watch_listeners(struct loop *l, bool readable, struct now now)
 {
+	bool done = true;
+
 	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
 		struct epoll_event ev = { .events = readable ? EPOLLIN : 0u,
 			                  .data.u64 = watch_tag(WATCH_LISTENER, i, 0) };
 
-		epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->listen_fds[i], &ev);
+		done &= epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, l->listen_fds[i], &ev) == 0;
 	}
-	l->accept_paused = !readable;
+	l->accept_paused = !readable || !done;
+	l->accept_again = mono_add_ms(now.mono, ACCEPT_PAUSE_MS);
 }
 
 static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
 {
-	watch_listeners(l, false);
+	watch_listeners(l, false, now);
 	l->accept_again = mono_add_ms(now.mono, pause_ms);
 }
 
@@ -189,6 +199,7 @@ static void take_event(struct loop *l, const struct epoll_event *ev, struct now 
 		fetch_resolved(l->fetch);
 		return;
 	case WATCH_COMPANION:
+		l->heard = true;
 		l->companion->event(l->companion->ctx, number, generation, ev->events);
 		return;
 	}
@@ -230,6 +241,20 @@ static bool all_read(struct loop *l, int n)
 }
 
 /*
+ * All that other nodes say comes through one connection, a piece a turn. After a time in which this process
+ * was stopped there may be many pieces: they come first, or who came back meanwhile would be told to be
+ * offline.
+ */
+static bool all_heard(struct loop *l, struct now now)
+{
+	if (l->heard && mono_since_ms(now.mono, server_deadline(l->server)) > LATE_MS &&
+	    ++l->late_turns <= LATE_TURNS_MAX)
+		return false;
+	l->late_turns = 0;
+	return true;
+}
+
+/*
  * Takes the n events that are there. When what they cause is written to many, that takes long enough for more
  * to come: a look at what has, before and not after it, lets one write to each receiver carry all of it.
  * Newcomers wait.
@@ -259,33 +284,42 @@ static bool turn(struct loop *l, int timeout)
 	int64_t began_us = machine_us();
 	bool more;
 
+	l->quiet = n <= 0;
 	server_begin_turn(l->server, now);
 	if (l->tls != NULL)
 		tls_begin_turn(l->tls, now);
+	l->heard = false;
 	if (l->companion != NULL)
 		l->companion->begin(l->companion->ctx, now);
 	take_events(l, n, now);
 	if (l->accept_paused && !mono_before(now.mono, l->accept_again))
-		watch_listeners(l, true);
+		watch_listeners(l, true, now);
 	if (l->tls != NULL)
 		tls_turn(l->tls);
 	if (l->fetch != NULL)
 		fetch_turn(l->fetch, now.mono);
 	if (l->companion != NULL)
 		l->companion->turn(l->companion->ctx);
-	more = server_end_turn(l->server, all_read(l, n));
+	more = server_end_turn(l->server, all_read(l, n) && all_heard(l, now));
 	server_turn_took(l->server, machine_us() - began_us);
 	if (l->tls != NULL && tls_work(l->tls))
 		more = true;
 	return more;
 }
 
+/*
+ * It ends only after a turn in which nothing came: whose connection waits to be accepted, or whose request to
+ * be read, is answered first. However many always have something to say, they do not hold up the end.
+ */
 static void serve(struct loop *l)
 {
 	bool more = false;
+	int busy = 0; /* turns in a row, while draining */
 
-	while (!l->stop_now && !server_drained(l->server))
-		more = turn(l, timeout_ms(l, more, machine_now().mono));
+	while (!l->stop_now && !((busy == 0 || busy > BUSY_TURNS_MAX) && server_drained(l->server))) {
+		more = turn(l, busy > 0 ? 0 : timeout_ms(l, more, machine_now().mono));
+		busy = l->quiet || !server_draining(l->server) ? 0 : busy + 1;
+	}
 }
 
 /* --- start and end --- */

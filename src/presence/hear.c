@@ -171,6 +171,11 @@ enum engine_status engine_peer_user(struct engine *e, uint32_t peer, const struc
 
 /* --- all users of a peer --- */
 
+void engine_peers_lost(struct engine *e, bool lost)
+{
+	e->peers_lost = lost;
+}
+
 void engine_peer_begin(struct engine *e, uint32_t peer)
 {
 	assert(peer <= PEERS_MAX);

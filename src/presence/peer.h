@@ -155,6 +155,12 @@ bool engine_peer_room_next(const struct engine *, uint32_t *cursor, struct str *
 
 /* --- what others say --- */
 
+/*
+ * Nothing is heard of the others (lost), or they have told all anew. Who left another node just before is as
+ * before in between: they may have come back there.
+ */
+void engine_peers_lost(struct engine *, bool lost);
+
 /* The peer is about to tell of all its users anew. */
 void engine_peer_begin(struct engine *, uint32_t peer);
 

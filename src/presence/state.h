@@ -44,6 +44,7 @@ struct engine {
 	uint32_t snapshots;     /* lists of presence shown so far; see announce.h */
 
 	struct timer sweep_timer, roster_timer;
+	bool peers_lost;               /* nothing is heard of the other nodes */
 	int64_t stalled_ms;            /* mono; when the process last found that it had stood still */
 	int64_t roster_quiet_until_ms; /* mono; no roster before */
 	uint64_t roster_hash;          /* of the set of users in the roster */

@@ -24,6 +24,7 @@
 
 enum {
 	SWEEP_BATCH = 64,         /* silent links closed per walk over all links */
+	UNKNOWN_AGAIN_MS = 500,   /* until it is looked again whether others are heard */
 	PINNED_PER_USER_MAX = 64, /* devices of REST; more: ENGINE_FULL */
 };
 
@@ -61,13 +62,17 @@ static bool arrive(struct engine *e, uint32_t user)
 	return came;
 }
 
-/* Offline, if nothing keeps the user any more. */
+/* Offline, if nothing keeps the user any more. Who left another node may have come back there unheard. */
 static void leave_if_over(struct engine *e, uint32_t user, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
 
 	if ((u->flags & USER_PRESENT) == 0 || u->device_count > 0 || now.mono.ms < u->offline_ms)
 		return;
+	if (e->peers_lost && (u->flags & USER_LEFT_ELSEWHERE) != 0) {
+		u->offline_ms = mono_add_ms(now.mono, UNKNOWN_AGAIN_MS).ms;
+		return;
+	}
 	u->flags &= (uint8_t) ~(USER_PRESENT | USER_BASE_AWAY);
 	assert(e->users.present > 0);
 	e->users.present--;

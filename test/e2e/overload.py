@@ -311,6 +311,19 @@ async def drain(_):
     equal(await asyncio.to_thread(server.ended), None)
 
 
+@case("SIGTERM: a request that has come by the end is answered, though nobody has accepted its connection yet")
+@threaded
+def drain_answers():
+    for _ in range(3):
+        server = Server()
+        os.kill(server.pid, signal.SIGSTOP)
+        server.terminate()
+        with Raw(server.port, GET) as raw:
+            os.kill(server.pid, signal.SIGCONT)
+            equal(raw.head()[0], 200)
+        equal(server.ended(6), None)
+
+
 @case("SIGTERM: /ready is 503 and an upgrade 503 while a client has not answered its Close")
 @threaded
 def draining():

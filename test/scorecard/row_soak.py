@@ -19,7 +19,7 @@ class Soak:
         self.s, self.chance, self.up = stage, random.Random(seed), {0, 1, 2}
         self.coming, self.order, self.busy = [], itertools.count(), set()  # (when, n, user); those being connected
         self.churning = self.faulting = False
-        self.opened, self.faults, self.n = 0, {}, 0
+        self.opened, self.churned, self.faults, self.n, self.hurt = 0, 0, {}, 0, False
 
     # --- users ---
 
@@ -44,8 +44,9 @@ class Soak:
 
     async def churn(self):
         """So many leave a second, for some seconds; changes too."""
-        began, gone, changed = now(), 0, 0
+        began, gone, changed, last = now(), 0, 0, now()
         while True:
+            self.churned, last = self.churned + self.churning * (now() - last), now()
             if not self.churning:
                 began, gone, changed = now(), 0, 0
             while self.churning and gone < (now() - began) * CHURN:
@@ -106,17 +107,22 @@ class Soak:
         await asyncio.sleep(self.chance.uniform(0.5, 2))
         node.cont()
 
+    def lose(self, n):
+        for user in self.s.on(n):
+            user.lost()
+            self.later(user, self.chance.uniform(0, DEBOUNCE_S * 0.6))
+
     async def node_killed(self):
         n = self.chance.randrange(3)
         self.up.discard(n)
         for user in self.s.users:
             if user.node is self.s[n]:
                 self.s.truth.undecided(user.name)  # what was set last may be lost with it
-        for user in self.s.on(n):
-            user.lost()
-            self.later(user, self.chance.uniform(0, DEBOUNCE_S * 0.6))
+        self.lose(n)
         await asyncio.to_thread(self.s[n].kill)
-        await asyncio.sleep(self.chance.uniform(0.5, 3))
+        await asyncio.sleep(0.3)
+        self.lose(n)  # those who were just getting in
+        await asyncio.sleep(self.chance.uniform(0.2, 3))
         await asyncio.to_thread(self.s[n].restart)
         self.up.add(n)
 
@@ -173,7 +179,6 @@ async def soaked(seed):
     async with scene.nodes(3, *OPTIONS, debounce=DEBOUNCE_S, pulses=False, kinds=("dotted",)) as s:
         bare = sizes(s)
         soak = Soak(s, seed)
-        soak.hurt = False
         await asyncio.gather(*[s.crowd("abc"[n], n, USERS // 3) for n in range(3)])
         await s.verify(30)
         tasks = [asyncio.create_task(t) for t in (soak.churn(), soak.rewatch(), soak.nemesis())]
@@ -198,7 +203,7 @@ async def soaked(seed):
             watching = {i: sum(w.client is not None for w in of) for i, of in s.watchers.items()}
             left = max(fds for _, _, fds in sizes(s)) - max(fds for _, _, fds in bare) - (sum(watching.values()) - 1)
             done = ", ".join("%d %s" % (v, k) for k, v in sorted(soak.faults.items()))
-            what = "soak %d s, %d users, %.0f connections a second; %s: " % (now() - began, USERS, soak.opened / (now() - began), done)
+            what = "soak %d s, %d users, %.0f connections a second; %s: " % (now() - began, USERS, soak.opened / soak.churned, done)
             return [Row("S16", what + "invariant breaks", "0", "0 at %d checkpoints; all shown after %.1f s at most (seed %d)" % (
                         len(settled), max(settled), seed), True),
                     Row("S16", "the same: memory of a node, from checkpoint to checkpoint", "less than %s more" % scene.mib(RSS_MAX),

@@ -78,13 +78,15 @@ static void come(struct life *l, uint32_t i, uint32_t node, uint32_t user, const
 	l->guests[i].node = node;
 	l->guests[i].user = user;
 	life_forget(l, i);
+	l->stir_ms[user] = world_now_ms(&l->w);
 	life_did(l, "    c%u comes to node %u as u%u (%s%s)", i, node, user, dialect, in_band ? ", and will say so later" : "");
 	if (!life_has(l, WITH_JWT))
 		snprintf(args + n, sizeof(args) - (size_t)n, " user=u%u", user);
 	else if (!in_band)
 		snprintf(args + n, sizeof(args) - (size_t)n, " token=%s", token_of(l, node, user, short_s, token).p);
 	if (life_has(l, WITH_JWT) && !in_band && short_s > 0)
-		l->guests[i].expires_ms = world_now_ms(&l->w) + 1000 * (int64_t)short_s + TOKEN_LEEWAY_MS;
+		l->guests[i].expires_ms = life_crowd(l, node)->sim.frozen ? INT64_MAX / 2 : /* by the clock of when it is read */
+		                          world_now_ms(&l->w) + 1000 * (int64_t)short_s + TOKEN_LEEWAY_MS;
 	l->guests[i].stranger = life_has(l, WITH_JWT) && in_band;
 	act_does(life_crowd(l, node), life_client(l, i), STR("connect"), str_of_text(args));
 }
@@ -278,6 +280,11 @@ static void request(struct life *l, uint32_t node, const char *method, const cha
 	client_request(life_crowd(l, node), cl, method, str_of_text(path), body == NULL ? STR_NONE : str_of_text(body));
 }
 
+void deeds_get(struct life *l, uint32_t node, const char *path)
+{
+	request(l, node, "GET", path, NULL);
+}
+
 void deeds_put_status(struct life *l, uint32_t user, uint32_t node, const char *status)
 {
 	char path[64], body[128];
@@ -397,7 +404,7 @@ void deeds_do(struct life *l)
 		flap(l, i);
 	else if (what < 39)
 		drop(l, i);
-	else if (!open)
+	else if (!open || life_client(l, i)->silent)
 		return;
 	else if (what < 43)
 		close(l, i);

@@ -194,7 +194,7 @@ static void leave(struct life *l)
 
 static void live(struct life *l)
 {
-	static void (*const last[])(struct life *) = { truth_check_sets, truth_check_rooms, truth_check_calls };
+	static void (*const last[])(struct life *) = { truth_check_sets, truth_check_rooms, truth_check_rest, truth_check_calls };
 	const struct plan *plan = l->plan;
 
 	life_wait(l, FIND_MS);
@@ -209,7 +209,7 @@ static void live(struct life *l)
 		heal(l);
 	if (!life_is_over(l))
 		truth_check(l, false);
-	for (int i = 0; i < 3 && !life_is_over(l); i++) {
+	for (int i = 0; i < 4 && !life_is_over(l); i++) {
 		life_roll(l, DICE_OF_PHASES + (uint64_t)i);
 		last[i](l);
 	}

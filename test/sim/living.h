@@ -31,6 +31,7 @@ struct guest {
 	bool short_changed;          /* a pool was too small: it may have missed anything */
 	bool leaving;                /* has said so */
 	int64_t expires_ms;          /* its token does; 0: not soon */
+	int64_t silent_ms;           /* nothing was heard of it since; 0: it is not silent */
 	uint32_t lists;              /* roster: that it was told */
 	char knows[USERS][WORD];     /* the last status it was told; "": none */
 	char told[USERS][TEXT];      /* the last words */
@@ -75,6 +76,7 @@ struct life {
 	uint32_t options;            /* a bit of each that was drawn */
 	bool maybe_hidden[USERS];
 	int64_t open_ms[USERS];      /* when a device of theirs was last seen to be open */
+	int64_t stir_ms[USERS];      /* when one last came, was let in, or was closed */
 	bool kicked[USERS];          /* by an operator, ever */
 	bool limited;                /* a pool is too small now */
 	bool was_limited;            /* or was */
@@ -135,6 +137,7 @@ void deeds_do(struct life *);                       /* one, by chance */
 void deeds_set_status(struct life *, uint32_t i, const char *status, uint32_t custom);
 void deeds_put_status(struct life *, uint32_t user, uint32_t node, const char *status);
 void deeds_broadcast(struct life *, uint32_t number, uint32_t node, uint32_t room_plus1, uint32_t users);
+void deeds_get(struct life *, uint32_t node, const char *path);
 void deeds_say(struct life *, uint32_t i, const char *text);
 bool deeds_answer(struct life *);                   /* what clients do by themselves: begin to watch, authenticate; false: nothing */
 
@@ -151,6 +154,7 @@ bool witness_must_be_online(struct life *, uint32_t user, uint32_t watcher);
 void truth_check(struct life *, bool all);          /* all: everybody had something to be told of */
 void truth_check_sets(struct life *);
 void truth_check_rooms(struct life *);
+void truth_check_rest(struct life *);
 void truth_check_calls(struct life *);
 
 static inline struct str str_of_text(const char *text)

@@ -216,6 +216,44 @@ void truth_check_rooms(struct life *l)
 	}
 }
 
+/* --- REST --- */
+
+/* What `http` heard last at that node; "": nothing. */
+static const char *answer_at(struct life *l, uint32_t node)
+{
+	const struct crowd *c = life_crowd(l, node);
+	const char *last = "";
+
+	for (size_t k = 0; k < c->heard_count; k++)
+		if (strcmp(c->clients[c->heard[k].client].name, "http") == 0)
+			last = c->heard[k].text;
+	return last;
+}
+
+/* The list of who is online is the same as what everybody is told, at every node. */
+void truth_check_rest(struct life *l)
+{
+	for (uint32_t n = 1; n <= l->nodes; n++) {
+		const char *answer;
+
+		deeds_get(l, n, "/presence");
+		world_settle(&l->w);
+		answer = answer_at(l, n);
+		if (strncmp(answer, "200 ", 4) != 0)
+			life_fault(l, "(liveness) node %u answers: %s", n, answer);
+		for (uint32_t u = 0; u < USERS; u++) {
+			struct presence_view v;
+			char want[TEXT];
+
+			view_of(l, u, n, &v);
+			snprintf(want, sizeof(want), "{u%u,u%u,%s", u, u, v.status == STATUS_OFFLINE ? "" : status_names[v.status]);
+			if ((strstr(answer, want) != NULL) != (v.status != STATUS_OFFLINE))
+				life_fault(l, "(liveness) node %u lists %s, and u%u is %s", n, answer, u, status_names[v.status]);
+		}
+		life_settle(l);
+	}
+}
+
 /* --- calls --- */
 
 /* A call is over for all, or for none of the two who are in it. */

@@ -27,6 +27,7 @@ struct engine {
 	struct rig_told told[PEERS_MAX + 1][RIG_USERS];
 	uint32_t begins, swept, messages, rooms;
 	bool full;             /* knob: there is no room for what is told */
+	bool lost;             /* as engine_peers_lost() said last */
 	enum peer_message_type last;
 };
 
@@ -127,6 +128,11 @@ bool engine_peer_room_next(const struct engine *e, uint32_t *cursor, struct str 
 		return false;
 	*room = str_of(name, (size_t)snprintf(name, sizeof(name), "room%u", (*cursor)++));
 	return true;
+}
+
+void engine_peers_lost(struct engine *e, bool lost)
+{
+	e->lost = lost;
 }
 
 void engine_peer_begin(struct engine *e, uint32_t peer)

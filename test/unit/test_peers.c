@@ -8,7 +8,7 @@
 /* --- tables --- */
 
 struct step {
-	uint32_t node;      /* 0..2; 9: the mesh: "settle", "+MS", "kill N", "lose N", "tell A B" */
+	uint32_t node;      /* 0..2; 9: the mesh: "settle", "+MS", "kill N", "lose N", "tell A B", "lost N", "heard N" */
 	const char *line;
 	const char *want;   /* what that node says since its last line; NULL: whatever */
 };
@@ -153,6 +153,14 @@ static const struct row rows[] = {
 		{ 1, "c1 connect alice", NULL }, MESH("settle"),
 		{ 0, "view alice", "-> c9: online alice busy dc=1 custom=x\n= alice busy dc=1 custom=x\n" },
 	} },
+	{ "P1: one who leaves, and comes back where the others are not heard: online until they are heard", NULL, {
+		{ 0, "c9 connect w as=dotted", NULL }, { 0, "c9 sub presence", NULL }, { 1, "c1 connect alice", NULL },
+		{ 1, "c2 connect bob", NULL }, MESH("settle"), { 0, "view x", NULL },
+		{ 1, "c1 gone", NULL }, { 1, "c2 gone", NULL }, MESH("settle"), MESH("+3000"), MESH("lost 0"),
+		{ 1, "c1 connect alice", NULL }, MESH("lose 0"), MESH("+60000"),
+		{ 0, "view alice", "= alice online dc=0\n" }, MESH("tell 1 0"), MESH("heard 0"), MESH("+500"),
+		{ 0, "view alice", "-> c9: offline bob offline\n= alice online dc=1\n" },
+	} },
 	{ "what was set for one who is offline is remembered from then on, on all nodes", NULL, {
 		{ 0, "c1 connect alice dev=phone", NULL }, MESH("settle"), { 0, "c1 gone", NULL }, MESH("settle"), MESH("+5000"),
 		MESH("+240000"), { 1, "put alice - custom=x", NULL }, MESH("settle"), MESH("+120000"),
@@ -176,6 +184,8 @@ static void mesh_line(struct mesh *m, const char *line, const char *config)
 		mesh_kill(m, (uint32_t)atoi(line + 5), configure_line, (void *)(uintptr_t)config);
 	else if (strncmp(line, "lose ", 5) == 0)
 		mesh_lose(m, (uint32_t)atoi(line + 5));
+	else if (strncmp(line, "lost ", 5) == 0 || strncmp(line, "heard ", 6) == 0)
+		engine_peers_lost(m->node[atoi(strchr(line, ' '))].rig.e, line[0] == 'l');
 	else if (strncmp(line, "tell ", 5) == 0)
 		mesh_sync(m, (uint32_t)(line[5] - '0'), (uint32_t)(line[7] - '0'));
 	else
