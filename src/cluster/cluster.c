@@ -65,7 +65,7 @@ struct cluster *cluster_new(const struct cluster_config *cfg, struct region *r, 
 	c->text = text;
 	c->reader = reader;
 	c->outgoing = outgoing;
-	c->all_back_at = c->unheard_since = c->hello_at = c->beat_at = c->extra_beat_at = MONO_NEVER;
+	c->unheard_since = c->hello_at = c->beat_at = c->extra_beat_at = MONO_NEVER;
 	name(c);
 	return c;
 }

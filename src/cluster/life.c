@@ -91,7 +91,7 @@ void life_join(struct cluster *c)
 
 void life_lose(struct cluster *c)
 {
-	c->unheard_since = c->all_back_at = MONO_NEVER;
+	c->unheard_since = MONO_NEVER;
 	outgoing_clear(&c->outgoing);
 	c->bye_heard = c->life == LIFE_LEFT;
 	seeds_down(&c->seeds, c->now);
@@ -184,7 +184,7 @@ static bool is_anybody_awaited(const struct cluster *c)
 static void ready(struct cluster *c, const char *why)
 {
 	to(c, LIFE_READY, why);
-	c->all_back_at = mono_add_ms(c->now.mono, BACK_MS);
+	engine_peers_lost(c->engine, false);
 	nodes_tell(c);
 	seeds_ready(&c->seeds, c->now);
 }
@@ -309,10 +309,6 @@ void life_turn(struct cluster *c)
 		subscribe_rooms(c);
 	beat(c);
 	check_joined(c);
-	if (!mono_before(c->now.mono, c->all_back_at)) {
-		c->all_back_at = MONO_NEVER;
-		engine_peers_lost(c->engine, false);
-	}
 }
 
 static mono_t joined_deadline(const struct cluster *c)
@@ -334,7 +330,7 @@ mono_t life_deadline(const struct cluster *c)
 	assert(cluster_is_up(c));
 	if (!c->rooms_done && c->subscribed == CHANNELS)
 		at = mono_min(at, mono_add_ms(c->now.mono, 1));
-	return mono_min(mono_min(at, c->all_back_at), joined_deadline(c));
+	return mono_min(at, joined_deadline(c));
 }
 
 /* --- the end --- */

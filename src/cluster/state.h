@@ -23,8 +23,6 @@ enum {
 	HELLO_JITTER_MS = 50,    /* many do not answer one at once */
 	ANSWERS_MS = 500,        /* from our hello on: who shows themselves by then is waited for ... */
 	JOINING_MS_MAX = 5000,   /* ... but no longer than this */
-	BACK_MS = 2500,          /* after we are: the other nodes may have lost Redis too, and look for it every
-	                          * REDIS_RETRY_MAX_MS */
 	RETRY_MS = 10,           /* the bus had no space */
 	LATE_MS = 250,           /* a turn that is so late was not ours to time: what waits to be read is
 	                          * heard first */
@@ -118,8 +116,6 @@ struct cluster {
 	mono_t proven_at;        /* when the last beat that was heard was sent: all that was published before
 	                          * was heard */
 	mono_t unheard_since;    /* something of ours should have been heard by now; NEVER: nothing should */
-
-	mono_t all_back_at;      /* when all who are there have found Redis again and told; NEVER: they have */
 
 	bool bye_heard;
 	mono_t bye_at;
