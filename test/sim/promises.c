@@ -257,6 +257,8 @@ static void check_ends(struct sim *sim, uint32_t i)
 
 	if (c->state == CONN_LIVE && ws_dec_in_message(&c->ws) && since_ms > MESSAGE_MS_MAX + (int64_t)(s->cfg->message_bytes_max[c->dialect] / BYTES_PER_MS))
 		broken(sim, "connection %u is in a message for %lld ms", i, (long long)since_ms);
+	if (c->state == CONN_LIVE && sim->cfg.heartbeat_interval_ms > 0 && sim->now.mono.ms - c->heard.ms > 2 * sim->cfg.heartbeat_interval_ms)
+		broken(sim, "connection %u is silent for %lld ms", i, (long long)(sim->now.mono.ms - c->heard.ms));
 	if (c->state == CONN_HTTP && c->intake != POOL_NONE && c->head == FRAME_NONE && since_ms > HTTP_HEAD_DEADLINE_MS &&
 	    (c->flags & (CONN_STREAMING | CONN_WAITING | CONN_RESUME | CONN_DOOMED)) == 0)
 		broken(sim, "connection %u is in a request for %lld ms", i, (long long)since_ms);
