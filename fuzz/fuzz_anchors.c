@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 		memset(long_path, 'x', sizeof(long_path));
 		CHECK(!anchors_load(&a, str_of(long_path, sizeof(long_path))) && !anchors_load(&a, STR("/nonexistent/ca.pem")));
+		CHECK(!anchors_load(&a, STR("/")) && !anchors_load(&a, STR("/proc/self/exe")));
 	}
 	if (fd < 0) {
 		fd = memfd_create("ca", 0);
