@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -45,6 +46,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	static char path[32];
 	static int fd = -1;
 
+	if (n == 0) {
+		static char long_path[8192];
+
+		memset(long_path, 'x', sizeof(long_path));
+		CHECK(!anchors_load(&a, str_of(long_path, sizeof(long_path))) && !anchors_load(&a, STR("/nonexistent/ca.pem")));
+		CHECK(!anchors_load(&a, STR("/")) && !anchors_load(&a, STR("/proc/self/exe")));
+	}
 	if (fd < 0) {
 		fd = memfd_create("ca", 0);
 		CHECK(fd >= 0 && snprintf(path, sizeof(path), "/proc/self/fd/%d", fd) > 0);

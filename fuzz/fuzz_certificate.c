@@ -1,6 +1,6 @@
 /*
  * Files of certificates and keys, as an operator's mistake or a cut copy may leave them: the input is a chain, or with a first
- * byte of 'k' a key for the chain of test/unit/tls_fixture.h. What is taken has sound names and points into itself.
+ * byte of 'k' or 'r' a key for the chain (EC, RSA) of test/unit/tls_fixture.h. What is taken has sound names and points into itself.
  */
 #include <assert.h>
 
@@ -33,6 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		if (certificate_read_key(&c, str_of((const char *)data + 1, size - 1), scratch, sizeof(scratch)) == NULL)
 			assert(c.key_type == BR_KEYTYPE_EC && c.key.ec.x == c.secret);
+	} else if (size > 0 && data[0] == 'r') {
+		if (certificate_read_chain(&c, str_of(fixture_rsa_crt, sizeof(fixture_rsa_crt) - 1)) != NULL)
+			abort();
+		if (certificate_read_key(&c, str_of((const char *)data + 1, size - 1), scratch, sizeof(scratch)) == NULL)
+			assert(c.key_type == BR_KEYTYPE_RSA && c.key.rsa.p == c.secret && c.key.rsa.n_bitlen == 2048);
 	} else if (certificate_read_chain(&c, str_of((const char *)data, size)) == NULL) {
 		check(&c);
 	}

@@ -33,6 +33,18 @@ static char *printed;
 static size_t printed_bytes;
 static int peer;
 
+/* Of the client's own: colours, the row's beginning and end, and where the cursor stands. */
+static void take_own(struct str *out, uint32_t cp)
+{
+	if (cp == '\r')
+		return;
+	CHECK(utf8_next(out) == '[');
+	do
+		cp = utf8_next(out);
+	while (cp >= '0' && cp <= ';');
+	CHECK(cp == 'm' || cp == 'K' || cp == 'C' || cp == 'G' || cp == 'D');
+}
+
 static void check_printed(void)
 {
 	struct str out;
@@ -43,6 +55,10 @@ static void check_printed(void)
 	while (out.n > 0) {
 		uint32_t cp = utf8_next(&out);
 
+		if (s.screen.colours && (cp == '\r' || cp == '\x1b')) {
+			take_own(&out, cp);
+			continue;
+		}
 		CHECK(cp == '\n' || (cp >= 0x20 && cp != 0x7f && (cp < 0x80 || cp >= 0xa0) && (cp < 0x2028 || cp > 0x202e)));
 	}
 	rewind(stdout);
@@ -73,6 +89,8 @@ static void begin(unsigned options)
 	s.screen.edit = &edit;
 	s.screen.script = options & 64;
 	s.screen.edits = !s.screen.script;
+	s.screen.colours = options & 128;
+	(void)client_session_is_ready(&s, s.opened_us + 300000);
 	script = (struct client_script){ 0 };
 	if (s.screen.script)
 		client_script_begin(&script, &s, s.opened_us);
@@ -122,6 +140,8 @@ static void piece(unsigned kind, const uint8_t *p, size_t n)
 	case FRAME: n == 0 ? (void)0 : frame(p[0], p + 1, n - 1); break;
 	}
 	hear();
+	if (s.screen.colours && s.screen.edits)
+		screen_draw(&s.screen);
 	if (kind & 64)
 		(void)client_session_expire(&s, s.opened_us + 10000000);
 	while (recv(peer, taken, sizeof(taken), 0) > 0) {

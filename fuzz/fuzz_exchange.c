@@ -1,7 +1,8 @@
 /*
  * fuzz/fuzz_exchange.c: a service's bytes over a real pair of sockets to net/exchange, in two sends. It gives up or is done exactly when
  * wire/http_response, given the same bytes, says so, with the same status and body. The first three bytes: options, and where the cut is.
- * With option 4 over TLS, said well by the server of tls_server.h; with 8 the bytes are what stands in TLS' place.
+ * With option 4 over TLS, said well by the server of tls_server.h; with 8 the bytes are what stands in TLS' place. With
+ * 16 the service is gone before it has heard what it is asked, with 32 before that is said.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,23 @@ static enum exchange_result secured(const uint8_t *data, size_t n, size_t cut)
 	return r;
 }
 
+/* --- with an end --- */
+
+/* A service that says this and is gone, before it was asked or before it has heard all of it. */
+static void ended(const uint8_t *data, size_t n, bool early)
+{
+	enum exchange_result r = EXCHANGE_WAIT;
+
+	CHECK(send(peer, data, n, 0) == (ssize_t)n);
+	if (!early)
+		r = exchange_step(&x, scratch);
+	close(peer);
+	peer = -1;
+	for (int i = 0; i < 4 && r == EXCHANGE_WAIT; i++)
+		r = exchange_step(&x, scratch);
+	CHECK(r != EXCHANGE_WAIT && (r == EXCHANGE_DONE) == (x.why.n == 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const unsigned char seed[TLS_CLIENT_SEED_BYTES] = "the same each time";
@@ -145,7 +163,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		CHECK(tls_client_init(&tls, &anchors, STR("ec.example"), (wall_t){ INT64_C(1800000000000) }, seed));
 		x.tls = &tls;
 	}
-	if (data[0] & 8) {
+	if (data[0] & 16) {
+		ended(data + 3, n - 3, data[0] & 32);
+	} else if (data[0] & 8) {
 		CHECK(send(peer, data + 3, n - 3, 0) >= 0 && shutdown(peer, SHUT_WR) == 0);
 		for (int i = 0; i < 4 && (r = exchange_step(&x, scratch)) == EXCHANGE_WAIT; i++) {
 		}
@@ -156,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		check_same(r, data[0] & 1 ? NULL : body, data + 3, n - 3, data[0] & 2);
 	}
 	close(pair[0]);
-	close(pair[1]);
+	if (peer >= 0)
+		close(peer);
 	return 0;
 }

@@ -8,13 +8,15 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cluster/redis.h"
 #include "net/watch.h"
+#include "unit/tls_fixture.h"
 
 #define CHECK(what) ((what) ? (void)0 : abort())
 
@@ -32,7 +34,7 @@ struct world {
 	int epoll_fd, peers[PEERS];
 	uint32_t at;              /* of peers, the next to be replaced */
 	struct now now;
-	bool up, sentinel;
+	bool up, sentinel, greets_more;
 	unsigned ups;
 };
 
@@ -149,18 +151,17 @@ static void say(struct world *w, uint32_t i, const void *bytes, size_t n)
 		(void)send(w->peers[i], bytes, n, MSG_NOSIGNAL);
 }
 
-/* What a good one says first, to whoever is dialled last. */
+/* What a good one says first; how & 1: a good Sentinel. */
 static void greet(struct world *w, unsigned how)
 {
-	static const char redis[] = "+OK\r\n+OK\r\n+OK\r\n", master[] = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", pong[] = "+PONG\r\n";
+	static const char ok[] = "+OK\r\n", master[] = "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", pong[] = "+PONG\r\n";
 
 	for (uint32_t i = 0; i < PEERS; i++) {
-		if (w->sentinel) {
-			say(w, i, "+OK\r\n", how & 1 ? 0 : 5);
-			say(w, i, master, how & 2 ? 0 : sizeof(master) - 1);
-		} else {
-			say(w, i, redis, sizeof(redis) - 1);
-		}
+		/* SETNAME; before it AUTH and SELECT, of which a Sentinel is told neither at first */
+		for (int said = how & 1 || !w->greets_more ? 2 : 0; said < 3; said++)
+			say(w, i, ok, sizeof(ok) - 1);
+		if (w->sentinel && !(how & 1))
+			say(w, i, master, sizeof(master) - 1);
 		say(w, i, pong, sizeof(pong) - 1);
 	}
 }
@@ -215,19 +216,32 @@ static void piece(struct world *w, unsigned op, struct str s)
 	settle(w);
 }
 
+/* For TLS, to which nobody here speaks well (fuzz_tls_client.c does). */
+static struct str ca(void)
+{
+	static char path[32];
+	int fd;
+
+	if (path[0] == '\0') {
+		fd = memfd_create("ca", 0);
+		CHECK(dprintf(fd, "%s", fixture_ec_crt) > 0 && snprintf(path, sizeof(path), "/proc/self/fd/%d", fd) > 0);
+	}
+	return str_of(path, strlen(path));
+}
+
 static void begin(struct world *w, unsigned options)
 {
 	static const char *const urls[] = { "redis://127.0.0.1:%u", "redis://:pw@127.0.0.1:%u/2", "redis+sentinel://127.0.0.1:%u,127.0.0.1:%u/m",
-		                            "redis+sentinel://u:pw@127.0.0.1:%u,127.0.0.1:%u/m/1" };
+		                            "redis+sentinel://u:pw@127.0.0.1:%u,127.0.0.1:%u/m/1", "rediss://127.0.0.1:%u" };
 	const struct redis_ears ears = { w, up, down, heard, renewed, refused };
-	struct redis_config c = { .url = &w->url, .node_id = STR("fuzz"), .channels_max = 10 };
+	struct redis_config c = { .ca_file = ca(), .url = &w->url, .node_id = STR("fuzz"), .channels_max = 10 };
 	static char url[128]; /* hosts borrow it */
 
-	*w = (struct world){ .sentinel = options % 4 >= 2, .now = { { 1000 }, { INT64_C(1768392000000) } } };
+	*w = (struct world){ .sentinel = (options % 5 & 2) != 0, .greets_more = options % 5 % 2 == 1, .now = { { 1000 }, { INT64_C(1768392000000) } } };
 	w->epoll_fd = c.epoll_fd = epoll_create1(0);
 	for (int i = 0; i < PEERS; i++)
 		w->peers[i] = -1;
-	snprintf(url, sizeof(url), urls[options % 4], (unsigned)port, (unsigned)port);
+	snprintf(url, sizeof(url), urls[options % 5], (unsigned)port, (unsigned)port);
 	CHECK(redis_url_parse(str_of(url, strlen(url)), &w->url) == NULL && redis_open(&w->redis, &c, w->now) == REDIS_OPENED);
 	redis_listen(w->redis, &ears);
 	w->log = (struct log){ .level = LOG_DEBUG, .format = LOG_LOGFMT, .service = STR("f"), .sink = nobody_reads };

@@ -285,9 +285,14 @@ static void check_uri(struct str s)
 static void check_origin(struct str s)
 {
 	static char text[IN_MAX + 16];
+	struct http_request req = { .header_count = 1 };
 	struct origin o, again;
 	int n;
 
+	req.headers[0] = (struct http_header){ STR("Origin"), s };
+	CHECK((origin_of(&req, &o) == ORIGIN_OK) == origin_parse(s, &o));
+	req.headers[0].name = STR("x");
+	CHECK(origin_of(&req, &o) == ORIGIN_ABSENT);
 	if (!origin_parse(s, &o))
 		return;
 	CHECK(is_inside(o.scheme, s) && is_inside(o.where.host, s) && origin_eq(&o, &o));
