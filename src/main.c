@@ -76,6 +76,17 @@ static enum exit_code serve(const struct options *o)
 	return EXIT_FAILED;
 }
 
+/* `code`, unless standard output did not take all that was printed. */
+static int printed(int code)
+{
+	bool good = fflush(stdout) == 0;
+
+	if (good && !ferror(stdout))
+		return code;
+	fputs("presenced: standard output takes no more\n", stderr);
+	return code == EXIT_DONE ? EXIT_FAILED : code;
+}
+
 int main(int argc, char **argv, char **env)
 {
 	static struct options options; /* pages that are not touched cost nothing */
@@ -83,18 +94,18 @@ int main(int argc, char **argv, char **env)
 	const char *command = *args != NULL && (*args)[0] != '-' ? *args++ : "serve";
 
 	if (say(args))
-		return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+		return printed(EXIT_DONE);
 	walls_keep_memory_private();
 	if (strcmp(command, "healthcheck") == 0)
 		return healthcheck_run(args, env);
 	if (strcmp(command, "token") == 0)
-		return token_run(args);
+		return printed(token_run(args));
 	if (strcmp(command, "client") == 0)
-		return client_run(args);
+		return printed(client_run(args));
 	if (strcmp(command, "serve") == 0)
 		return load(&options, args, env) ? (int)serve(&options) : EXIT_OPTIONS;
 	if (strcmp(command, "check") == 0)
-		return load(&options, args, env) ? check_run(&options) : EXIT_OPTIONS;
+		return load(&options, args, env) ? printed(check_run(&options)) : EXIT_OPTIONS;
 	fprintf(stderr,
 	        "presenced: \"%.64s\" is no command "
 	        "(serve, check, healthcheck, token, client; see --help)\n",

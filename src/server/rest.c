@@ -301,6 +301,10 @@ static void serve(struct server *s, struct conn *c, struct rest_call *call, size
 	}
 	if (!authorised(s, c, call, r->access) || !opened(s, c, call, r->body, body, bytes))
 		return;
+	if (r->access == ACCESS_WRITE && server_emptied(s)) {
+		rest_refuse(s, c, 503, STR("shutting down"), REFUSED_DRAINING);
+		return;
+	}
 	s->acting = c;
 	r->handle(s, c, call);
 	s->acting = NULL;

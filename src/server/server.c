@@ -537,13 +537,18 @@ static bool answering(const struct server *s)
 	return false;
 }
 
+bool server_emptied(const struct server *s)
+{
+	return s->draining && s->drain_told && s->metrics.connections == 0;
+}
+
 bool server_drained(const struct server *s)
 {
 	if (!s->draining)
 		return false;
 	if (!mono_before(s->now.mono, drain_end(s)))
 		return true;
-	return s->drain_told && s->metrics.connections == 0 && !answering(s) &&
+	return server_emptied(s) && !answering(s) &&
 	       (!s->cfg->clustered || s->peers.leave(s->peers.link.ctx, s->now));
 }
 

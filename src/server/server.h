@@ -84,6 +84,10 @@ void server_drain(struct server *);
 bool server_draining(const struct server *);
 bool server_drained(const struct server *);
 
+/* Draining, and no client is left: nothing more is acknowledged, since a node that has said farewell to the
+ * others tells them nothing. */
+bool server_emptied(const struct server *);
+
 struct log *server_log(struct server *);
 void server_count_accept_error(struct server *);
 

@@ -154,7 +154,7 @@ static uint64_t memory_max(void)
 static uint64_t memory_of(void *ctx, const struct server_config *config)
 {
 	void *scratch = machine_memory(server_scratch_bytes());
-	uint64_t bytes = UINT64_MAX;
+	uint64_t bytes = 0; /* nothing is known: the start will say what it did not get */
 	size_t redis;
 
 	(void)ctx;

@@ -28,6 +28,7 @@ class Speaker(threading.Thread):
                     if first & 15 == 8:
                         self.code = int.from_bytes(payload[:2], "big")
                         self.raw.send(masked(8, payload))
+                        self.raw.close()
                         return
                     if b"presence_update_ack" in payload and b'"n%d"' % i in payload:
                         self.acknowledged = i

@@ -107,17 +107,22 @@ class Soak:
         await asyncio.sleep(self.chance.uniform(0.5, 2))
         node.cont()
 
+    def lose(self, n):
+        for user in self.s.on(n):
+            user.lost()
+            self.later(user, self.chance.uniform(0, DEBOUNCE_S * 0.6))
+
     async def node_killed(self):
         n = self.chance.randrange(3)
         self.up.discard(n)
         for user in self.s.users:
             if user.node is self.s[n]:
                 self.s.truth.undecided(user.name)  # what was set last may be lost with it
-        for user in self.s.on(n):
-            user.lost()
-            self.later(user, self.chance.uniform(0, DEBOUNCE_S * 0.6))
+        self.lose(n)
         await asyncio.to_thread(self.s[n].kill)
-        await asyncio.sleep(self.chance.uniform(0.5, 3))
+        await asyncio.sleep(0.3)
+        self.lose(n)  # those who were just getting in
+        await asyncio.sleep(self.chance.uniform(0.2, 3))
         await asyncio.to_thread(self.s[n].restart)
         self.up.add(n)
 

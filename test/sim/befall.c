@@ -153,6 +153,17 @@ static void stall_reader(struct life *l, uint32_t i)
 	life_did(l, "    c%u %s", i, cl->stalled ? "stops reading" : "reads again");
 }
 
+static void silence(struct life *l, uint32_t i)
+{
+	struct client *cl = life_client(l, i);
+
+	if (cl->link < 0 || cl->silent || l->plan->without_clients >> i & 1)
+		return;
+	life_did(l, "    c%u says nothing any more", i);
+	cl->silent = true;
+	l->guests[i].silent_ms = world_now_ms(&l->w);
+}
+
 /* Inside a frame, a message, or a head. */
 static void reset(struct life *l, uint32_t i)
 {
@@ -274,7 +285,7 @@ void befall(struct life *l)
 	else if (what == SLOW)
 		stall_reader(l, i);
 	else if (what == SILENCE)
-		life_client(l, i)->silent = !(l->plan->without_clients >> i & 1);
+		silence(l, i);
 	else if (what == RESET)
 		reset(l, i);
 	else

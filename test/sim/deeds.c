@@ -78,6 +78,7 @@ static void come(struct life *l, uint32_t i, uint32_t node, uint32_t user, const
 	l->guests[i].node = node;
 	l->guests[i].user = user;
 	life_forget(l, i);
+	l->stir_ms[user] = world_now_ms(&l->w);
 	life_did(l, "    c%u comes to node %u as u%u (%s%s)", i, node, user, dialect, in_band ? ", and will say so later" : "");
 	if (!life_has(l, WITH_JWT))
 		snprintf(args + n, sizeof(args) - (size_t)n, " user=u%u", user);
@@ -403,7 +404,7 @@ void deeds_do(struct life *l)
 		flap(l, i);
 	else if (what < 39)
 		drop(l, i);
-	else if (!open)
+	else if (!open || life_client(l, i)->silent)
 		return;
 	else if (what < 43)
 		close(l, i);

@@ -160,7 +160,7 @@ static const struct row rows[] = {
 	{ "T2", TOKEN, B("sub:" GHOST ",alg:RS256"), "401" },
 	{ "T7", TOKEN, B("sub:" GHOST ",bad:signature"), "401" },
 	{ "T7", TOKEN, B("sub:" GHOST ",by:other"), "401" },
-	{ "T10", TOKEN, B("sub:" GHOST ",ttl:-200s"), "401" },
+	{ "T10", TOKEN, B("sub:" GHOST ",ttl:-10s"), "401" },
 	{ "T10", TOKEN, B("sub:" GHOST ",nbf:1d"), "401" },
 	{ "T11", TOKEN, B("ttl:1h"), "401" },
 	{ "U13", TOKEN, B(""), "401" },
@@ -190,7 +190,7 @@ static void come_as_user(struct life *l, uint32_t node, struct client *x, const 
 static void come_with_token(struct life *l, uint32_t node, struct client *x, const struct row *r)
 {
 	char args[MINT_TOKEN_MAX + 64], token[MINT_TOKEN_MAX];
-	wall_t now = { life_crowd(l, node)->sim.now.wall.ms / 100000 * 100000 };
+	wall_t now = { life_crowd(l, node)->sim.now.wall.ms / 1000 * 1000 };
 
 	if (r->n == 0 || !mint_token(str_of(r->bytes, r->n), now, token))
 		snprintf(args, sizeof(args), "snake ip=127.0.0.9 user=" GHOST);

@@ -56,7 +56,7 @@ static void check_online(struct life *l, uint32_t node, const struct sim *sim)
 			s->gone_ms = now; /* or it came and went unseen */
 		if (!there && !present && now < s->at_ms + debounce)
 			life_fault(l, "(1) u%u was connected to node %u %lld ms ago, and is not online there", u, node, (long long)(now - s->at_ms));
-		if (!there && present && l->nodes == 1 && !life_has(l, WITH_NODES) && now >= s->gone_ms + debounce &&
+		if (!there && present && l->nodes == 1 && !life_has(l, WITH_NODES) && now >= s->gone_ms + debounce && now >= l->stir_ms[u] + debounce &&
 		    now > l->node_bad_ms[node]) /* what is late after a halt is done in the next millisecond */
 			life_fault(l, "(1) u%u is not connected since %lld ms, and online", u, (long long)(now - s->gone_ms));
 		s->there = there;
@@ -84,6 +84,15 @@ static void check_refs(struct life *l, uint32_t node, const struct sim *sim)
 		life_fault(l, "(2) node %u has %u authenticated connections, and its users have %u of %u", node, attached, links, stats.links);
 }
 
+/* Who vanished is noticed, unless the node stood still in between: then nobody had the chance to answer. */
+static bool is_silent_for_long(const struct life *l, uint32_t i, const struct sim *sim)
+{
+	const struct guest *d = &l->guests[i];
+
+	return d->silent_ms > 0 && l->node_bad_ms[d->node] < d->silent_ms &&
+	       sim->now.mono.ms > d->silent_ms + 2 * sim->cfg.heartbeat_interval_ms + WS_CLOSE_DEADLINE_MS;
+}
+
 /* Every client that is in, is in as itself. */
 static void check_clients(struct life *l)
 {
@@ -96,6 +105,8 @@ static void check_clients(struct life *l)
 		if (!life_is_open(l, i) || sim->frozen)
 			continue;
 		link = &sim->links[life_client(l, i)->link];
+		if (is_silent_for_long(l, i, sim) && engine_whois(sim->server->engine, link->conn, &user, &device, sim->now))
+			life_fault(l, "(6) c%u says nothing since %lld ms, and is in", i, (long long)(sim->now.mono.ms - l->guests[i].silent_ms));
 		if (link->server_closed || link->server_shut || life_client(l, i)->stalled || l->guests[i].short_changed || life_has(l, WITH_MESSAGE_RATE))
 			continue;
 		if (l->guests[i].expires_ms > 0 && sim->now.mono.ms > l->guests[i].expires_ms + 1000 && sim->now.mono.ms > l->node_bad_ms[l->guests[i].node] &&

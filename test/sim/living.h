@@ -31,6 +31,7 @@ struct guest {
 	bool short_changed;          /* a pool was too small: it may have missed anything */
 	bool leaving;                /* has said so */
 	int64_t expires_ms;          /* its token does; 0: not soon */
+	int64_t silent_ms;           /* nothing was heard of it since; 0: it is not silent */
 	uint32_t lists;              /* roster: that it was told */
 	char knows[USERS][WORD];     /* the last status it was told; "": none */
 	char told[USERS][TEXT];      /* the last words */
@@ -75,6 +76,7 @@ struct life {
 	uint32_t options;            /* a bit of each that was drawn */
 	bool maybe_hidden[USERS];
 	int64_t open_ms[USERS];      /* when a device of theirs was last seen to be open */
+	int64_t stir_ms[USERS];      /* when one last came, was let in, or was closed */
 	bool kicked[USERS];          /* by an operator, ever */
 	bool limited;                /* a pool is too small now */
 	bool was_limited;            /* or was */

@@ -3,6 +3,7 @@ import os, re, signal, subprocess, time
 from clients import Harm, Http, Ws
 import faulty
 from faulty import Hung, Refused
+from scenarios import BASE
 
 IDLE_S, IDLE_SHARE_MAX = 0.02, 0.5
 CPU_MORE_S = 0.25      # than without a fault
@@ -140,10 +141,9 @@ class Player:
             v.outcome = "not reached"
         return v
 
-    @staticmethod
-    def common():
-        from scenarios import BASE
-        return BASE
+    def common(self):
+        """A sanitizer makes calls of its own."""
+        return BASE + ["--sandbox=off"] * ("asan" in os.path.basename(self.binary))
 
     @staticmethod
     def leave_socket(run):
@@ -334,20 +334,22 @@ class Player:
 
     def piped(self, argv, env, command):
         stdin = open(self.services.path(command.stdin)) if command.stdin else subprocess.DEVNULL
-        process = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, cwd="/",
+        stdout = open("/dev/full", "w") if command.full else subprocess.PIPE
+        process = subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env, cwd="/",
                                    preexec_fn=faulty.die_with_parent)
         try:
             if command.signal:
                 self.signal_waiting(process, command.signal)
             out, err = process.communicate(timeout=COMMAND_S)
-            return process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+            return process.returncode, (out or b"").decode("utf-8", "replace"), err.decode("utf-8", "replace")
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
             return None, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
         finally:
-            if command.stdin:
-                stdin.close()
+            for file in (stdin, stdout):
+                if not isinstance(file, int):
+                    file.close()
 
     @staticmethod
     def signal_waiting(process, number):

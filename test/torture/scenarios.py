@@ -110,16 +110,16 @@ class Scenario:
     One server. `options(s)`, from the services; `listens`: what stands behind each address, by name. `lossy`: what one node says may
     not come to another at once. `given`: a fault that there is in any case: what is failed then is how that one is dealt with.
     `bystander`: None if tokens are needed. `descriptors`: the limit that it finds. `env`: what else it finds. `slow`: only
-    under --all, or by its name.
+    under --all, or by its name. `tried`: with faults too.
     """
     command = False
 
     def __init__(self, play, options=None, listens=None, lossy=False, seconds=3, given=None, bystander=True, name=None, descriptors=None,
-                 slow=False, **env):
+                 slow=False, tried=True, **env):
         self.name, self.play, self.options = name or play.__name__.replace("_", "-"), play, options or (lambda s: [])
         self.listens, self.lossy, self.seconds = listens or {"main": ""}, lossy, seconds
         self.given, self.bystander, self.descriptors, self.env = given, bystander, descriptors, env
-        self.slow = slow
+        self.slow, self.tried = slow, tried
 
 
 def scenario(**how):
@@ -132,19 +132,21 @@ def scenario(**how):
 class Command:
     """
     presenced.faulty as a program of its own: `argv(s, tag)`; `same(out)`: what must be the same whenever it exits 0; `signal`: it gets
-    that one when it waits; `fails`: the exit code that it has in any case.
+    that one when it waits; `fails`: the exit code that it has in any case; `full`:
+    standard output takes nothing.
     """
     command, slow, file = True, False, None
 
-    def __init__(self, name, argv, same=lambda out: out, stdin=None, terminal=None, codes=(0, 1, 2), signal=None, fails=None):
+    def __init__(self, name, argv, same=lambda out: out, stdin=None, terminal=None, codes=(0, 1, 2), signal=None, fails=None,
+                 full=False):
         self.name, self.argv, self.same, self.stdin, self.terminal, self.codes = name, argv, same, stdin, terminal, codes
-        self.signal, self.fails = signal, fails
+        self.signal, self.fails, self.full, self.tried = signal, fails, full, not full
         SCENARIOS.append(self)
 
 
 class File:
     """A file of test/e2e, whose servers are all presenced.faulty: it passes, or fails cleanly."""
-    command, slow = True, False
+    command, slow, tried = True, False, True
 
     def __init__(self, path):
         self.name, self.file = os.path.basename(path), os.path.abspath(path)
@@ -379,7 +381,7 @@ def small_heap(run):
 # From nothing to what is enough for two users; it really has 2^24 bytes.
 for order in range(5, 21):
     SCENARIOS.append(Scenario(small_heap, options=lambda s: ["--redis-url", s.redis.url, "--node-id=faulty"], lossy=True, seconds=2,
-                              name="redis-heap-%d" % order, slow=order % 5 > 0, FAULTY_HEAP=str(order)))
+                              name="redis-heap-%d" % order, slow=order % 5 > 0, tried=False, FAULTY_HEAP=str(order)))
 
 
 @scenario(given="accept4:2:EMFILE")
@@ -482,3 +484,9 @@ Command("check", lambda s, t: ["check", "--config", s.path("presenced.conf"), "-
         same=lambda out: [line for line in out.splitlines() if "# Walls" not in line])  # that depends on what the kernel says
 Command("token", lambda s, t: ["token", "--secret-file", s.path("secret"), "--sub=ann", "--claim", "n=1"],
         same=lambda out: (out.count("."), len(out)))
+
+# Standard output that is full: stdio's calls are libc's own, so nothing else can fail them.
+for name, words in [("version", ["--version"]), ("help", ["--help"]), ("markdown", ["--help=markdown"]), ("check", ["check", "--node-id=n"])]:
+    Command("full-" + name, lambda s, t, words=words: list(words), full=True, fails=1)
+Command("full-token", lambda s, t: ["token", "--secret-file", s.path("secret"), "--sub=ann"], full=True, fails=1)
+Command("full-client", lambda s, t: ["client", client_url(s, 0, "ws", "/ws?dialect=rooms&user_id=u%sx" % t), "--script", "auto"], full=True, fails=1)
