@@ -74,7 +74,7 @@ void landlock_open(struct landlock *l, landlock_seen *seen, bool any_port)
 {
 	struct attributes a = { .tcp = BIND_TCP, .scoped = SCOPES };
 
-	*l = (struct landlock){ .fd = -1, .abi = version(), .seen = seen };
+	*l = (struct landlock){ .fd = -1, .abi = version(), .seen = seen, .any_port = any_port };
 	if (seen != NULL || l->abi == 0)
 		return;
 	a.files = file_rights[l->abi];
@@ -251,7 +251,8 @@ void landlock_allow_port(struct landlock *l, uint16_t port)
 {
 	struct port_rule rule = { CONNECT_TCP, port };
 
-	if (l->fd >= 0 && l->abi >= ABI_TCP &&
+	/* The kernel refuses rules for what is not fenced. */
+	if (l->fd >= 0 && l->abi >= ABI_TCP && !l->any_port &&
 	    syscall(SYS_landlock_add_rule, l->fd, RULE_PORT, &rule, 0) != 0)
 		l->failed = true;
 }

@@ -26,6 +26,7 @@ struct landlock {
 	int fd;                  /* the rules; -1: nothing is made, places are only counted */
 	landlock_seen *seen;     /* NULL: the rules are to be made */
 	int abi;                 /* 0: the kernel has none, or it is off */
+	bool any_port;           /* TCP may be connected to */
 	bool failed;             /* a rule was refused */
 	uint32_t place_count;    /* files and directories that were allowed, in any way, each once */
 	struct landlock_place places[LANDLOCK_PLACES_MAX];
@@ -47,7 +48,7 @@ void landlock_allow_file(struct landlock *l, struct str path);
 /* This file may be removed, and others in its directory. */
 void landlock_allow_removal(struct landlock *l, struct str path);
 
-/* TCP may be connected to this port. */
+/* TCP may be connected to this port; it may anyway if it may to any. */
 void landlock_allow_port(struct landlock *l, uint16_t port);
 
 /* The rules hold from now on and for good, if `enter`, which needs no_new_privs. False: they do not; nor do

@@ -22,10 +22,11 @@ UNIX = ["--listen", "unix:" + os.path.join(FOLDER, "socket")]
 REDIS = ["--redis-url", "redis://127.0.0.1:1/"]
 NAME = ["--redis-url", "redis://no-such-name.invalid:6379/"]
 LOCAL = ["--redis-url", "redis+unix://" + os.path.join(FOLDER, "none")]
+SENTINEL = ["--redis-url", "redis+sentinel://127.0.0.1:1/master"]
 CHECK = ["--user-check-url", "http://127.0.0.1:1/users"]
 EVERYTHING = TLS + UNIX + ["--redis-url", "rediss://localhost:1/", "--ca-file", PAIR[0], "--user-check-url", "https://localhost:1/users"]
 CONFIGURATIONS = {"nothing but serving": [], "TLS": TLS, "a unix listener": UNIX, "Redis": REDIS, "Redis by name": NAME,
-                  "Redis on a unix socket": LOCAL, "user-check-url": CHECK, "everything": EVERYTHING}
+                  "Redis on a unix socket": LOCAL, "Sentinel": SENTINEL, "user-check-url": CHECK, "everything": EVERYTHING}
 
 
 def text(path):
@@ -188,6 +189,7 @@ TRIES = [  # where: the configuration's name, what is tried, what must come of i
     ("Redis", "connect=1", "ECONNREFUSED"), ("Redis", "connect=2", "EACCES"), ("Redis", "bind=0", "SIGSYS"), ("Redis", "socket=2,2,0", "SIGSYS"),
     ("Redis", "socket=1,1,0", "SIGSYS"), ("Redis", "open=/etc/hosts", "SIGSYS"),
     ("Redis on a unix socket", "socket=1,1,0", "done"), ("Redis on a unix socket", "socket=2,1,0", "SIGSYS"),
+    ("Sentinel", "connect=2", "ECONNREFUSED"), ("Sentinel", "bind=0", "EACCES"), ("Sentinel", "open=/usr/bin/env", "EACCES"),
     ("user-check-url", "connect=1", "ECONNREFUSED"), ("user-check-url", "connect=2", "EACCES"), ("user-check-url", SHADOW, "SIGSYS"),
     ("Redis by name", "open=/etc/hosts", "done"), ("Redis by name", "open=/usr/bin/env", "EACCES"), ("Redis by name", "socket=2,2,0", "done"),
 ]
