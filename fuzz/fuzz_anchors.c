@@ -51,11 +51,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 		memset(long_path, 'x', sizeof(long_path));
 		CHECK(!anchors_load(&a, str_of(long_path, sizeof(long_path))) && !anchors_load(&a, STR("/nonexistent/ca.pem")));
+		CHECK(!anchors_load(&a, STR("/")));
 	}
 	if (fd < 0) {
 		fd = memfd_create("ca", 0);
 		CHECK(fd >= 0 && snprintf(path, sizeof(path), "/proc/self/fd/%d", fd) > 0);
 	}
+	if (n == 0)
+		CHECK(ftruncate(fd, ANCHORS_FILE_BYTES_MAX) == 0 && !anchors_load(&a, str_of(path, strlen(path))));
 	CHECK(ftruncate(fd, 0) == 0 && pwrite(fd, data, n, 0) == (ssize_t)n);
 	if (anchors_load(&a, str_of(path, strlen(path))))
 		check(&a);

@@ -43,7 +43,7 @@ PARSERS = {
     "redis_link": ["cluster/redis_link.c", "cluster/redis_way.c", "cluster/redis.c"],
     "cluster": ["cluster/cluster.c", "cluster/nodes.c", "cluster/sync.c", "cluster/life.c"],
     "keys": ["tool/line_edit.c"],
-    "client": ["tool/client_words.c", "tool/client_commands.c", "tool/client_session.c", "tool/client_script.c", "tool/screen.c"],
+    "client": ["tool/client_words.c", "tool/client_commands.c", "tool/client_session.c", "tool/screen.c"],
     "server": ["server/rest.c", "server/rest_write.c", "server/api.c", "server/body.c", "server/admission.c", "server/admin.c",
                "server/credential.c"],
     "session": ["server/intake.c", "server/request.c", "server/frame.c", "server/message.c", "server/session.c"],

@@ -61,41 +61,44 @@ static struct str token_for(struct chaos *c, const char *user, char *out, wall_t
 /* --- what is said --- */
 
 /* $: a user, #: a room, %: a small number. */
-static const char *const messages[] = {
-	"{\"type\":\"ping\"}",
-	"{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"away\"}}",
-	"{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"online\",\"custom_status\":\"x%\"}}",
-	"{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"invisible\",\"metadata\":{\"a\":%}}}",
-	"{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"dnd\",\"custom_status\":\"y\",\"custom_status_expires_at\":\"2026-01-14T12:0%:00Z\"}}",
-	"{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"r#\",\"is_typing\":true}}",
-	"{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"r#\",\"is_typing\":false,\"recipient_ids\":[\"u$\"]}}",
-	"{\"type\":\"subscribe\",\"payload\":{\"conversation_id\":\"r#\"}}",
-	"{\"type\":\"unsubscribe\",\"payload\":{\"conversation_id\":\"r#\"}}",
-	"{\"id\":%,\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\"]}}",
-	"{\"id\":%,\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\",\"typing\"],\"filters\":{\"user_ids\":[\"u$\"],\"conversation_id\":\"r#\"}}}",
-	"{\"id\":%,\"type\":\"unsubscribe\",\"payload\":{\"topics\":[\"presence\",\"conversation\"],\"filters\":{\"conversation_ids\":[\"r#\"]}}}",
-	"{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"conversation\"],\"filters\":{\"conversation_ids\":[\"r0\",\"r1\",\"r2\"]}}}",
-	"{\"type\":\"presence.update\",\"payload\":{\"status\":\"busy\",\"metadata\":null}}",
-	"{\"id\":\"q\",\"type\":\"presence.update\",\"payload\":{\"status\":\"online\"}}",
-	"{\"type\":\"presence.query\",\"payload\":{\"user_ids\":[\"u$\",\"u0\"]}}",
-	"{\"type\":\"typing.start\",\"payload\":{\"conversation_id\":\"r#\"}}",
-	"{\"type\":\"typing.stop\",\"payload\":{\"conversation_id\":\"r#\"}}",
-	"{\"type\":\"mark.read\",\"payload\":{\"conversation_id\":\"r#\",\"message_ids\":[\"m\"],\"sender_id\":\"u$\"}}",
-	"{\"type\":\"call.offer\",\"payload\":{\"call_id\":\"k%\",\"target_user_id\":\"u$\",\"sdp\":\"v\"}}",
-	"{\"type\":\"call.answer\",\"payload\":{\"call_id\":\"k%\",\"sdp\":\"w\"}}",
-	"{\"type\":\"call.ice\",\"payload\":{\"call_id\":\"k%\",\"candidate\":{}}}",
-	"{\"type\":\"call.hangup\",\"payload\":{\"call_id\":\"k%\"}}",
-	"{\"type\":\"subscribe\",\"channel_id\":\"r#\"}",
-	"{\"type\":\"unsubscribe\",\"dm_id\":\"r#\"}",
-	"{\"type\":\"typing\",\"dm_id\":\"r#\"}",
-	"{\"type\":\"status\",\"status\":\"away\",\"custom_status\":\"z\"}",
-	"{\"type\":\"status\",\"status\":\"offline\"}",
-	"{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"away\",\"metadata\":{}}}",
-	"{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"busy\"}}",
-	"{\"type\":\"HEARTBEAT\"}",
-	"{\"type\":\"DISCONNECT\"}",
-	"{\"type\":\"authenticate\",\"payload\":{\"token\":\"x\"}}",
-	"{\"type\":",
+static const struct {
+	uint32_t dialects; /* a bit of each that knows it; 0: no matter */
+	const char *text;
+} messages[] = {
+	{ 0, "{\"type\":\"ping\"}" },
+	{ 1u << DIALECT_SNAKE, "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"away\"}}" },
+	{ 1u << DIALECT_SNAKE, "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"online\",\"custom_status\":\"x%\"}}" },
+	{ 1u << DIALECT_SNAKE, "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"invisible\",\"metadata\":{\"a\":%}}}" },
+	{ 1u << DIALECT_SNAKE, "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"dnd\",\"custom_status\":\"y\",\"custom_status_expires_at\":\"2026-01-14T12:0%:00Z\"}}" },
+	{ 1u << DIALECT_SNAKE, "{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"r#\",\"is_typing\":true}}" },
+	{ 1u << DIALECT_SNAKE, "{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"r#\",\"is_typing\":false,\"recipient_ids\":[\"u$\"]}}" },
+	{ 1u << DIALECT_SNAKE, "{\"type\":\"subscribe\",\"payload\":{\"conversation_id\":\"r#\"}}" },
+	{ 1u << DIALECT_SNAKE, "{\"type\":\"unsubscribe\",\"payload\":{\"conversation_id\":\"r#\"}}" },
+	{ 1u << DIALECT_DOTTED, "{\"id\":%,\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\"]}}" },
+	{ 1u << DIALECT_DOTTED, "{\"id\":%,\"type\":\"subscribe\",\"payload\":{\"topics\":[\"presence\",\"typing\"],\"filters\":{\"user_ids\":[\"u$\"],\"conversation_id\":\"r#\"}}}" },
+	{ 1u << DIALECT_DOTTED, "{\"id\":%,\"type\":\"unsubscribe\",\"payload\":{\"topics\":[\"presence\",\"conversation\"],\"filters\":{\"conversation_ids\":[\"r#\"]}}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"subscribe\",\"payload\":{\"topics\":[\"conversation\"],\"filters\":{\"conversation_ids\":[\"r0\",\"r1\",\"r2\"]}}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"presence.update\",\"payload\":{\"status\":\"busy\",\"metadata\":null}}" },
+	{ 1u << DIALECT_DOTTED, "{\"id\":\"q\",\"type\":\"presence.update\",\"payload\":{\"status\":\"online\"}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"presence.query\",\"payload\":{\"user_ids\":[\"u$\",\"u0\"]}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"typing.start\",\"payload\":{\"conversation_id\":\"r#\"}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"typing.stop\",\"payload\":{\"conversation_id\":\"r#\"}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"mark.read\",\"payload\":{\"conversation_id\":\"r#\",\"message_ids\":[\"m\"],\"sender_id\":\"u$\"}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"call.offer\",\"payload\":{\"call_id\":\"k%\",\"target_user_id\":\"u$\",\"sdp\":\"v\"}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"call.answer\",\"payload\":{\"call_id\":\"k%\",\"sdp\":\"w\"}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"call.ice\",\"payload\":{\"call_id\":\"k%\",\"candidate\":{}}}" },
+	{ 1u << DIALECT_DOTTED, "{\"type\":\"call.hangup\",\"payload\":{\"call_id\":\"k%\"}}" },
+	{ 1u << DIALECT_ROOMS, "{\"type\":\"subscribe\",\"channel_id\":\"r#\"}" },
+	{ 1u << DIALECT_ROOMS, "{\"type\":\"unsubscribe\",\"dm_id\":\"r#\"}" },
+	{ 1u << DIALECT_ROOMS, "{\"type\":\"typing\",\"dm_id\":\"r#\"}" },
+	{ 1u << DIALECT_ROOMS, "{\"type\":\"status\",\"status\":\"away\",\"custom_status\":\"z\"}" },
+	{ 1u << DIALECT_ROOMS, "{\"type\":\"status\",\"status\":\"offline\"}" },
+	{ 1u << DIALECT_UPPER, "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"away\",\"metadata\":{}}}" },
+	{ 1u << DIALECT_UPPER, "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"busy\"}}" },
+	{ 1u << DIALECT_UPPER, "{\"type\":\"HEARTBEAT\"}" },
+	{ 1u << DIALECT_UPPER, "{\"type\":\"DISCONNECT\"}" },
+	{ 1u << DIALECT_SNAKE, "{\"type\":\"authenticate\",\"payload\":{\"token\":\"x\"}}" },
+	{ 0, "{\"type\":" },
 };
 
 static const char *const requests[][3] = {
@@ -188,6 +191,18 @@ static void connect(struct chaos *c, unsigned i)
 
 static void authenticate(struct chaos *c, unsigned i);
 
+/* Of four, three are of its own dialect, or of any. */
+static const char *choose_message(enum dialect_id dialect, unsigned which)
+{
+	enum { MESSAGES = sizeof(messages) / sizeof(messages[0]) };
+	unsigned own = 0, at[MESSAGES];
+
+	for (unsigned k = 0; k < MESSAGES; k++)
+		if (messages[k].dialects == 0 || (messages[k].dialects >> dialect & 1))
+			at[own++] = k;
+	return messages[which % 4 > 0 ? at[which / 4 % own] : which % MESSAGES].text;
+}
+
 static void say(struct chaos *c, unsigned i)
 {
 	unsigned which = next(c), draw = next(c);
@@ -202,7 +217,7 @@ static void say(struct chaos *c, unsigned i)
 		authenticate(c, i);
 		return;
 	}
-	s = filled(messages[which % (sizeof(messages) / sizeof(messages[0]))], draw, text, sizeof(text));
+	s = filled(choose_message(client_at(c, i)->dialect, which), draw, text, sizeof(text));
 	if (client_at(c, i)->websocket)
 		client_frame(&c->crowd, client_at(c, i), WS_TEXT, true, s.p, s.n);
 }
@@ -302,12 +317,33 @@ static void lift(struct chaos *c)
 		pool_limit(&s->intake.pools[i], POOL_NONE);
 }
 
-/* Many questions in one piece. */
+/* One thing after another: a status that is not the one before. */
+static void set_status(struct chaos *c, struct client *cl, unsigned n)
+{
+	static const char *const words[DIALECT_COUNT][2] = {
+		[DIALECT_SNAKE] = { "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"busy\"}}",
+		                    "{\"type\":\"presence_update\",\"payload\":{\"online_status\":\"online\"}}" },
+		[DIALECT_ROOMS] = { "{\"type\":\"status\",\"status\":\"dnd\"}", "{\"type\":\"status\",\"status\":\"online\"}" },
+	};
+	const char *text = words[cl->dialect][n % 2];
+
+	if (text != NULL)
+		client_frame(&c->crowd, cl, WS_TEXT, true, text, strlen(text));
+}
+
+/* Many questions, or statuses, in one piece. */
 static void burst(struct chaos *c, unsigned i)
 {
-	if (client_at(c, i)->websocket && client_at(c, i)->dialect != DIALECT_ECHO)
-		for (unsigned n = 1 + next(c) % BURST_MAX; n > 0; n--)
-			ask_for_pong(c, client_at(c, i));
+	unsigned how = next(c);
+	struct client *cl = client_at(c, i);
+
+	if (!cl->websocket || cl->dialect == DIALECT_ECHO)
+		return;
+	for (unsigned n = 1 + how / 2 % BURST_MAX; n > 0; n--)
+		if (how % 2 == 0)
+			ask_for_pong(c, cl);
+		else
+			set_status(c, cl, n);
 }
 
 static void step(struct chaos *c)
@@ -335,7 +371,12 @@ static void step(struct chaos *c)
 	case 11: client_take(&c->crowd, cl, next(c)); break;
 	case 12:
 	case 13: wait(c); break;
-	case 14: sim->cut = (enum sim_cut)(next(c) % SIM_FREE_CUTS); break;
+	case 14:
+		if (i % 4 > 0)
+			burst(c, next(c));
+		else
+			sim->cut = (enum sim_cut)(next(c) % SIM_FREE_CUTS);
+		break;
 	case 15:
 		switch (i) {
 		case 0: shrink(c); break;
@@ -356,8 +397,6 @@ static void step(struct chaos *c)
 		case 9:
 		case 10:
 		case 11: authenticate(c, next(c)); break;
-		case 12:
-		case 13: burst(c, next(c)); break;
 		default:
 			promises_weak(&c->promises, i % CHAOS_CLIENTS, false);
 			cl->silent = !cl->silent;

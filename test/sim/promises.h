@@ -17,7 +17,7 @@ struct promised {
 	bool early;             /* it asked before it was through, and is to be answered */
 	bool answered;
 	int64_t until_ms;       /* mono: the end of its best token, with the leeway; INT64_MAX: not judged */
-	int64_t told_ms[PROMISES_USERS]; /* when it was told last of that user; -1: never */
+	int64_t come_ms, told_ms[PROMISES_USERS]; /* when it came; when it was told last of that user */
 	uint32_t pongs;         /* at pongs_ms */
 	int64_t pongs_ms;
 };

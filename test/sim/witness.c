@@ -71,7 +71,7 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 	/* Whose socket is full hears the last of several changes, and that may be what they knew. */
 	if (words != NULL && whole && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT) && strcmp(words, d->told[user]) == 0)
 		life_fault(l, "(4) c%u is told twice: %s", i, words);
-	if (online >= 0 && online == d->online[user] && !d->behind && !d->short_changed)
+	if (online >= 0 && online == d->online[user] && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT))
 		life_fault(l, "(4) c%u is told twice that u%u comes or goes: %s", i, user, words);
 	if (strcmp(status, "offline") == 0 && words != NULL && !d->behind && witness_must_be_online(l, user, i))
 		life_fault(l, "(4) c%u on node %u is told: %s, who is connected", i, d->node, words);

@@ -256,6 +256,21 @@ static uint64_t count(enum call call, uint64_t offset, uint32_t kinds, uint64_t 
 	return number;
 }
 
+/* Can that happen to what the call was given? faulty.py knows the same (OF_KIND), but not which call will be the N-th next time. */
+static bool applies(const struct plan *p, uint32_t kind)
+{
+	switch (kind == 0 ? 0 : p->error) {
+	case EIO: return kind & (KIND_FILE | KIND_DEVICE);
+	case ENOSPC: return kind & KIND_FILE;
+	case EAGAIN: return !(kind & (KIND_FILE | KIND_PATIENT_PIPE));
+	case EPIPE:
+	case ECONNRESET:
+	case ECONNREFUSED:
+	case ETIMEDOUT: return kind & KIND_SOCKET;
+	default: return true;
+	}
+}
+
 /* `fd`: what the call reads or writes; -1: nothing. */
 static const struct plan *next_call_of(enum call call, int fd, const void *from)
 {
@@ -271,7 +286,8 @@ static const struct plan *next_call_of(enum call call, int fd, const void *from)
 	for (uint32_t i = 0; i < plan_count && found == NULL; i++) {
 		uint64_t n = plans[i].call == CALL_ANY ? any : number;
 
-		if ((plans[i].call == CALL_ANY || plans[i].call == call) && n >= plans[i].first && n <= plans[i].last)
+		if ((plans[i].call == CALL_ANY || plans[i].call == call) && n >= plans[i].first && n <= plans[i].last &&
+		    applies(&plans[i], kinds))
 			found = &plans[i];
 	}
 	counts->fired += found != NULL;

@@ -14,9 +14,13 @@ build/presenced.faulty: build/obj/src/main.o $(FAULTY_SRC:%.c=build/obj/%.o) $(o
 build/presenced.faulty-asan: build/asan/src/main.o $(FAULTY_SRC:%.c=build/asan/%.o) $(asan_LIBS) test/torture/calls.def
 	$(Q)$(CC) $(SANITIZE) $(FAULTY_WRAP) -o $@ $(filter-out %.def,$^) -pthread
 
-.PHONY: torture torture-asan
+.PHONY: torture torture-asan torture-files
 # Every call x every error x every N; and again under the sanitizers.
 torture: build/presenced build/presenced.faulty
 	$(Q)test/torture/run --all
 torture-asan: build/presenced build/presenced.faulty-asan
 	$(Q)test/torture/run --all --binary build/presenced.faulty-asan
+# The end-to-end tests, each with every error at the first, the last and one more call of each place: hours. FILES chooses.
+torture-files: FILES = $(filter-out %large %no_malloc.py,$(filter %.py,$(E2E)))
+torture-files: build/presenced build/presenced.faulty
+	$(Q)test/torture/run $(FILES:%=--file %) --seconds 0
