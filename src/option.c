@@ -204,7 +204,8 @@ static const struct option rows[] = {
 	  .help = "Name or number to become after binding, when started as root" },
 	{ .name = "sandbox", .kind = OPTION_SWITCH, .at = AT(rights.sandbox), .fallback = "on",
 	  .help = "Once started, keep no capability, make no system call but those that serving needs, and "
-	          "reach no file but those that SIGHUP reads again. Off for debuggers" },
+	          "reach no file but those that SIGHUP reads again and, with names to resolve, /etc. "
+	          "Off for debuggers" },
 	{ .name = "service-name", .kind = OPTION_TEXT, .at = AT(config.service_name), .fallback = "presence",
 	  .env = "SERVICE_NAME",
 	  .help = "In logs and /health" },

@@ -284,6 +284,8 @@ bool seccomp_enter(uint32_t needs)
 	program.len = (uint16_t)p.n;
 	result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 	                 SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);
+	if (result < 0 && errno == EINVAL) /* Linux before 4.17 knows no SPEC_ALLOW */
+		result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
 	if (result > 0)
 		errno = ESRCH; /* that thread has a filter of its own */
 	return result == 0;
