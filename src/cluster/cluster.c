@@ -278,6 +278,7 @@ void cluster_turn(struct cluster *c, struct now now)
 	if (!cluster_is_up(c))
 		return;
 	sync_turn(c);
+	life_find(c);
 }
 
 mono_t cluster_deadline(const struct cluster *c)
@@ -438,7 +439,8 @@ bool cluster_valid(const struct cluster *c)
 			continue;
 		if (n->id_bytes == 0 || (uint32_t)i >= c->nodes_high)
 			return false;
-		if (n->state == NODE_LEAVING && (n->asking != ASKING_NOTHING || n->asks || n->awaited))
+		if (n->state == NODE_LEAVING &&
+		    (n->asking != ASKING_NOTHING || n->asks || n->awaited || n->unheard))
 			return false;
 		for (int k = 0; k < i; k++)
 			if (c->nodes[k].state != NODE_FREE && str_eq(nodes_id(&c->nodes[k]), nodes_id(n)))

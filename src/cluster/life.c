@@ -97,7 +97,24 @@ void life_lose(struct cluster *c)
 	seeds_down(&c->seeds, c->now);
 	if (cluster_is_up(c))
 		to(c, LIFE_DOWN, "Redis is not there");
+	for (uint32_t i = 0; i < c->nodes_high; i++)
+		c->nodes[i].unheard = c->nodes[i].state == NODE_HERE;
+	c->lost = true;
 	engine_peers_lost(c->engine, true);
+}
+
+/* Those who come back to Redis after us know of users what we cannot: where they are now. */
+void life_find(struct cluster *c)
+{
+	bool late = mono_since_ms(c->now.mono, c->joining_since) >= UNHEARD_MS_MAX;
+
+	if (!c->lost || c->life != LIFE_READY)
+		return;
+	for (uint32_t i = 0; i < c->nodes_high; i++)
+		if (c->nodes[i].unheard && !late)
+			return;
+	c->lost = false;
+	engine_peers_lost(c->engine, false);
 }
 
 static void deaf(struct cluster *c)
@@ -184,7 +201,6 @@ static bool is_anybody_awaited(const struct cluster *c)
 static void ready(struct cluster *c, const char *why)
 {
 	to(c, LIFE_READY, why);
-	engine_peers_lost(c->engine, false);
 	nodes_tell(c);
 	seeds_ready(&c->seeds, c->now);
 }

@@ -26,6 +26,10 @@ void life_late(struct cluster *);
 void life_turn(struct cluster *);
 mono_t life_deadline(const struct cluster *);
 
+/* Once Redis is there again and all others are heard again (or were waited for long enough): says so to the
+ * engine. Last in a turn. */
+void life_find(struct cluster *);
+
 /* Says bye, once. True: it was heard, or cannot be. */
 bool life_leave(struct cluster *);
 

@@ -108,6 +108,8 @@ struct node *nodes_hear(struct cluster *c, const struct letter *l)
 		return NULL;
 	}
 	count(c, n, l);
+	if (n->asking == ASKING_NOTHING)
+		n->unheard = false;
 	n->heard_at = c->now.mono;
 	return n;
 }
@@ -118,7 +120,7 @@ static void leave(struct cluster *c, struct node *n, struct str why)
 	n->state = NODE_LEAVING;
 	c->nodes_changed = true;
 	n->asking = ASKING_NOTHING;
-	n->awaited = n->asks = false;
+	n->awaited = n->unheard = n->asks = false;
 	LOG(server_log(c->server), c->now.wall, LOG_INFO, "Node is gone", LOG_STR("node", nodes_id(n)),
 	    LOG_STR("reason", why), LOG_U64("users", engine_peer_users(c->engine, nodes_peer(c, n))),
 	    LOG_U64("nodes", nodes_count(c) + 1));

@@ -23,6 +23,7 @@ enum {
 	HELLO_JITTER_MS = 50,    /* many do not answer one at once */
 	ANSWERS_MS = 500,        /* from our hello on: who shows themselves by then is waited for ... */
 	JOINING_MS_MAX = 5000,   /* ... but no longer than this */
+	UNHEARD_MS_MAX = 10000,  /* after we came back, nobody is waited for before users are offline */
 	RETRY_MS = 10,           /* the bus had no space */
 	LATE_MS = 250,           /* a turn that is so late was not ours to time: what waits to be read is
 	                          * heard first */
@@ -69,6 +70,7 @@ struct node {
 
 	enum asking asking;
 	bool awaited;            /* we are not ready until it has told all */
+	bool unheard;            /* what it said while we heard nothing was not made up for yet */
 	uint32_t cursor, failures;
 	mono_t asked_at;         /* when all was asked for anew */
 	mono_t ask_at;
@@ -122,6 +124,7 @@ struct cluster {
 
 	struct node nodes[PEERS_MAX];
 	uint32_t nodes_high;     /* places from there on were never taken: a turn looks at those below */
+	bool lost;               /* the engine holds as they are those who left a node: one is `unheard` */
 	bool nodes_changed;      /* since seeds.h was told who is there */
 	uint32_t answer_next;    /* whose turn it is to be answered */
 	mono_t blocked_until;    /* the bus had no space */

@@ -118,7 +118,7 @@ static void sweep(struct cluster *c, struct node *n)
 	if (!nodes_sweep(c, n))
 		return;
 	n->asking = ASKING_NOTHING;
-	n->awaited = false;
+	n->awaited = n->unheard = false;
 	c->figures.syncs++;
 }
 
