@@ -112,12 +112,18 @@ static bool is_online_there(const struct engine *e, const struct user *u, const 
 	       (p->left_ago_ms == 0 || p->left_ago_ms < e->config.offline_debounce_ms);
 }
 
+/* While nothing was heard of the peer the user came there and left: that is the debounce that counts. */
+static bool was_there_unheard(const struct engine *e, const struct peer_user *p)
+{
+	return e->peers_lost && p->left_ago_ms > 0 && p->left_ago_ms < e->config.offline_debounce_ms;
+}
+
 static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t user, const struct peer_user *p,
 				   struct now now)
 {
 	struct user *u = users_at(&e->users, user);
 	struct announce_state before = announce_state_of(e, user);
-	bool had_devices = u->device_count > 0, all;
+	bool counts = u->device_count > 0 || was_there_unheard(e, p), all;
 	bool is_new = (u->flags & USER_PRESENT) == 0 && wall_absent(u->last_seen);
 	uint32_t share;
 
@@ -131,7 +137,7 @@ static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t use
 	see(u, p->last_seen, now);
 	all = shares_put(e, peer, user, p) && all;
 	calls_afar_hear_share(e, user, now);
-	stay_elsewhere(e, user, had_devices ? debounce_left_ms(e, p) : -1, &before, now);
+	stay_elsewhere(e, user, counts ? debounce_left_ms(e, p) : -1, &before, now);
 	share = shares_find(e, user, peer);
 	if (e->config.audience_rooms && share != POOL_NONE)
 		all = put_rooms(e, user, share, &p->rooms, now) && all;

@@ -135,7 +135,7 @@ bool engine_peer_say(const struct engine *e, uint32_t user, struct now now, stru
 	return true;
 }
 
-/* Of what others host a newcomer hears from them; of who is offline and remembered from everybody. */
+/* Of what others host a newcomer hears from them; of who left, and is remembered, from everybody. */
 uint32_t engine_peer_next(const struct engine *e, uint32_t *cursor)
 {
 	const struct users *us = &e->users;
@@ -149,7 +149,7 @@ uint32_t engine_peer_next(const struct engine *e, uint32_t *cursor)
 		u = users_at(us, *cursor);
 		p = users_profile(us, u);
 		if ((p != NULL && p->version != 0) || engine_peer_is_local(e, *cursor) ||
-		    ((u->flags & USER_PRESENT) == 0 && !wall_absent(u->last_seen)))
+		    (u->device_count == 0 && !wall_absent(u->last_seen)))
 			return (*cursor)++;
 	}
 	return UINT32_MAX;
