@@ -62,6 +62,8 @@ ROWS = [  # name, stream, what the report says (None: all is well), debounce
     ("P1 offline of one who came back within the debounce", dotted(*but(10.15, "ann", "offline")), "a false offline"),
     ("offline before the debounce is over", dotted(*without(11.1), (10.3, "bob", "offline")), "a false offline"),
     ("a false offline long after", dotted(*but(18, "bob", "offline")), "a false offline"),
+    ("a false offline soon after the first coming", dotted(*but(1.5, "cy", "offline")), "a false offline"),
+    ("a second offline for one absence", dotted(*without(16.1), (16.1, "bob", "offline")), "a false offline"),
     ("a flicker: offline and online again", dotted(*but(7, "cy", "offline"), (7.1, "cy", "online")), "a false offline"),
     ("an online of one who was not there yet", dotted((0.1, []), (0.2, "ann", "online")), "a false online"),
     ("a ghost: online again long after the end", dotted(*without(15.1)[:5], (14, "bob", "online")), "a false online"),

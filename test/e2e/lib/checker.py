@@ -10,7 +10,7 @@ What is looked for, per watcher and user: an offline of one who was connected al
 alternating); a state that the user never had, or an older one after a newer (P4); a last_seen that goes back (P8); at the end,
 a last state that is not the truth, and somebody it was never told of (P4, R7).
 """
-import asyncio, time, urllib.parse
+import asyncio, math, time, urllib.parse
 from client import Dotted, Rooms, Roster, Snake, Upper
 from tap import has
 
@@ -58,9 +58,10 @@ class Truth:
     def connected(self, user):
         return any(end is None for _, _, end in self.spans.get(user, []))
 
-    def may_be_offline(self, user, at, debounce, lag):
-        return any(end - began >= debounce - SLACK and began + debounce - SLACK <= at <= end + lag
-                   for began, end in self.gaps(user))
+    def absence(self, user, at, debounce, lag, since=float("-inf")):
+        """When the first gap began, of those no earlier than `since`, for which the user may be shown offline at that time; or None."""
+        return next((began for began, end in self.gaps(user) if began >= since and end - began >= debounce - SLACK
+                     and began + debounce - SLACK <= at <= end + lag), None)
 
     def may_be_online(self, user, at, debounce, lag):
         return any(began - SLACK <= at and (end is None or at <= end + debounce + lag)
@@ -155,6 +156,7 @@ class _Replay:
     def __init__(self, truth, stream, debounce, lag, users):
         self.truth, self.stream, self.debounce, self.lag, self.users = truth, stream, debounce, lag, users
         self.shown, self.seen, self.reached, self.texts = {}, {}, {}, {}
+        self.absent = {}  # user -> when the gap began for which the last offline was: it is for no second one
 
     def run(self):
         """(time, what is wrong, of whom) of the first violation, or None."""
@@ -168,13 +170,14 @@ class _Replay:
         if getattr(event, "wrong", None):
             return event.wrong, None
         for user in self.users:
-            if user not in event.state and not self.truth.may_be_offline(user, event.at, self.debounce, self.lag):
+            if user not in event.state and self.truth.absence(user, event.at, self.debounce, self.lag) is None:
                 return "left out of a snapshot while connected (a false offline)", user
         for user, state in event.state.items():
             bad = self._believable(user, state, event.at)
             if user in self.users and bad:
                 return "in a snapshot: " + bad, user
         self.shown = {user: state for user, state in event.state.items() if not offline(state)}
+        self.absent = {}  # another node may hear of an absence later
         return None
 
     def _event(self, event):
@@ -188,9 +191,9 @@ class _Replay:
             self.shown[user] = None
             if offline(before) and self.texts[user] == text:  # what is set for one who is offline is told too
                 return "offline, of one who was not shown online (no alternation)", user
-            if not self.truth.may_be_offline(user, event.at, self.debounce, self.lag):
-                return "a false offline", user
-            return None
+            began = self.truth.absence(user, event.at, self.debounce, self.lag, self.absent.get(user, self.truth.start))
+            self.absent[user] = math.inf if began is None else math.nextafter(began, math.inf)
+            return ("a false offline", user) if began is None else None
         two_in_one = self.stream.kind == "upper" and state.get("status") == "busy"  # busy, then dnd
         if not two_in_one and not offline(before) and all(before.get(name) == state.get(name, before.get(name)) for name in FIELDS):
             return "the same twice: %r" % state, user
