@@ -49,6 +49,7 @@ struct loop {
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
 	bool quiet;                 /* nothing came in this turn */
 	bool heard;                 /* other nodes, in this turn */
+	bool stopped;               /* this process was, and timers have not run since */
 	uint32_t late_turns;        /* in which they were heard and timers held up, since these were late */
 	bool told;                  /* SIGTERM or SIGINT came */
 	bool stop_now;
@@ -248,12 +249,13 @@ static bool all_read(struct loop *l, int n)
  */
 static bool all_heard(struct loop *l, struct now now)
 {
-	if (mono_since_ms(now.mono, server_deadline(l->server)) <= LATE_MS) {
+	if (!l->stopped && mono_since_ms(now.mono, server_deadline(l->server)) <= LATE_MS) {
 		l->late_turns = 0;
 	} else if (l->heard && l->late_turns < LATE_TURNS_MAX) {
 		l->late_turns++;
 		return false;
 	}
+	l->stopped = false;
 	return true;
 }
 
@@ -279,10 +281,24 @@ static void take_events(struct loop *l, int n, struct now now)
 	}
 }
 
+/*
+ * How many events there are, after so long at most. No signal has a handler, so EINTR says that the process was
+ * stopped in the wait, and goes on; it comes before all that came meanwhile.
+ */
+static int wait_for(struct loop *l, int timeout)
+{
+	int n = epoll_wait(l->epoll_fd, l->events, EVENTS_MAX, timeout);
+
+	if (n >= 0 || errno != EINTR)
+		return n;
+	l->stopped = true;
+	return epoll_wait(l->epoll_fd, l->events, EVENTS_MAX, 0);
+}
+
 /* Returns whether there is work left that should not wait. */
 static bool turn(struct loop *l, int timeout)
 {
-	int n = epoll_wait(l->epoll_fd, l->events, EVENTS_MAX, timeout);
+	int n = wait_for(l, timeout);
 	struct now now = machine_now();
 	int64_t began_us = machine_us();
 	bool more;

@@ -390,6 +390,26 @@ async def deaf(_):
         s.pulse()
 
 
+@case("R14 P1 a node that was stopped hears who came back meanwhile before it believes that they are gone")
+async def came_back(_):
+    async with Stage(2, pulses=False) as s:
+        users = await s.crowd("a", 0, 4)
+        await seen_everywhere(s)
+        for turn, late in enumerate((0.02, 0.1, 0.3, 0.6)):
+            for user in users:
+                await user.leave()
+            gone = now()
+            await asyncio.sleep(0.1)
+            s[1].stop()
+            await asyncio.sleep(0.1)
+            for user in users:
+                await user.connect()
+            await asyncio.sleep(gone + s.debounce + late - now())
+            s[1].cont()
+            await asyncio.sleep(0.2)
+            await s.verify(RETURN)
+
+
 @case("R7 a subscriber over its output limit is cut off by Redis: resubscribed, and told what it missed")
 async def over_limit(_):
     async with Stage(2, pulses=False) as s:
