@@ -395,7 +395,7 @@ static enum json_err grammar_string(struct pass *p)
 		return JSON_ERR_SYNTAX;
 	at = p->text + t->start;
 	end = p->text + t->end;
-	while (at < end && (at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+	while (at < end && (*at == '\\' || (at = memchr(at, '\\', (size_t)(end - at))) != NULL)) {
 		enum json_err err = JSON_OK;
 		uint32_t cp = 0;
 		size_t n = jsonesc_take(str_of(at, (size_t)(end - at)), &cp);
@@ -502,7 +502,8 @@ static enum json_err precheck_string(const char *text, size_t len, size_t *pos)
 	size_t at = *pos + 1;
 
 	for (;;) {
-		at += jsonplain_run(text + at, len - at);
+		if (at < len && text[at] != '\\') /* escapes often come in runs */
+			at += jsonplain_run(text + at, len - at);
 		*pos = at;
 		if (at == len)
 			return JSON_ERR_TRUNCATED;

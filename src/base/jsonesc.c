@@ -6,20 +6,27 @@
 
 #include <assert.h>
 
+/* 0 for what is no escape of two characters; what it spells for one that is. */
+static const unsigned char spelt[256] = {
+	['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
+};
+
+/* The value of a hexadecimal digit and 1; 0 for everything else. */
+static const unsigned char digit_plus1[256] = {
+	['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, ['a'] = 11, 12, 13, 14, 15, 16, ['A'] = 11, 12, 13, 14, 15, 16,
+};
+
 /* Four hexadecimal digits; -1 when they are not. */
 static int hex4(const char *p)
 {
 	int v = 0;
 
 	for (int i = 0; i < 4; i++) {
-		char lower = (char)(p[i] | 0x20);
+		int digit = digit_plus1[(unsigned char)p[i]];
 
-		if (p[i] >= '0' && p[i] <= '9')
-			v = v * 16 + (p[i] - '0');
-		else if (lower >= 'a' && lower <= 'f')
-			v = v * 16 + (lower - 'a' + 10);
-		else
+		if (digit == 0)
 			return -1;
+		v = v * 16 + digit - 1;
 	}
 	return v;
 }
@@ -53,32 +60,10 @@ size_t jsonesc_take(struct str s, uint32_t *cp)
 	assert(s.n > 0 && s.p[0] == '\\');
 	if (s.n < 2)
 		return refuse(cp, JSONESC_BAD);
-	*cp = (unsigned char)s.p[1];
-	switch (s.p[1]) {
-	case '"':
-	case '\\':
-	case '/':
+	*cp = spelt[(unsigned char)s.p[1]];
+	if (*cp != 0)
 		return 2;
-	case 'b':
-		*cp = '\b';
-		return 2;
-	case 'f':
-		*cp = '\f';
-		return 2;
-	case 'n':
-		*cp = '\n';
-		return 2;
-	case 'r':
-		*cp = '\r';
-		return 2;
-	case 't':
-		*cp = '\t';
-		return 2;
-	case 'u':
-		return take_u(s, cp);
-	default:
-		return refuse(cp, JSONESC_BAD);
-	}
+	return s.p[1] == 'u' ? take_u(s, cp) : refuse(cp, JSONESC_BAD);
 }
 
 int jsonesc_next(struct jsonesc *c)
