@@ -4,7 +4,7 @@ other families. Waiting costs no processor time, in whatever state a connection 
 import os, re, signal, socket, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from server import BINARY, Raw, Server, environment, masked, upgrade, websocket
-from tap import end, ok
+from tap import end, ok, scenes
 
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 LIVE = b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -173,11 +173,5 @@ def families():
     ok(why is None, "a clean end", why or "")
 
 
-for scene in (states, input_order, no_descriptors, signals, families):
-    if len(sys.argv) > 1 and sys.argv[1] != scene.__name__:
-        continue
-    try:
-        scene()
-    except Exception as e:
-        ok(False, scene.__name__, repr(e))
+scenes(states, input_order, no_descriptors, signals, families)
 end()

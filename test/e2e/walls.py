@@ -6,7 +6,7 @@ import contextlib, ctypes, errno, os, re, shutil, signal, socket, ssl, struct, s
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import pki, server as harness
 from server import BINARY, ROOT, Raw, Server
-from tap import end, ok
+from tap import end, ok, scenes
 
 BREAKOUT = os.path.join(ROOT, "build/presenced.breakout")
 IS_ROOT = os.geteuid() == 0
@@ -471,16 +471,6 @@ def names():
         ok(came, "its answer is used, after SIGSTOP and SIGCONT while it was waited for", server.log()[-800:])
 
 
-def main():
-    for scene in (standing, as_nobody, breaking_out, reading_again, secrets, older_kernels, names):
-        if len(sys.argv) > 1 and sys.argv[1] != scene.__name__:
-            continue
-        try:
-            scene()
-        except Exception as e:
-            ok(False, scene.__name__, repr(e))
-    shutil.rmtree(FOLDER, True)
-    end()
-
-
-main()
+scenes(standing, as_nobody, breaking_out, reading_again, secrets, older_kernels, names)
+shutil.rmtree(FOLDER, True)
+end()

@@ -12,18 +12,6 @@ OPTIONS = ("--message-rate", "0", "--presence-rate", "0", "--max-connections", "
 GROWTH_MAX = 4 << 20
 
 
-async def changes(users, seconds, rate=1000, count=[0]):
-    """So many changes a second, each user in turn."""
-    start, n, there = now(), 0, [u for u in users if u.there]
-    while now() - start < seconds:
-        while n < (now() - start) * rate:
-            u = there[count[0] % len(there)]
-            await u.set(("busy", "dnd")[count[0] // len(there) % 2], str(count[0]))
-            n, count[0] = n + 1, count[0] + 1
-        await asyncio.sleep(0.005)
-    return n
-
-
 async def stretch(s, seconds=1.5):
     return [await scene.p99_ms(s[0], seconds) for _ in range(STRETCHES)]
 
@@ -42,7 +30,7 @@ async def away():
         await asyncio.gather(*[s.crowd("abc"[n], n, USERS // 3) for n in range(3)])
         connected = now() - began
         scene.note("%d users came in %.1f s, known on all nodes %.1f s later" % (len(s.users), connected, await s.verify(60)))
-        await changes(s.users, 4)
+        await s.churn(s.users, 4)
         await s.verify(20)
         with_it, without, back, grown, sent = [], [], [], 0, 0
         for turn in range(TURNS):
@@ -53,7 +41,7 @@ async def away():
             await s.ready(False)
             without += await stretch(s)
             await comings(s, turn)
-            sent += await changes(s.users, max(2, AWAY_S - (now() - gone)))
+            sent += await s.churn(s.users, max(2, AWAY_S - (now() - gone)))
             grown = max([grown] + [n.rss_bytes() - b for n, b in zip(s.c, before)])
             await asyncio.to_thread(s.redis.start)
             scene.note("away for %.0f s" % (now() - gone))

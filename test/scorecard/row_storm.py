@@ -32,6 +32,15 @@ class Storm:
         self.runs.append(got)
         return got
 
+    def played(self):
+        """All come for the first time, then again and again."""
+        self.others.line()
+        self.come(first=True)
+        for _ in range(3):
+            self.come()
+        self.others.ask("end")
+        return self
+
     def row(self, what, bound_s, runs=None):
         runs = runs or self.runs
         took = statistics.median(r["ms"] for r in runs) / 1e3
@@ -55,12 +64,7 @@ def plain():
     with place.server(*SERVER, "--jwt-key-file", key) as server, \
             place.Generator("others", "--port", server.port, "--clients", OTHERS, "--rate", RATE, "--first", CROWD, "--tokens", file) as others, \
             place.Generator("crowd", "--port", server.port, "--clients", CROWD, "--rooms", ROOMS, "--tokens", file) as crowd:
-        others.line()
-        storm = Storm(server, crowd, others)
-        storm.come(first=True)
-        for _ in range(3):
-            storm.come()
-        others.ask("end")
+        storm = Storm(server, crowd, others).played()
         return [storm.row("10,000 with RS256 tokens come at once, all users new", 5, storm.runs[:1]),
                 storm.row("10,000 with RS256 tokens reconnect at once, median of 3", 5, storm.runs[1:]),
                 storm.others_row("RS256")]
@@ -71,12 +75,7 @@ def tls():
     with place.server(*SERVER, *files, listen=("", "tls")) as server, \
             place.Generator("others", "--port", server.port, "--clients", OTHERS, "--rate", RATE, "--first", CROWD) as others, \
             place.Generator("crowd", "--port", server.ports[1], "--clients", CROWD, "--rooms", ROOMS, "--tls", 1, "--resume", 1) as crowd:
-        others.line()
-        storm = Storm(server, crowd, others)
-        storm.come(first=True)
-        for _ in range(3):
-            storm.come()
-        others.ask("end")
+        storm = Storm(server, crowd, others).played()
         return [storm.row("10,000 come at once over TLS, full handshakes (ECDSA P-256, X25519)", 20, storm.runs[:1]),
                 storm.row("10,000 reconnect at once over TLS, sessions resumed, median of 3", 10, storm.runs[1:]),
                 storm.others_row("TLS full", slice(0, 1)), storm.others_row("TLS resumed", slice(1, None))]

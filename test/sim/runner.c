@@ -117,7 +117,8 @@ static void work(struct shared *s, const struct runs *r, struct part *part)
 	}
 }
 
-static pid_t start(struct shared *s, const struct runs *r, uint32_t i)
+/* As fork(); nothing that waits to be printed is printed twice. */
+static pid_t spawn(void)
 {
 	pid_t pid;
 
@@ -125,10 +126,22 @@ static pid_t start(struct shared *s, const struct runs *r, uint32_t i)
 	pid = fork();
 	if (pid < 0)
 		abort();
+	return pid;
+}
+
+_Noreturn static void leave(void)
+{
+	fflush(stdout);
+	_exit(0);
+}
+
+static pid_t start(struct shared *s, const struct runs *r, uint32_t i)
+{
+	pid_t pid = spawn();
+
 	if (pid == 0) {
 		work(s, r, &s->parts[i]);
-		fflush(stdout);
-		_exit(0);
+		leave();
 	}
 	return pid;
 }
@@ -207,17 +220,12 @@ struct outcome runner_once(const struct plan *plan)
 	struct shared *s = share();
 	struct outcome o;
 	int status;
-	pid_t pid;
+	pid_t pid = spawn();
 
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		abort();
 	if (pid == 0) {
 		limit_time();
 		s->one = life_run(plan);
-		fflush(stdout);
-		_exit(0);
+		leave();
 	}
 	waitpid(pid, &status, 0);
 	if (status != 0)

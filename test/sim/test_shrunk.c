@@ -14,6 +14,7 @@
 #include "server/state.h"
 #include "sim/act.h"
 #include "sim/table.h"
+#include "sim/verdict.h"
 #include "sim/words.h"
 #include "tap.h"
 
@@ -216,19 +217,8 @@ static uint32_t pools_of(struct server *s, struct shrunk v[POOLS_MAX])
 /* --- a life --- */
 
 static struct crowd world;
-static char wrong[512];
+static struct verdict verdict;
 static bool trace;
-
-__attribute__((format(printf, 1, 2))) static void fault(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (wrong[0] != '\0')
-		return;
-	va_start(ap, fmt);
-	vsnprintf(wrong, sizeof(wrong), fmt, ap);
-	va_end(ap);
-}
 
 static void act(const char *line)
 {
@@ -241,7 +231,7 @@ static void act(const char *line)
 		return;
 	}
 	if (!mint_expand(str_of(line, strlen(line)), world.sim.now.wall, expanded, sizeof(expanded)))
-		fault("no token: %.60s", line);
+		verdict_fault(&verdict, "no token: %.60s", line);
 	rest = str_of(expanded, strlen(expanded));
 	who = word(&rest);
 	if (is(who, "keys")) {
@@ -251,28 +241,18 @@ static void act(const char *line)
 	verb = word(&rest);
 	cl = client_named(&world, who.p, who.n);
 	if (cl == NULL || !act_does(&world, cl, verb, rest))
-		fault("nobody can do: %.60s", line);
+		verdict_fault(&verdict, "nobody can do: %.60s", line);
 	sim_settle(&world.sim);
 }
 
-/* Everything since `from`: how much, and what a hash makes of it. */
-static uint64_t heard_hash(size_t from)
+/* A hash of everything since `from`. */
+static uint64_t hash_since(size_t from)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = HEARD_HASH;
 
-	for (size_t i = from; i < world.heard_count; i++) {
-		const struct heard *x = &world.heard[i];
-
-		for (const char *p = x->text; *p != '\0'; p++)
-			h = (h ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
-		h = (h ^ x->client) * UINT64_C(0x100000001b3);
-	}
+	for (size_t i = from; i < world.heard_count; i++)
+		h = heard_hash(h, &world.heard[i]);
 	return h;
-}
-
-static bool begins(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
 }
 
 /* May somebody hear this who would not have without the pool being small? */
@@ -282,7 +262,7 @@ static bool is_documented(const char *text)
 		return strstr(text, " 503") != NULL || begins(text, "error 404 \"no such call\"");
 	if (begins(text, "close ")) /* 1008: whose token found no room has not said who he is in time */
 		return begins(text, "close 1013") || (kind->guarded && begins(text, "close 1008"));
-	if (text[0] >= '4' && text[0] <= '5' && text[1] >= '0' && text[1] <= '9' && text[3] == ' ')
+	if (is_http_error(text))
 		return begins(text, "503 {503,") || begins(text, "429 {429,\"too many connections from this address\"}");
 	return true;
 }
@@ -297,7 +277,7 @@ static void judge_heard(const char *usual, size_t from)
 			printf("# %6lld %s %s\n", (long long)x->at_ms, world.clients[x->client].name, x->text);
 		snprintf(item, sizeof(item), "\n%s %.200s\n", world.clients[x->client].name, x->text);
 		if (!is_documented(x->text) && strstr(usual, item) == NULL)
-			fault("%s heard: %.200s", world.clients[x->client].name, x->text);
+			verdict_fault(&verdict, "%s heard: %.200s", world.clients[x->client].name, x->text);
 	}
 }
 
@@ -310,7 +290,7 @@ static void check_bystander(void)
 	for (size_t i = before; i < world.heard_count; i++)
 		if (strcmp(world.clients[world.heard[i].client].name, "by") == 0 && begins(world.heard[i].text, kind->answer))
 			return;
-	fault("the bystander is not answered");
+	verdict_fault(&verdict, "the bystander is not answered");
 }
 
 static void fill(void);
@@ -319,7 +299,7 @@ static void live(bool bystander_speaks)
 {
 	if (!kind->guarded)
 		fill();
-	for (size_t i = 0; kind->life[i] != NULL && wrong[0] == '\0' && world.sim.fault[0] == '\0'; i++) {
+	for (size_t i = 0; kind->life[i] != NULL && verdict_good(&verdict) && world.sim.fault[0] == '\0'; i++) {
 		if (trace)
 			printf("# %.100s\n", kind->life[i]);
 		act(kind->life[i]);
@@ -352,7 +332,7 @@ static void part(void)
 
 static bool begin(void)
 {
-	wrong[0] = '\0';
+	verdict = (struct verdict){ "" };
 	world = (struct crowd){ .heard = NULL };
 	sim_config(&world.sim.cfg);
 	world.sim.cfg.presence_rate = 0;
@@ -402,7 +382,7 @@ static uint64_t second_life(void)
 	part();
 	from = world.heard_count;
 	live(true);
-	return heard_hash(from);
+	return hash_since(from);
 }
 
 static void measure(void)
@@ -410,14 +390,14 @@ static void measure(void)
 	size_t from;
 
 	if (!begin())
-		fault("the server was not built");
+		verdict_fault(&verdict, "the server was not built");
 	from = world.heard_count;
 	live(true);
-	usual.first = heard_hash(from);
+	usual.first = hash_since(from);
 	put_down(from);
 	usual.second = second_life();
 	sim_leave_all(&world.sim);
-	tap_ok(wrong[0] == '\0' && world.sim.fault[0] == '\0', "%s: a life with all pools whole%s%s%s", kind->name, wrong[0] != '\0' ? ": " : "", wrong,
+	tap_ok(verdict_good(&verdict) && world.sim.fault[0] == '\0', "%s: a life with all pools whole%s%s%s", kind->name, verdict_good(&verdict) ? "" : ": ", verdict.fault,
 	       world.sim.fault);
 	crowd_stop(&world);
 }
@@ -432,25 +412,25 @@ static bool shrink(uint32_t number, uint32_t size, const char **why)
 	size_t from;
 
 	if (!begin()) {
-		fault("the server was not built");
+		verdict_fault(&verdict, "the server was not built");
 		return false;
 	}
 	pools_of(world.sim.server, pools);
 	limit(&pools[number], size);
 	from = world.heard_count;
 	live(!pools[number].speech);
-	noticed = heard_hash(from) != usual.first;
+	noticed = hash_since(from) != usual.first;
 	judge_heard(usual.heard, from);
 	limit(&pools[number], POOL_NONE);
-	if (wrong[0] == '\0' && world.sim.fault[0] == '\0') {
+	if (verdict_good(&verdict) && world.sim.fault[0] == '\0') {
 		check_bystander();
 		if (second_life() != usual.second)
-			fault("the life after it is another one");
+			verdict_fault(&verdict, "the life after it is another one");
 		sim_leave_all(&world.sim);
 	}
-	*why = wrong;
+	*why = verdict.fault;
 	if (world.sim.fault[0] != '\0')
-		fault("%s", world.sim.fault);
+		verdict_fault(&verdict, "%s", world.sim.fault);
 	crowd_stop(&world);
 	return noticed;
 }

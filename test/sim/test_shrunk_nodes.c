@@ -6,13 +6,13 @@
  *
  *	test_shrunk_nodes [POOL [SIZE]]        both: prints what was heard
  */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "presence/state.h"
 #include "server/state.h"
 #include "sim/act.h"
+#include "sim/verdict.h"
 #include "sim/words.h"
 #include "sim/world.h"
 #include "tap.h"
@@ -90,25 +90,14 @@ static void pools_of(struct server *s, struct shrunk v[POOLS])
 /* --- a life --- */
 
 static struct world world;
-static char wrong[1024];
+static struct verdict verdict;
 static bool trace;
-
-__attribute__((format(printf, 1, 2))) static void fault(const char *fmt, ...)
-{
-	va_list ap;
-
-	if (wrong[0] != '\0')
-		return;
-	va_start(ap, fmt);
-	vsnprintf(wrong, sizeof(wrong), fmt, ap);
-	va_end(ap);
-}
 
 static bool is_well(void)
 {
 	if (world_fault(&world)[0] != '\0')
-		fault("%s", world_fault(&world));
-	return wrong[0] == '\0';
+		verdict_fault(&verdict, "%s", world_fault(&world));
+	return verdict_good(&verdict);
 }
 
 static struct crowd *crowd_of(uint32_t node)
@@ -131,7 +120,7 @@ static void act(const char *line)
 	verb = word(&rest);
 	cl = client_named(crowd, who.p, who.n);
 	if (cl == NULL || !act_does(crowd, cl, verb, rest))
-		fault("nobody can do: %.60s", line);
+		verdict_fault(&verdict, "nobody can do: %.60s", line);
 	world_settle(&world);
 }
 
@@ -157,7 +146,7 @@ static void check_bystander(uint32_t node)
 	act(line);
 	heard = last_of(node, "by", from);
 	if (heard == NULL || strcmp(heard, "pong") != 0)
-		fault("the bystander of node %u is not answered", node);
+		verdict_fault(&verdict, "the bystander of node %u is not answered", node);
 }
 
 static void live(bool all_speak)
@@ -172,11 +161,6 @@ static void live(bool all_speak)
 	}
 }
 
-static bool begins(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* May somebody hear this? "no such call" may follow an offer that found no room. */
 static bool is_documented(const char *text)
 {
@@ -184,14 +168,14 @@ static bool is_documented(const char *text)
 		return strstr(text, " 503") != NULL || strstr(text, "no such call") != NULL;
 	if (begins(text, "close "))
 		return begins(text, "close 1013") || begins(text, "close 1000");
-	if (text[0] >= '4' && text[0] <= '5' && text[1] >= '0' && text[1] <= '9' && text[3] == ' ')
+	if (is_http_error(text))
 		return begins(text, "503 {503,");
 	return true;
 }
 
 static uint64_t judge_heard(void)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = HEARD_HASH;
 
 	for (uint32_t node = 1; node <= NODES; node++) {
 		const struct crowd *c = crowd_of(node);
@@ -202,12 +186,9 @@ static uint64_t judge_heard(void)
 			if (trace)
 				printf("# %6lld %s@%u %s\n", (long long)x->at_ms, c->clients[x->client].name, node, x->text);
 			if (!is_documented(x->text))
-				fault("%s@%u heard: %.200s", c->clients[x->client].name, node, x->text);
-			if (strcmp(c->clients[x->client].name, "by") == 0)
-				continue;
-			for (const char *p = x->text; *p != '\0'; p++)
-				h = (h ^ (uint8_t)*p) * UINT64_C(0x100000001b3);
-			h = (h ^ x->client) * UINT64_C(0x100000001b3);
+				verdict_fault(&verdict, "%s@%u heard: %.200s", c->clients[x->client].name, node, x->text);
+			if (strcmp(c->clients[x->client].name, "by") != 0)
+				h = heard_hash(h, x);
 		}
 	}
 	return h;
@@ -235,7 +216,7 @@ static void check_views(void)
 		view(1, users[i], one);
 		view(2, users[i], two);
 		if (strcmp(one, two) != 0)
-			fault("%s is on node 1: %.200s; on node 2: %.200s", users[i], one, two);
+			verdict_fault(&verdict, "%s is on node 1: %.200s; on node 2: %.200s", users[i], one, two);
 	}
 }
 
@@ -243,7 +224,7 @@ static void check_views(void)
 
 static bool begin(void)
 {
-	wrong[0] = '\0';
+	verdict = (struct verdict){ "" };
 	world = (struct world){ .node_count = 0 };
 	world_init(&world, 5);
 	for (uint32_t i = 0; i < NODES; i++) {
@@ -270,7 +251,7 @@ static bool shrink(uint32_t pool, uint32_t size)
 	uint64_t heard;
 
 	if (!begin()) {
-		fault("the world does not start");
+		verdict_fault(&verdict, "the world does not start");
 		return false;
 	}
 	pools_of(crowd_of(1)->sim.server, pools);
@@ -300,12 +281,12 @@ static void shrink_to_all(uint32_t pool, const char *name)
 {
 	uint32_t size = 0;
 
-	while (size < SIZES_MAX && shrink(pool, size) && wrong[0] == '\0') {
+	while (size < SIZES_MAX && shrink(pool, size) && verdict_good(&verdict)) {
 		sizes++;
 		size++;
 	}
-	tap_ok(wrong[0] == '\0', "%s: from %u on nobody notices%s%s", name, size, wrong[0] == '\0' ? "" : ": ", wrong);
-	if (wrong[0] != '\0')
+	tap_ok(verdict_good(&verdict), "%s: from %u on nobody notices%s%s", name, size, verdict_good(&verdict) ? "" : ": ", verdict.fault);
+	if (!verdict_good(&verdict))
 		printf("# with %u cells more than were in use: test_shrunk_nodes '%s' %u\n", size, name, size);
 }
 
@@ -315,7 +296,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	shrink(0, POOL_NONE);
-	tap_ok(wrong[0] == '\0', "a life with all pools whole%s%s", wrong[0] == '\0' ? "" : ": ", wrong);
+	tap_ok(verdict_good(&verdict), "a life with all pools whole%s%s", verdict_good(&verdict) ? "" : ": ", verdict.fault);
 	if (!begin())
 		return 1;
 	pools_of(crowd_of(1)->sim.server, pools);
@@ -326,7 +307,7 @@ int main(int argc, char **argv)
 		trace = argc > 2;
 		if (trace) {
 			shrink(i, (uint32_t)strtoul(argv[2], NULL, 10));
-			tap_ok(wrong[0] == '\0', "%s", wrong);
+			tap_ok(verdict_good(&verdict), "%s", verdict.fault);
 		} else {
 			shrink_to_all(i, pools[i].name);
 		}

@@ -23,18 +23,6 @@ def note(text):
     sys.stdout.flush()
 
 
-async def changes(users, seconds, rate=1000, count=[0]):
-    start, n = now(), 0
-    there = [u for u in users if u.there]
-    while now() - start < seconds:
-        while n < (now() - start) * rate:
-            u = there[count[0] % len(there)]
-            await u.set(("busy", "dnd")[count[0] // len(there) % 2], str(count[0]))
-            n, count[0] = n + 1, count[0] + 1
-        await asyncio.sleep(0.005)
-    return n
-
-
 def memory(stage):
     return [n.rss_bytes() for n in stage.c]
 
@@ -72,11 +60,11 @@ def played(debounce=2):
 @case("R12 60 s of outage under 1,000 changes a second: memory flat, nobody closed, all agree within 5 s of return")
 @played()
 async def outage(s):
-    n = await changes(s.users, 5)
+    n = await s.churn(s.users, 5)
     note("5 s with Redis, %d changes: agreed after %.1f s" % (n, await s.verify(30)))
     before = memory(s)
     await asyncio.to_thread(s.redis.kill)
-    n = await changes(s.users, 60)
+    n = await s.churn(s.users, 60)
     during = memory(s)
     await asyncio.to_thread(s.redis.start)
     note("60 s without Redis, %d changes: agreed %.1f s after its return" % (n, await s.verify(RETURN)))
@@ -93,7 +81,7 @@ async def died(s):
         u.lost()
     await asyncio.to_thread(s[2].kill)
     start = now()
-    await changes(s.on(0) + s.on(1), 3, 300)
+    await s.churn(s.on(0) + s.on(1), 3, 300)
     await s.verify(LEASE + s.debounce + 10, 0, 1)
     note("kill -9: %d ghosts gone after %.1f s" % (EACH, now() - start))
     s.all_there(0, 1)
@@ -106,7 +94,7 @@ async def died(s):
     for u in theirs:
         u.lost()
     s[1].stop()
-    await changes(s.on(0), 20, 100)
+    await s.churn(s.on(0), 20, 100)
     await s.verify(5, 0)
     began = now()
     s[1].cont()
@@ -123,12 +111,12 @@ async def died(s):
 @played()
 async def shaken(s):
     for words in (("FLUSHALL",), ("CLIENT", "KILL", "TYPE", "pubsub"), ("CLIENT", "KILL", "TYPE", "normal")):
-        await changes(s.users, 2, 500)
+        await s.churn(s.users, 2, 500)
         await asyncio.to_thread(s.redis.command, *words)
-        await changes(s.users, 2, 500)
+        await s.churn(s.users, 2, 500)
         note("%s: agreed after %.1f s" % (" ".join(words), await s.verify(RETURN)))
     s.redis.stop()
-    await changes(s.users, 20, 500)
+    await s.churn(s.users, 20, 500)
     s.redis.cont()
     note("SIGSTOP of Redis for 20 s: agreed after %.1f s" % await s.verify(RETURN))
     await s.ready(True)

@@ -40,6 +40,7 @@ class Stage:
         self.count, self.options, self.debounce, self.kinds = count, options, debounce, kinds
         self.cluster_options, self.with_pulses, self.open_client = cluster, pulses, open_client
         self.truth, self.users, self.watchers, self.pulses, self.c = Truth(), [], {}, [], None
+        self.changed = 0  # by churn
 
     async def __aenter__(self):
         self.c = await Cluster.start(self.count, "--offline-debounce", "%dms" % (self.debounce * 1000), *self.options,
@@ -72,6 +73,16 @@ class Stage:
         for i in range(0, count, 50):
             out += await asyncio.gather(*[self.join("%s-%d" % (name, j), node) for j in range(i, min(i + 50, count))])
         return out
+
+    async def churn(self, users, seconds, rate=1000):
+        """So many changes a second, of each of them who is there in turn; how many they were."""
+        start, n, there = time.monotonic(), 0, [u for u in users if u.there]
+        while time.monotonic() - start < seconds:
+            while n < (time.monotonic() - start) * rate:
+                n, self.changed = n + 1, self.changed + 1
+                await there[self.changed % len(there)].set(("busy", "dnd")[self.changed // len(there) % 2], str(self.changed))
+            await asyncio.sleep(0.005)
+        return n
 
     def on(self, node):
         """Connections of users to that node."""

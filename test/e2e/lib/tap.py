@@ -78,6 +78,17 @@ def end():
     sys.exit(1 if _count[1] else 0)
 
 
+def scenes(*several):
+    """Each is a function that says ok() for itself; one that raises has failed. A word behind the file's name: only the scene of that name."""
+    for scene in several:
+        if len(sys.argv) > 1 and sys.argv[1] != scene.__name__:
+            continue
+        try:
+            scene()
+        except Exception:
+            ok(False, scene.__name__, traceback.format_exc())
+
+
 def left_out(name, why):
     if why and secure.SECURE:
         print("# left out, %s: %s" % (why, name))
