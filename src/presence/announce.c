@@ -274,6 +274,8 @@ static void tell_misled(const struct engine *e, uint32_t user, struct now now)
 	if (ev.user.status == STATUS_OFFLINE)
 		ev.change = CHANGE_OFFLINE;
 	tell_begin(e, &ev, now);
+	if (own_apart(u))
+		tell_skip_links_of(e, user);
 	skip_informed(e, u);
 	while (e->links.hearers > 0 &&
 	       (n = links_next_hearing(&e->links, TOPIC_PRESENCE, &cursor, conns)) > 0)
@@ -409,14 +411,14 @@ void announce(struct engine *e, uint32_t user, struct now now)
 	bool due = announce_due(e, user);
 
 	if (!due || rate_allows(e, user, now)) {
-		if (due && others_differ(e, u)) {
+		if (others_differ(e, u)) {
 			tell_others(e, user, now);
 			pass_shown(e, user);
+		} else if ((u->flags & USER_PENDING) != 0) {
+			tell_misled(e, user, now);
 		}
 		if (due && own_apart(u) && own_differ(e, u))
 			tell_own(e, user, now);
-		if (!due && (u->flags & USER_PENDING) != 0)
-			tell_misled(e, user, now);
 		set_told(e, u);
 		u->flags &= (uint8_t)~USER_PENDING;
 		forget_seen(e, u);
