@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""That lib/checker.py finds what it is there to find: made-up streams, good ones and one for each thing that can be wrong."""
-import os, sys
+"""That lib/checker.py finds what it is there to find: made-up streams, good ones and one for each thing that can be wrong. And that
+lib/stage.py and lib/cluster.py notice a node that crashes, or stands still, and a client that cannot read what it is sent."""
+import asyncio, os, signal, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from checker import Stream, Truth, check
+from stage import Stage
 from tap import end, ok
 
 LAG = 2
@@ -142,4 +144,62 @@ unread.fault = "KeyError: 'payload'"
 ok("KeyError" in (judge([unread]) or ""), "a stream that could not be read to its end is wrong", judge([unread]))
 ok("nothing is looked at" in (judge([]) or ""), "no stream is no proof")
 ok("nothing is looked at" in (judge([dotted(*GOOD)], None) or ""), "nor is one of no user")
+
+
+# --- a stage on which something goes wrong ---
+
+def crash(s):
+    s[0].server.process.send_signal(signal.SIGSEGV)
+    s[0].server.process.wait()
+
+
+async def crashes_before(s):
+    crash(s)
+    s[0].restart()
+
+
+async def crashes_instead(s):
+    crash(s)
+    s[0].kill()
+
+
+async def stands_still(s):
+    s[0].stop()
+    await asyncio.sleep(0.6)
+    try:
+        s.pulse(worst=0.4)
+    finally:
+        s[0].cont()
+
+
+async def cannot_be_read(s):
+    s.watchers[0][0].stream.read = lambda message, at=None: message["no such thing"]
+    user = await s.join("ann", 0)
+    await asyncio.sleep(0.2)
+    await user.leave()  # it ends as it began
+    await s.verify(2)
+
+
+async def pulse_cannot_be_read(s):
+    async def next(_):
+        raise ValueError("no JSON")
+    s.pulses[0].client.next = next
+    await asyncio.sleep(0.2)
+    s.pulse()
+
+
+async def played(what):
+    async with Stage(1, redis_options=[], debounce=0.1, kinds=("dotted",)) as s:
+        await asyncio.sleep(0.1)
+        await what(s)
+
+
+for what, wanted in ((crashes_before, "exit code -11"), (crashes_instead, "had ended before it was killed: exit code -11"),
+                     (stands_still, "stalled for 0."), (cannot_be_read, "no such thing"), (pulse_cannot_be_read, "no JSON")):
+    try:
+        asyncio.run(played(what))
+        said = "nothing"
+    except AssertionError as e:
+        said = str(e)
+    ok(wanted in said, "a node or a client that %s fails its case" % what.__name__.replace("_", " "), said[-1000:])
 end()
