@@ -88,7 +88,7 @@ static bool close_slowest(struct server *s)
 	}
 	server_refused(s, REFUSED_SLOW_CONSUMER, slowest);
 	outbox_clear(s, slowest, false);
-	slowest->flags &= ~(uint32_t)CONN_BLOCKED;
+	slowest->flags &= ~(uint32_t)(CONN_BLOCKED | CONN_STARVED);
 	conn_doom(s, slowest);
 	return true;
 }
@@ -477,17 +477,22 @@ static void advance(struct server *s, struct conn *c, size_t bytes)
 	}
 }
 
+/* A blocked connection is written to when it is writable, or when its timer tries whether it is again. */
 static void blocked(struct server *s, struct conn *c, bool progress)
 {
-	bool was = (c->flags & CONN_BLOCKED) != 0;
+	uint32_t before = c->flags, was = before & CONN_BLOCKED;
 
 	if (progress || !was)
 		c->blocked_since = s->now.mono;
 	c->flags |= CONN_BLOCKED;
-	if (!was) {
-		conn_want(s, c);
-		conn_arm(s, c);
-	}
+	if (was && !progress)
+		c->flags |= CONN_STARVED;
+	else
+		c->flags &= ~(uint32_t)CONN_STARVED;
+	if (c->flags == before)
+		return;
+	conn_want(s, c);
+	conn_arm(s, c);
 }
 
 void outbox_write(struct server *s, struct conn *c)
@@ -516,7 +521,7 @@ void outbox_write(struct server *s, struct conn *c)
 		}
 	}
 	if (c->flags & CONN_BLOCKED) {
-		c->flags &= ~(uint32_t)CONN_BLOCKED;
+		c->flags &= ~(uint32_t)(CONN_BLOCKED | CONN_STARVED);
 		conn_want(s, c);
 	}
 	session_written(s, c);
