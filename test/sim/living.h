@@ -91,7 +91,7 @@ struct life {
 	uint32_t options;            /* a bit of each that was drawn */
 	bool maybe_hidden[USERS];
 	int64_t open_ms[USERS];      /* when a device of theirs was last seen to be open */
-	int64_t stir_ms[USERS];      /* when one last came, was let in, or was closed */
+	int64_t stir_ms[USERS];      /* when one last came, was let in, was closed or ended */
 	bool kicked[USERS];          /* by an operator, ever */
 	bool limited;                /* a pool is too small now */
 	bool was_limited;            /* or was */

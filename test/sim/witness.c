@@ -338,7 +338,8 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 
 	if (strstr(text, GHOST) != NULL)
 		life_fault(l, "(8) c%u hears of somebody who never came in: %s", i, text);
-	if (strcmp(text, "open") == 0 || strncmp(text, "close ", 6) == 0)
+	/* "end" alone: it may have been in for a moment, unheard. */
+	if (strcmp(text, "open") == 0 || strncmp(text, "close ", 6) == 0 || strcmp(text, "end") == 0)
 		l->stir_ms[d->user] = world_now_ms(&l->w);
 	if (strcmp(text, "not JSON") == 0)
 		life_fault(l, "(4) c%u hears what is no JSON", i);
