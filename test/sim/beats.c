@@ -94,18 +94,18 @@ uint32_t beats_devices(struct life *l, uint32_t user)
 	return devices;
 }
 
-/* Some word has just ended; when all know of it. 0: none has. */
-static int64_t unsure_until_ms(const struct life *l)
+/* Some word has just ended; when all know of it. 0: none has. Two that end at two nodes at once may be taken for a device that changes nodes. */
+static int64_t unsure_until_ms(struct life *l)
 {
-	int64_t now = world_now_ms(&l->w), until = 0;
+	int64_t now = world_now_ms(&l->w), until = 0, unsure_ms = UNSURE_MS + (l->nodes > 1 ? life_crowd(l, 1)->sim.cfg.offline_debounce_ms : 0);
 
 	for (uint32_t node = 1; node <= l->nodes; node++)
 		for (uint32_t user = 0; user < USERS; user++)
 			for (uint32_t device = 0; device < PIN_DEVICES; device++) {
 				int64_t end = l->pins[node][user][device].until_ms;
 
-				if (end > 0 && end <= now && end > now - UNSURE_MS && end + UNSURE_MS > until)
-					until = end + UNSURE_MS;
+				if (end > 0 && end <= now && end > now - unsure_ms && end + unsure_ms > until)
+					until = end + unsure_ms;
 			}
 	return until;
 }
