@@ -94,10 +94,10 @@ uint32_t beats_devices(struct life *l, uint32_t user)
 	return devices;
 }
 
-/* Some word has just ended; when all know of it, and whose last one it was is offline. 0: none has. */
+/* Some word has just ended; when all know of it. 0: none has. Two that end at two nodes at once may be taken for a device that changes nodes. */
 static int64_t unsure_until_ms(struct life *l)
 {
-	int64_t now = world_now_ms(&l->w), until = 0, unsure_ms = UNSURE_MS + life_crowd(l, 1)->sim.cfg.offline_debounce_ms;
+	int64_t now = world_now_ms(&l->w), until = 0, unsure_ms = UNSURE_MS + (l->nodes > 1 ? life_crowd(l, 1)->sim.cfg.offline_debounce_ms : 0);
 
 	for (uint32_t node = 1; node <= l->nodes; node++)
 		for (uint32_t user = 0; user < USERS; user++)
