@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "cluster/redis_memory.h"
 #include "net/machine.h"
 #include "net/watch.h"
@@ -72,12 +73,18 @@ static void watch(struct redis_link *l, uint32_t events)
 		l->watched = events;
 }
 
+/* Is there something to send? */
+static bool is_owing(const struct redis_link *l)
+{
+	return l->state >= REDIS_SECURING && (l->wants_write || redis_wire_is_full(&l->wire));
+}
+
 static void watch_anew(struct redis_link *l)
 {
-	bool full = l->wants_write || redis_wire_is_full(&l->wire);
+	bool full = is_owing(l);
 
 	if (l->state >= REDIS_SECURING)
-		watch(l, EPOLLIN | (full ? (uint32_t)EPOLLOUT : 0u));
+		watch(l, EPOLLIN | (full && !l->starved ? (uint32_t)EPOLLOUT : 0u));
 }
 
 static void want_write(void *ctx)
@@ -94,7 +101,7 @@ static void want_no_write(void *ctx)
 
 static void closed(struct redis_link *l)
 {
-	l->ended = l->wants_write = false;
+	l->ended = l->wants_write = l->starved = false;
 	l->pending = l->pending_bytes = l->greetings = l->unconfirmed = 0;
 	l->watched = 0;
 	l->generation++;
@@ -307,8 +314,8 @@ void redis_link_flush(struct redis_link *l)
 {
 	if (l->ac == NULL || l->ended || !l->wants_write || (l->ac->c.flags & REDIS_IN_CALLBACK) != 0)
 		return;
-	/* Epoll says when the socket takes more. */
-	if ((l->watched & EPOLLOUT) != 0)
+	/* Epoll says when the socket takes more, or the clock. */
+	if ((l->watched & EPOLLOUT) != 0 || l->starved)
 		return;
 	redisAsyncHandleWrite(l->ac);
 	settle(l);
@@ -459,22 +466,35 @@ static void read_once(struct redis_link *l)
 	settle(l);
 }
 
-void redis_link_event(struct redis_link *l, uint32_t events)
+/* What waits goes on, into a socket that ought to take some of it. */
+static void write_on(struct redis_link *l)
 {
-	switch (l->state) {
-	case REDIS_CLOSED: return;
-	case REDIS_CONNECTING: connected(l); return;
-	case REDIS_SECURING: shake(l); return;
-	case REDIS_GREETING:
-	case REDIS_READY: break;
-	}
-	if ((events & EPOLLOUT) != 0 && !l->ended) {
+	uint64_t before = l->wire.put;
+
+	if (l->state == REDIS_SECURING) {
+		shake(l);
+	} else {
 		if (!redis_wire_push(&l->wire))
 			redis_link_end(l, STR("the connection broke"));
 		else if (l->wants_write)
 			redisAsyncHandleWrite(l->ac);
 		settle(l);
 	}
+	l->starved = is_owing(l) && l->wire.put == before;
+	l->retry_at = mono_add_ms(l->now, WRITE_RETRY_MS);
+	watch_anew(l);
+}
+
+void redis_link_event(struct redis_link *l, uint32_t events)
+{
+	if (l->state == REDIS_CONNECTING) {
+		connected(l);
+		return;
+	}
+	if ((events & EPOLLOUT) != 0 && l->state != REDIS_CLOSED && !l->ended)
+		write_on(l);
+	else if (l->state == REDIS_SECURING)
+		shake(l);
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
 		read_once(l);
 }
@@ -506,15 +526,17 @@ void redis_link_turn(struct redis_link *l)
 		                                               : STR("no answer in time"));
 	if (l->ended)
 		redis_link_close(l);
+	else if (l->starved && !mono_before(l->now, l->retry_at))
+		write_on(l);
 	else
 		redis_link_flush(l);
 }
 
 mono_t redis_link_deadline(const struct redis_link *l)
 {
-	bool unsent = l->wants_write && (l->watched & EPOLLOUT) == 0;
+	bool unsent = l->wants_write && (l->watched & EPOLLOUT) == 0 && !l->starved;
 
 	if (l->state != REDIS_CLOSED && (l->ended || l->wire.more || unsent))
 		return (mono_t){ 0 };
-	return patience(l);
+	return l->starved ? mono_min(patience(l), l->retry_at) : patience(l);
 }

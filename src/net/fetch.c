@@ -34,6 +34,7 @@ struct slot {
 	enum outside_service service;
 	mono_t deadline;
 	mono_t patience;            /* CONNECTING: with this address */
+	mono_t retry_at;            /* TALKING: counts if x.owes */
 	uint32_t next_address;
 	char *body;                 /* of OUTSIDE_KEYS; NULL */
 	enum outside_result result; /* SETTLED */
@@ -206,12 +207,13 @@ static void connect_next(struct fetch *f, struct slot *s, mono_t now, int error)
 
 /* --- talking --- */
 
-static void step(struct fetch *f, struct slot *s)
+static void step(struct fetch *f, struct slot *s, mono_t now)
 {
 	uint32_t before = s->x.events;
 
 	switch (exchange_step(&s->x, f->scratch)) {
 	case EXCHANGE_WAIT:
+		s->retry_at = mono_add_ms(now, WRITE_RETRY_MS);
 		if (s->x.events != before)
 			watch(f, s, EPOLL_CTL_MOD);
 		return;
@@ -224,7 +226,7 @@ static void step(struct fetch *f, struct slot *s)
 	}
 }
 
-static void talk(struct fetch *f, struct slot *s)
+static void talk(struct fetch *f, struct slot *s, mono_t now)
 {
 	const struct url *url = f->services[s->service].url;
 	unsigned char seed[TLS_CLIENT_SEED_BYTES];
@@ -238,7 +240,7 @@ static void talk(struct fetch *f, struct slot *s)
 			return;
 		}
 	}
-	step(f, s);
+	step(f, s, now);
 }
 
 static void connected(struct fetch *f, struct slot *s, mono_t now)
@@ -249,7 +251,7 @@ static void connected(struct fetch *f, struct slot *s, mono_t now)
 	if (getsockopt(s->x.fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0)
 		error = errno;
 	if (error == 0)
-		talk(f, s);
+		talk(f, s, now);
 	else
 		connect_next(f, s, now, error);
 }
@@ -257,14 +259,15 @@ static void connected(struct fetch *f, struct slot *s, mono_t now)
 void fetch_event(struct fetch *f, uint32_t number, uint32_t generation)
 {
 	struct slot *s = &f->slots[number];
+	mono_t now = machine_now().mono;
 
 	assert(number < OUTSIDE_ASKED_MAX);
 	if (s->generation != generation)
 		return;
 	if (s->state == CONNECTING)
-		connected(f, s, machine_now().mono);
+		connected(f, s, now);
 	else if (s->state == TALKING)
-		step(f, s);
+		step(f, s, now);
 	deliver(f);
 }
 
@@ -397,6 +400,8 @@ void fetch_turn(struct fetch *f, mono_t now)
 			fail(f, s, STR("no answer in time"));
 		else if (s->state == CONNECTING && !mono_before(now, s->patience))
 			connect_next(f, s, now, ETIMEDOUT);
+		else if (s->state == TALKING && s->x.owes && !mono_before(now, s->retry_at))
+			step(f, s, now);
 	}
 	deliver(f);
 }
@@ -412,6 +417,8 @@ mono_t fetch_deadline(const struct fetch *f)
 
 		if (s->state == CONNECTING)
 			at = mono_min(at, s->patience);
+		if (s->state == TALKING && s->x.owes)
+			at = mono_min(at, s->retry_at);
 		if (s->state != FREE)
 			at = mono_min(at, s->deadline);
 	}
