@@ -67,10 +67,13 @@ static void watch(struct redis_link *l, uint32_t events)
 
 	if (events == l->watched || l->wire.fd < 0)
 		return;
-	/* It may want for memory: the deadlines end what nobody watches, and what was watched for before
-	 * comes again and again until it is not. */
-	if (epoll_ctl(l->epoll_fd, l->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, l->wire.fd, &ev) == 0)
+	if (epoll_ctl(l->epoll_fd, l->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, l->wire.fd, &ev) == 0) {
 		l->watched = events;
+		return;
+	}
+	/* It wants for memory: nobody would tell what becomes of the connection. */
+	say_errno(l, errno);
+	l->ended = true;
 }
 
 /* Is there something to send? */

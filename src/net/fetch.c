@@ -124,6 +124,13 @@ static void fail(struct fetch *f, struct slot *s, struct str why)
 	settle(f, s, OUTSIDE_FAILED, 0, why);
 }
 
+static void fail_errno(struct fetch *f, struct slot *s, int error)
+{
+	const char *why = strerror(error);
+
+	fail(f, s, str_of(why, strlen(why)));
+}
+
 static void deliver(struct fetch *f)
 {
 	for (uint32_t i = 0; i < OUTSIDE_ASKED_MAX && f->settled > 0; i++) {
@@ -147,15 +154,15 @@ static void deliver(struct fetch *f)
 
 /* --- connecting --- */
 
-static void watch(const struct fetch *f, const struct slot *s, int op)
+/* False: errno. Nobody would tell what becomes of the connection. */
+static bool watch(const struct fetch *f, const struct slot *s, int op)
 {
 	struct epoll_event ev = {
 		.events = s->x.events,
 		.data.u64 = watch_tag(WATCH_FETCH, (uint32_t)(s - f->slots), s->generation),
 	};
 
-	/* ADD may want for memory: the deadline ends what nobody watches. */
-	(void)epoll_ctl(f->epoll_fd, op, s->x.fd, &ev);
+	return epoll_ctl(f->epoll_fd, op, s->x.fd, &ev) == 0;
 }
 
 static int dial(struct resolver_address a, uint16_t port)
@@ -182,7 +189,6 @@ static void connect_next(struct fetch *f, struct slot *s, mono_t now, int error)
 {
 	struct service *service = &f->services[s->service];
 	const struct resolver_answer *a = &service->addresses;
-	const char *why;
 
 	hang_up(s);
 	while (s->next_address < a->n) {
@@ -190,19 +196,20 @@ static void connect_next(struct fetch *f, struct slot *s, mono_t now, int error)
 		int64_t share = mono_since_ms(s->deadline, now) / (a->n - s->next_address);
 
 		s->x.fd = dial(a->v[s->next_address++], service->url->port);
-		if (s->x.fd < 0) {
-			error = errno;
-			continue;
-		}
-		s->state = CONNECTING;
-		s->patience = mono_add_ms(now, share);
 		s->x.events = EPOLLOUT;
-		watch(f, s, EPOLL_CTL_ADD);
-		return;
+		if (s->x.fd >= 0 && watch(f, s, EPOLL_CTL_ADD)) {
+			s->state = CONNECTING;
+			s->patience = mono_add_ms(now, share);
+			return;
+		}
+		error = errno;
+		hang_up(s);
 	}
 	service->fresh_until = now; /* they may have moved */
-	why = error == 0 ? "the name has no address" : strerror(error);
-	fail(f, s, str_of(why, strlen(why)));
+	if (error == 0)
+		fail(f, s, STR("the name has no address"));
+	else
+		fail_errno(f, s, error);
 }
 
 /* --- talking --- */
@@ -214,8 +221,8 @@ static void step(struct fetch *f, struct slot *s, mono_t now)
 	switch (exchange_step(&s->x, f->scratch)) {
 	case EXCHANGE_WAIT:
 		s->retry_at = mono_add_ms(now, WRITE_RETRY_MS);
-		if (s->x.events != before)
-			watch(f, s, EPOLL_CTL_MOD);
+		if (s->x.events != before && !watch(f, s, EPOLL_CTL_MOD))
+			fail_errno(f, s, errno);
 		return;
 	case EXCHANGE_DONE:
 		settle(f, s, OUTSIDE_ANSWERED, s->x.response.status, STR(""));

@@ -1,5 +1,5 @@
 # The same objects as build/presenced, with every call that may fail wrapped (test/torture/calls.def): test/torture/run fails them one by one,
-# test/torture/memory all sends from some time on.
+# test/torture/memory all sends from some time on, and what epoll takes in.
 comma := ,
 FAULTY_SRC := test/torture/faulty.c
 FAULTY_CALLS := $(shell grep -o '^CALL.[a-z0-9_]*' test/torture/calls.def | cut -c 6-)
