@@ -510,18 +510,19 @@ static void say_walls(const struct loop *l)
 		    LOG_STR("walls", str_of(text, strlen(text))));
 }
 
+/* The name goes before the socket: as long as that listens, nobody else takes the name. */
 static void close_listeners(const struct loop *l)
 {
 	for (uint32_t i = 0; i < l->listening; i++) {
 		const struct listener_config *cfg = &l->cfg->listeners[i];
 		char path[160];
 
+		if (cfg->is_unix && cfg->address.n < sizeof(path)) {
+			memcpy(path, cfg->address.p, cfg->address.n);
+			path[cfg->address.n] = '\0';
+			unlink(path);
+		}
 		close(l->listen_fds[i]);
-		if (!cfg->is_unix || cfg->address.n >= sizeof(path))
-			continue;
-		memcpy(path, cfg->address.p, cfg->address.n);
-		path[cfg->address.n] = '\0';
-		unlink(path);
 	}
 }
 
