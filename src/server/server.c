@@ -120,8 +120,10 @@ void conn_arm(struct server *s, struct conn *c)
 
 void conn_want(struct server *s, struct conn *c)
 {
+	bool writable = (c->flags & (CONN_BLOCKED | CONN_STARVED)) == CONN_BLOCKED;
+
 	s->transport.want(s->transport.ctx, c->handle, conn_index(s, c), c->generation,
-	                  !(c->flags & CONN_PAUSED), (c->flags & CONN_BLOCKED) != 0);
+	                  !(c->flags & CONN_PAUSED), writable);
 }
 
 void conn_to(struct server *s, struct conn *c, enum conn_state to)
@@ -144,7 +146,7 @@ void conn_to(struct server *s, struct conn *c, enum conn_state to)
 		conn_leave(s, c);
 		intake_release(&s->intake, c);
 		outbox_clear(s, c, false);
-		c->flags &= ~(uint32_t)(CONN_PAUSED | CONN_BLOCKED);
+		c->flags &= ~(uint32_t)(CONN_PAUSED | CONN_BLOCKED | CONN_STARVED);
 		conn_want(s, c);
 		s->transport.shutdown(s->transport.ctx, c->handle);
 	}

@@ -46,10 +46,12 @@ struct client {
 	uint8_t control[WS_CONTROL_BYTES_MAX];
 };
 
-/* The newest last_seen of a user that a client was told: it never goes back (RELIABILITY P8). */
+/* The newest last_seen of a user that a client was told: it never goes back (RELIABILITY P8), unless it was told so long ago that the user
+ * may have been forgotten since. */
 struct seen {
 	const struct client *by;
 	char user[64], at[32];
+	int64_t told_ms;
 };
 
 struct crowd {

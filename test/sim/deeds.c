@@ -337,10 +337,12 @@ static void kick(struct life *l, uint32_t node, uint32_t user)
 static void rest(struct life *l)
 {
 	static const char *const reads[] = { "/presence", "/presence/u1", "/api/v1/presence/u2", "/api/v1/presence/u3/devices", "/health", "/ready", "/metrics" };
-	uint32_t what = life_draw(l, 10), node = draw_node(l), user = life_draw(l, USERS), more = life_draw(l, 64);
+	uint32_t what = life_draw(l, 14), node = draw_node(l), user = life_draw(l, USERS), more = life_draw(l, 64);
 	char path[64], body[128];
 
-	if (what < 4) {
+	if (what >= 10) {
+		beats_send(l, node, user, more % 2 == 0 ? more / 2 % PIN_FIRST_CLIENT : PIN_FIRST_CLIENT + more / 2 % LIFE_CLIENTS);
+	} else if (what < 4) {
 		deeds_put_status(l, user, node, draw_status(l, user));
 	} else if (what < 7) {
 		deeds_broadcast(l, l->step, node, more % 3 == 0 ? 1 + more / 3 % ROOMS : 0, more % 3 == 1 ? more >> 1 & 31 : 0);
@@ -392,7 +394,7 @@ void deeds_do(struct life *l)
 	uint32_t what = life_draw(l, 100), i = life_draw(l, LIFE_CLIENTS);
 	bool open = life_is_open(l, i);
 
-	if (what >= 88) {
+	if (what >= 85) {
 		rest(l);
 		return;
 	}
@@ -412,7 +414,7 @@ void deeds_do(struct life *l)
 		set_a_status(l, i);
 	else if (what < 78)
 		be_in_rooms(l, i);
-	else if (what < 82)
+	else if (what < 81)
 		call(l, i);
 	else
 		be_in_call(l, i);

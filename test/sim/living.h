@@ -13,10 +13,11 @@
 
 enum {
 	NODES_MAX = 3, USERS = 5, ROOMS = 3, WORD = 16, TEXT = 256, ASKED_MAX = 64, MESSAGES_MAX = 16,
+	PIN_FIRST_CLIENT = 2, PIN_DEVICES = PIN_FIRST_CLIENT + LIFE_CLIENTS, /* `rest`, e1, and d0 on */
 	RECONNECT_MS_MAX = 1500,
 	CALM_MS = 15000,     /* so long after a fault nothing of it may be felt */
 	SETTLED_MS = 3000,   /* a connection that old is known to all */
-	SKEW_MS_MAX = 60000, /* far below presence-ttl: who left that long ago is forgotten */
+	SKEW_MS_MAX = 60000,
 };
 
 #define GHOST "ghost"
@@ -35,6 +36,7 @@ struct guest {
 	uint32_t lists;              /* roster: that it was told */
 	char knows[USERS][WORD];     /* the last status it was told; "": none */
 	char told[USERS][TEXT];      /* the last words */
+	int64_t told_ms[USERS];      /* when */
 	int online[USERS];           /* by presence.online and presence.offline: 1, 0, or -1: neither yet */
 	uint32_t newest[USERS];      /* the custom status told last: the number of the step that set it */
 	uint32_t rooms, joining;     /* a bit of each that it is in, as it was told; that it has asked for */
@@ -57,6 +59,19 @@ struct notice {
 	uint32_t room_plus1, users;  /* to whom: a room, or a bit of each user; neither: all */
 };
 
+/* What a node was told by REST of a device of a user (beats.c). */
+struct pin {
+	uint64_t boots;              /* of the node, then */
+	int64_t since_ms, until_ms;
+};
+
+/* The word of REST that waits for its answer at a node. */
+struct beat {
+	bool waits;
+	uint64_t boots;
+	uint32_t user, device;
+};
+
 /* What was last seen of a user at a node (invariants.c). */
 struct sight {
 	uint64_t boots;              /* of the node, + 1: else it is of another process */
@@ -76,7 +91,7 @@ struct life {
 	uint32_t options;            /* a bit of each that was drawn */
 	bool maybe_hidden[USERS];
 	int64_t open_ms[USERS];      /* when a device of theirs was last seen to be open */
-	int64_t stir_ms[USERS];      /* when one last came, was let in, or was closed */
+	int64_t stir_ms[USERS];      /* when one last came, was let in, was closed or ended */
 	bool kicked[USERS];          /* by an operator, ever */
 	bool limited;                /* a pool is too small now */
 	bool was_limited;            /* or was */
@@ -89,7 +104,11 @@ struct life {
 	struct phone phones[LIFE_STEPS_MAX + 64];
 	struct notice notices[LIFE_STEPS_MAX + 64];
 	struct sight sights[NODES_MAX + 1][USERS];
+	struct pin pins[NODES_MAX + 1][USERS][PIN_DEVICES];
+	struct beat beats[NODES_MAX + 1];
+	int64_t doubted_ms[USERS];   /* until then a device of REST may be there */
 	uint64_t injected[FAULTS], steps, rejected;
+	int64_t heard_ms;            /* when what is looked at was */
 	int64_t roster_ms;           /* when somebody began to hear the roster last */
 	uint64_t turns_seen;         /* (7): so many, by then */
 	int64_t turns_ms;
@@ -140,6 +159,15 @@ void deeds_broadcast(struct life *, uint32_t number, uint32_t node, uint32_t roo
 void deeds_get(struct life *, uint32_t node, const char *path);
 void deeds_say(struct life *, uint32_t i, const char *text);
 bool deeds_answer(struct life *);                   /* what clients do by themselves: begin to watch, authenticate; false: nothing */
+
+void beats_send(struct life *, uint32_t node, uint32_t user, uint32_t device);
+void beats_hear(struct life *, uint32_t node, const struct heard *);
+/* Keeps the node, by what REST told it at least so long ago, this device, or any of the user's; and all of theirs anywhere, a bit each. */
+bool beats_pins(struct life *, uint32_t node, uint32_t user, uint32_t device, int64_t age_ms);
+bool beats_keep(struct life *, uint32_t node, uint32_t user, int64_t age_ms);
+uint32_t beats_devices(struct life *, uint32_t user);
+bool beats_doubtful(const struct life *, uint32_t user); /* more than these may keep the user */
+void beats_wait(struct life *);                     /* until all know that what has just ended has */
 
 void befall(struct life *);                         /* one fault, by chance */
 void befall_heal(struct life *);                    /* none is left */

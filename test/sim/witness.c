@@ -29,6 +29,9 @@ bool witness_must_be_online(struct life *l, uint32_t user, uint32_t watcher)
 		if (l->guests[i].user == user && life_is_open(l, i) && now - l->guests[i].open_ms > SETTLED_MS &&
 		    calm_since(l->node_bad_ms[l->guests[i].node], now) && !life_client(l, i)->silent && !life_client(l, i)->stalled)
 			return true;
+	for (uint32_t node = 1; node <= l->nodes; node++)
+		if (calm_since(l->node_bad_ms[node], now) && beats_keep(l, node, user, SETTLED_MS))
+			return true;
 	return false;
 }
 
@@ -62,6 +65,14 @@ static bool may_hear(const struct life *l, uint32_t i, uint32_t user, enum diale
 	return !life_has(l, WITH_AUDIENCE) || dialect == DIALECT_DOTTED || l->guests[i].user == user || (l->ever[l->guests[i].user] & l->ever[user]) != 0;
 }
 
+/* What it was told was forgotten in between, which is told to nobody. */
+static bool is_faded(struct life *l, uint32_t i, uint32_t user)
+{
+	const struct guest *d = &l->guests[i];
+
+	return strcmp(d->knows[user], "offline") == 0 && world_now_ms(&l->w) >= d->told_ms[user] + life_crowd(l, d->node)->sim.cfg.presence_ttl_ms;
+}
+
 static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t user, const char *words, int online)
 {
 	struct guest *d = &l->guests[i];
@@ -69,7 +80,8 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 	bool whole = dialect == DIALECT_SNAKE || dialect == DIALECT_DOTTED; /* the others' words do not say all that may be new */
 
 	/* Whose socket is full hears the last of several changes, and that may be what they knew. */
-	if (words != NULL && whole && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT) && strcmp(words, d->told[user]) == 0)
+	if (words != NULL && whole && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT) && strcmp(words, d->told[user]) == 0 &&
+	    !is_faded(l, i, user))
 		life_fault(l, "(4) c%u is told twice: %s", i, words);
 	if (online >= 0 && online == d->online[user] && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT))
 		life_fault(l, "(4) c%u is told twice that u%u comes or goes: %s", i, user, words);
@@ -81,6 +93,7 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 		learn_custom(l, i, user, words);
 	snprintf(d->knows[user], WORD, "%s", status);
 	snprintf(d->told[user], TEXT, "%s", words == NULL ? "" : words);
+	d->told_ms[user] = l->heard_ms;
 	if (online >= 0)
 		d->online[user] = online;
 }
@@ -325,7 +338,8 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 
 	if (strstr(text, GHOST) != NULL)
 		life_fault(l, "(8) c%u hears of somebody who never came in: %s", i, text);
-	if (strcmp(text, "open") == 0 || strncmp(text, "close ", 6) == 0)
+	/* "end" alone: it may have been in for a moment, unheard. */
+	if (strcmp(text, "open") == 0 || strncmp(text, "close ", 6) == 0 || strcmp(text, "end") == 0)
 		l->stir_ms[d->user] = world_now_ms(&l->w);
 	if (strcmp(text, "not JSON") == 0)
 		life_fault(l, "(4) c%u hears what is no JSON", i);
@@ -356,10 +370,13 @@ void witness_listen(struct life *l)
 			const struct client *cl = &c->clients[h->client];
 			uint32_t i = (uint32_t)strtoul(cl->name + 1, NULL, 10);
 
+			l->heard_ms = h->at_ms;
 			if (l->plan->show == SHOW_ALL)
 				life_did(l, "   %s@%u %s @%lld %s", cl->name, node, h->text, (long long)h->at_ms, h->json == NULL ? "" : h->json);
 			if (cl->name[0] == 'c' && l->guests[i].node == node)
 				learn(l, i, cl, h->text);
+			else if (cl->name[0] == 'b')
+				beats_hear(l, node, h);
 		}
 		crowd_forget(c);
 	}
