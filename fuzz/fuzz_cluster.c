@@ -24,7 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { NODES = 2, KEPT = 16, LETTER_MAX = 4096, IN_MAX = 4096, STEPS_MAX = 48, CLIENTS = 6, USERS = 4, PUPPETS = 256, USERS_FEW = 24 };
 
-enum { WELL_MS = 25000 }; /* all are found, or found gone, and who was only lost is offline */
+enum {
+	WELL_MS = 25000,   /* all are found, or found gone, and who was only lost is offline */
+	DRAINED_MS = 1000, /* beyond drain-timeout: the process has ended */
+};
 
 /* Options. LEAVE: these, and everybody leaves in the end. */
 enum { ROOMS = 1, NO_DEBOUNCE = 2, NO_KEYS = 4, SLOW = 8, FEW_USERS = 16, NO_NAMES = 32, LEAVE = 0xf0 };
@@ -549,8 +552,16 @@ static void heal(struct fuzz *f)
 		world_freeze(&f->w, k, false);
 	}
 	world_settle(&f->w);
-	for (uint32_t k = 1; k <= NODES; k++)
-		boot(f, k);
+	for (uint32_t k = 1; k <= NODES; k++) {
+		const struct world_node *node = world_node(&f->w, k);
+
+		if (node->quitting)
+			world_advance(&f->w, world_now_ms(&f->w) + node->crowd.sim.cfg.drain_timeout_ms + DRAINED_MS);
+		if (node->quitting)
+			sim_fault(&f->w.nodes[0].crowd.sim, "a node was told to end, and does not");
+		else
+			boot(f, k);
+	}
 }
 
 static const char *describe(struct fuzz *f, uint32_t node, unsigned user, char out[256])
