@@ -1,6 +1,7 @@
 #include "net/socket.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,6 +30,9 @@ enum {
 	USER_TIMEOUT_MS = 30000, /* unacknowledged data for so long: the peer has vanished */
 	NAME_BYTES_MAX = 160,
 };
+
+static_assert(2 * (SOCKET_BUFFER_BYTES + RECEIVE_BUFFER_BYTES) == SOCKET_KERNEL_BYTES_MAX,
+              "as the header says");
 
 /* --- the transport --- */
 

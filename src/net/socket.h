@@ -8,6 +8,12 @@
 #include "server/conn.h"
 #include "server/transport.h"
 
+enum {
+	/* What the kernel may hold for one connection: both of its buffers, which Linux makes twice as large
+	 * as it is told. */
+	SOCKET_KERNEL_BYTES_MAX = 196608,
+};
+
 /* The transport whose handles are sockets watched by epoll descriptor *epoll_fd, which must outlive it. */
 struct transport socket_transport(int *epoll_fd);
 

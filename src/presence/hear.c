@@ -66,6 +66,9 @@ static bool put_profile(struct engine *e, uint32_t peer, uint32_t user, const st
 	if (peer != PEER_OUTSIDE && version_of(e, user) > p->profile.version &&
 	    (p->link_count > 0 || (p->profile.mark != STATUS_OFFLINE && engine_peer_is_local(e, user))))
 		pass_changed(e, user);
+	/* Who remembers may have been forgetting in between, because we said that nothing is set. */
+	if (before == 0 && version_of(e, user) > 0 && engine_peer_is_local(e, user))
+		pass_changed(e, user);
 	return all;
 }
 

@@ -138,7 +138,7 @@ struct peer_scratch {
 
 /*
  * What this node says of user number `user`; views live until the engine's next call. False: there is no such
- * user (any more).
+ * user (any more), or what is remembered of them does not count any more.
  */
 bool engine_peer_say(const struct engine *, uint32_t user, struct now now, struct peer_scratch *,
 		     struct peer_user *out);

@@ -121,7 +121,7 @@ bool engine_peer_say(const struct engine *e, uint32_t user, struct now now, stru
 {
 	const struct user *u;
 
-	if (!users_live(&e->users, user))
+	if (!users_live(&e->users, user) || users_old(&e->users, user, now.mono))
 		return false;
 	u = users_at(&e->users, user);
 	*out = (struct peer_user){

@@ -215,11 +215,16 @@ void users_forget_old(struct users *us, mono_t now)
 	}
 }
 
+bool users_old(const struct users *us, uint32_t i, mono_t now)
+{
+	const struct user *u = users_at(us, i);
+
+	return (u->flags & (USER_PRESENT | USER_PENDING)) == 0 && !empty(u) && old(us, u->offline_ms, now);
+}
+
 void users_blank_if_old(struct users *us, uint32_t i, mono_t now)
 {
-	struct user *u = users_at(us, i);
-
-	if ((u->flags & (USER_PRESENT | USER_PENDING)) == 0 && !empty(u) && old(us, u->offline_ms, now))
+	if (users_old(us, i, now))
 		blank(us, i);
 }
 

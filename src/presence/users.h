@@ -170,9 +170,10 @@ void users_settle(struct users *us, uint32_t i);
 /* Forgets idle users whose time is over. Records that stay for a watcher only are blanked. */
 void users_forget_old(struct users *us, mono_t now);
 
-/*
- * The user was offline for so long that what is remembered does not count any more: blank it. Nothing if not.
- */
+/* The user was offline for so long that what is remembered does not count any more. */
+bool users_old(const struct users *us, uint32_t i, mono_t now);
+
+/* If so, it is forgotten. */
 void users_blank_if_old(struct users *us, uint32_t i, mono_t now);
 
 /* The name a user gave; absent: keeps what there is. False when there is no room; nothing changed. */

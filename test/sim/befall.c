@@ -71,10 +71,19 @@ bool befall_thaw(struct life *l)
 	return any;
 }
 
-/* Its wall clock is that much before or behind the others'. */
+/* Its wall clock is that much before or behind the others'. Between any two of its times lies less than until who left is forgotten. */
 static void skew(struct life *l, uint32_t node, int64_t ms)
 {
+	int64_t max_ms = life_crowd(l, node)->sim.cfg.presence_ttl_ms / 2 - 1, was_ms = witness_wall_ms(l, node, world_now_ms(&l->w));
+
+	if (max_ms < SKEW_MS_MAX)
+		ms = ms * max_ms / SKEW_MS_MAX;
+	if (was_ms > l->latest_ms[node])
+		l->latest_ms[node] = was_ms;
 	sim_step_wall(&life_crowd(l, node)->sim, ms - l->skew_ms[node]);
+	for (uint32_t i = 0; i < LIFE_CLIENTS; i++) /* by which clock its token is read is not known */
+		if (l->guests[i].node == node && l->guests[i].open_ms < 0 && l->guests[i].expires_ms > 0)
+			l->guests[i].expires_ms = INT64_MAX / 2;
 	l->skew_ms[node] = ms;
 }
 

@@ -183,7 +183,7 @@ static void append_target(struct text *t, const struct client_call *call)
 	case DIALECT_UPPER:
 		append(t, identified ? "/ws?userId=%.*s" : "/", S(call->user));
 		if (!str_absent(call->device))
-			append(t, "&device_id=%.*s", S(call->device));
+			append(t, "%sdevice_id=%.*s", identified ? "&" : "?", S(call->device));
 		break;
 	case DIALECT_ECHO:
 	case DIALECT_COUNT:
@@ -206,11 +206,10 @@ void client_call(struct crowd *c, struct client *cl, const struct client_call *c
 	if (!str_absent(call->token))
 		append(&t, "%stoken=%.*s", memchr(t.v, '?', t.n) == NULL ? "?" : "&", S(call->token));
 	append(&t, " HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " KEY "\r\n");
-	if (call->dialect == DIALECT_SNAKE && !str_absent(call->user) && str_absent(call->path)) {
+	if (call->dialect == DIALECT_SNAKE && !str_absent(call->user) && str_absent(call->path))
 		append(&t, "X-User-ID: %.*s\r\n", S(call->user));
-		if (!str_absent(call->device))
-			append(&t, "X-Device-ID: %.*s\r\n", S(call->device));
-	}
+	if (call->dialect == DIALECT_SNAKE && !str_absent(call->device) && str_absent(call->path))
+		append(&t, "X-Device-ID: %.*s\r\n", S(call->device));
 	if (!str_absent(call->proto))
 		append(&t, "Sec-WebSocket-Protocol: %.*s\r\n", S(call->proto));
 	if (!str_absent(call->bearer))
@@ -524,6 +523,7 @@ static bool drink(void *ctx)
 	for (uint32_t i = 0; i < c->client_count; i++) {
 		struct client *cl = &c->clients[i];
 
+		cl->was_stalled |= cl->stalled;
 		if (cl->link < 0 || cl->stalled)
 			continue;
 		any |= take(c, cl, SIZE_MAX);

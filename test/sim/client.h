@@ -38,6 +38,7 @@ struct client {
 	enum dialect_id dialect;
 	bool silent;
 	bool stalled;           /* does not read */
+	bool was_stalled;       /* what it heard may have been told long before */
 	bool at_end, close_heard, close_sent;
 	char with[CLIENT_WITH_MAX]; /* a header line of its requests, with its end; "": none */
 	uint32_t heads;         /* bit i: the i-th answer to come is to a HEAD */
@@ -46,10 +47,12 @@ struct client {
 	uint8_t control[WS_CONTROL_BYTES_MAX];
 };
 
-/* The newest last_seen of a user that a client was told: it never goes back (RELIABILITY P8). */
+/* The newest last_seen of a user that a client was told: it never goes back (RELIABILITY P8), unless it was told so long ago that the user
+ * may have been forgotten since. */
 struct seen {
 	const struct client *by;
 	char user[64], at[32];
+	int64_t told_ms;
 };
 
 struct crowd {

@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/rfc3339.h"
 #include "presence/engine.h"
 #include "server/state.h"
 #include "sim/act.h"
 #include "sim/living.h"
 #include "sim/mint.h"
 
-enum { ARGS_MAX = MINT_TOKEN_MAX + 256, FLAPS_MAX = 4, SDP_MAX = 9000, SAID_MAX = SDP_MAX + 512 };
+enum { ARGS_MAX = MINT_TOKEN_MAX + 256, FLAPS_MAX = 4, SDP_MAX = 9000, SAID_MAX = SDP_MAX + 512, MORE_MAX = 160, LASTS_S_MAX = 15, SETS_NULL = LIFE_STEPS_MAX + 63 };
 
 static const char *const status_words[] = { "online", "away", "busy", "dnd", "online", "away", "busy", "invisible" };
 
@@ -151,14 +152,48 @@ static const struct phrase set_status = { {
 	[DIALECT_UPPER] = "{\"type\":\"PRESENCE_UPDATE\",\"payload\":{\"status\":\"%s\"}}",
 } };
 
-/* `custom` 0: none; else it is the custom status. */
-void deeds_set_status(struct life *l, uint32_t i, const char *status, uint32_t custom)
+/* What is said of the custom status, behind a status that is set; SETS_NULL takes it away. */
+static void put_custom(struct life *l, uint32_t user, uint32_t node, uint32_t custom, uint32_t lasts_s, char out[MORE_MAX])
 {
-	char more[64] = "";
+	const struct sim *sim = &life_crowd(l, node)->sim;
+	struct caption *c = &l->captions[custom];
+	char until[RFC3339_BYTES + 1] = "";
+	int n;
 
-	if (custom > 0)
-		snprintf(more, sizeof(more), ",\"custom_status\":\"x%u%s\"", custom, custom % 4 == 0 ? " \\\"\\u00e9\\\\\\n\\/" : "");
-	say(l, i, custom > 0 ? custom : l->step, &set_status, status, more);
+	out[0] = '\0';
+	l->set_step[user][node] = l->step;
+	if (custom == SETS_NULL)
+		snprintf(out, MORE_MAX, ",\"custom_status\":null");
+	if (custom == SETS_NULL || custom == 0)
+		return;
+	*c = (struct caption){ .set = true, .user = (uint8_t)user, .node = (uint8_t)node, .boots = world_node(&l->w, node)->boots };
+	c->late = sim->frozen || sim->failing_accepts > 0 || sim->now.mono.ms < sim->accepts_ms;
+	n = snprintf(out, MORE_MAX, ",\"custom_status\":\"x%u%s\"", custom, custom % 4 == 0 ? " \\\"\\u00e9\\\\\\n\\/" : "");
+	if (lasts_s == 0)
+		return;
+	l->lapses[user] = true;
+	c->expires_ms = sim->now.wall.ms + 1000 * (int64_t)lasts_s;
+	rfc3339_format((wall_t){ c->expires_ms }, until);
+	snprintf(out + n, MORE_MAX - (size_t)n, ",\"custom_status_expires_at\":\"%.*s\"", RFC3339_BYTES, until);
+}
+
+void deeds_set_status(struct life *l, uint32_t i, const char *status, uint32_t custom, uint32_t lasts_s)
+{
+	bool of_step = custom == 0 || custom == SETS_NULL;
+	char more[MORE_MAX];
+
+	put_custom(l, l->guests[i].user, l->guests[i].node, life_client(l, i)->dialect == DIALECT_UPPER ? 0 : custom, lasts_s, more);
+	say(l, i, of_step ? l->step : custom, &set_status, status, more);
+}
+
+static uint32_t draw_custom(struct life *l, uint32_t of)
+{
+	return life_draw(l, of) == 0 ? l->step : life_draw(l, 4) == 0 ? SETS_NULL : 0;
+}
+
+static uint32_t draw_lasting(struct life *l)
+{
+	return life_draw(l, 3) == 0 ? 1 + life_draw(l, LASTS_S_MAX) : 0;
 }
 
 static const char *draw_status(struct life *l, uint32_t user)
@@ -175,8 +210,9 @@ static const char *draw_status(struct life *l, uint32_t user)
 static void set_a_status(struct life *l, uint32_t i)
 {
 	const char *word = draw_status(l, l->guests[i].user);
+	uint32_t custom = life_draw(l, 2) > 0 ? l->step : draw_custom(l, 3);
 
-	deeds_set_status(l, i, word, life_draw(l, 3) > 0 ? l->step : 0);
+	deeds_set_status(l, i, word, custom, draw_lasting(l));
 }
 
 /* --- rooms --- */
@@ -285,12 +321,13 @@ void deeds_get(struct life *l, uint32_t node, const char *path)
 	request(l, node, "GET", path, NULL);
 }
 
-void deeds_put_status(struct life *l, uint32_t user, uint32_t node, const char *status)
+void deeds_put_status(struct life *l, uint32_t user, uint32_t node, const char *status, uint32_t custom, uint32_t lasts_s)
 {
-	char path[64], body[128];
+	char path[64], body[MORE_MAX + 64], more[MORE_MAX];
 
+	put_custom(l, user, node, custom, lasts_s, more);
 	snprintf(path, sizeof(path), "/api/v1/presence/u%u", user);
-	snprintf(body, sizeof(body), "{\"online_status\":\"%s\",\"metadata\":{\"n\":%u}}", status, l->step);
+	snprintf(body, sizeof(body), "{\"online_status\":\"%s\",\"metadata\":{\"n\":%u}%s}", status, l->step, more);
 	request(l, node, "PUT", path, body);
 }
 
@@ -337,11 +374,16 @@ static void kick(struct life *l, uint32_t node, uint32_t user)
 static void rest(struct life *l)
 {
 	static const char *const reads[] = { "/presence", "/presence/u1", "/api/v1/presence/u2", "/api/v1/presence/u3/devices", "/health", "/ready", "/metrics" };
-	uint32_t what = life_draw(l, 10), node = draw_node(l), user = life_draw(l, USERS), more = life_draw(l, 64);
+	uint32_t what = life_draw(l, 14), node = draw_node(l), user = life_draw(l, USERS), more = life_draw(l, 64);
 	char path[64], body[128];
 
-	if (what < 4) {
-		deeds_put_status(l, user, node, draw_status(l, user));
+	if (what >= 10) {
+		beats_send(l, node, user, more % 2 == 0 ? more / 2 % PIN_FIRST_CLIENT : PIN_FIRST_CLIENT + more / 2 % LIFE_CLIENTS);
+	} else if (what < 4) {
+		const char *word = draw_status(l, user);
+		uint32_t custom = draw_custom(l, 3);
+
+		deeds_put_status(l, user, node, word, custom, draw_lasting(l));
 	} else if (what < 7) {
 		deeds_broadcast(l, l->step, node, more % 3 == 0 ? 1 + more / 3 % ROOMS : 0, more % 3 == 1 ? more >> 1 & 31 : 0);
 	} else if (what < 8 && more < 8) {
@@ -392,7 +434,7 @@ void deeds_do(struct life *l)
 	uint32_t what = life_draw(l, 100), i = life_draw(l, LIFE_CLIENTS);
 	bool open = life_is_open(l, i);
 
-	if (what >= 88) {
+	if (what >= 85) {
 		rest(l);
 		return;
 	}
@@ -412,7 +454,7 @@ void deeds_do(struct life *l)
 		set_a_status(l, i);
 	else if (what < 78)
 		be_in_rooms(l, i);
-	else if (what < 82)
+	else if (what < 81)
 		call(l, i);
 	else
 		be_in_call(l, i);

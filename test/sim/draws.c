@@ -72,7 +72,7 @@ static void draw_redis(struct life *l)
 /* One table of options for all nodes. */
 static void draw_config(struct life *l, struct server_config *cfg)
 {
-	static const int64_t debounces_ms[] = { 0, 1000, 2000, 10000 };
+	static const int64_t debounces_ms[] = { 0, 1000, 2000, 10000 }, ttls_ms[] = { 8000, 20000, 40000, 90000 };
 
 	cfg->connections_max = 24;
 	cfg->users_max = 48;
@@ -99,6 +99,8 @@ static void draw_config(struct life *l, struct server_config *cfg)
 	}
 	if (has(l, WITH_SUBSCRIPTIONS, 6))
 		cfg->subscriptions_per_connection_max = 1 + life_draw(l, 3);
+	if (has(l, WITH_TTL, 2))
+		cfg->presence_ttl_ms = ttls_ms[life_draw(l, 4)];
 	if (has(l, WITH_JWT, 3)) {
 		table_option(cfg, "auth", "jwt");
 		table_option(cfg, "jwt-secret", "hs");
@@ -153,8 +155,8 @@ void life_say_options(const struct life *l)
 	for (int o = 0; o < OPTIONS; o++)
 		if (l->options >> o & 1)
 			printf(" %s", option_names[o]);
-	printf("; bytes %s, delay %lld+%lld ms, reconnect %lld+%lld ms, debounce %lld ms, rate %u, per user %u, per address %u, buffer %u of %u bytes, subscriptions %u\n",
+	printf("; bytes %s, delay %lld+%lld ms, reconnect %lld+%lld ms, debounce %lld ms, ttl %lld ms, rate %u, per user %u, per address %u, buffer %u of %u bytes, subscriptions %u\n",
 	       sim_cut_names[sim->cut], (long long)l->w.redis.delay_ms, (long long)l->w.redis.delay_spread_ms, (long long)l->w.redis.reconnect_ms,
-	       (long long)l->w.redis.reconnect_spread_ms, (long long)sim->cfg.offline_debounce_ms, sim->cfg.presence_rate, sim->cfg.connections_per_user_max,
+	       (long long)l->w.redis.reconnect_spread_ms, (long long)sim->cfg.offline_debounce_ms, (long long)sim->cfg.presence_ttl_ms, sim->cfg.presence_rate, sim->cfg.connections_per_user_max,
 	       sim->cfg.connections_per_ip_max, sim->cfg.client_buffer_messages, sim->cfg.client_buffer_bytes, sim->cfg.subscriptions_per_connection_max);
 }

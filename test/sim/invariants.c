@@ -46,17 +46,17 @@ static void check_online(struct life *l, uint32_t node, const struct sim *sim)
 
 	for (uint32_t u = 0; u < USERS; u++) {
 		struct sight *s = &l->sights[node][u];
-		bool there = links_of(e, u) > 0, present = is_present(e, u);
+		bool there = links_of(e, u) > 0, kept = beats_keep(l, node, u, 0), present = is_present(e, u);
 
 		if (s->boots != world_node(&l->w, node)->boots + 1)
 			*s = (struct sight){ .boots = world_node(&l->w, node)->boots + 1, .at_ms = INT64_MIN / 2, .gone_ms = now };
-		if (there && !present)
-			life_fault(l, "(1) u%u is connected to node %u, and not online there", u, node);
+		if ((there || kept) && !present)
+			life_fault(l, "(1) u%u is connected to node %u, or has a device there, and is not online there", u, node);
 		if (!there && (s->there || (present && !s->present)))
 			s->gone_ms = now; /* or it came and went unseen */
 		if (!there && !present && now < s->at_ms + debounce)
 			life_fault(l, "(1) u%u was connected to node %u %lld ms ago, and is not online there", u, node, (long long)(now - s->at_ms));
-		if (!there && present && l->nodes == 1 && !life_has(l, WITH_NODES) && now >= s->gone_ms + debounce && now >= l->stir_ms[u] + debounce &&
+		if (!there && !kept && !beats_doubtful(l, u) && present && l->nodes == 1 && !life_has(l, WITH_NODES) && now >= s->gone_ms + debounce && now >= l->stir_ms[u] + debounce &&
 		    now > l->node_bad_ms[node]) /* what is late after a halt is done in the next millisecond */
 			life_fault(l, "(1) u%u is not connected since %lld ms, and online", u, (long long)(now - s->gone_ms));
 		s->there = there;

@@ -7,7 +7,7 @@
  *	struct outcome o = life_run(&p);
  *
  * The files, whose common inside is living.h: life.c (beginning, phases, end), draws.c (what is drawn for a seed), deeds.c (what clients
- * do), befall.c (what befalls them), hostile.c (what no client should send, and what it must get), witness.c (what clients hear, and what of
+ * do), beats.c (devices without a socket), befall.c (what befalls them), hostile.c (what no client should send, and what it must get), witness.c (what clients hear, and what of
  * it may not be), invariants.c (what holds after each step), truth.c (what comes true in the end).
  */
 #ifndef TEST_SIM_LIFE_H
@@ -35,7 +35,8 @@ enum show {
 #define LIFE_OPTIONS(O) \
 	O(NODES, "nodes") O(DELAY, "delay") O(BYTES_CUT, "cut") O(RATE, "presence-rate") O(DEBOUNCE, "offline-debounce") O(AUDIENCE, "audience") \
 	O(USER_CAP, "max-connections-per-user") O(IP_CAP, "max-connections-per-ip") O(BUFFER, "client-buffer") O(SLOW_ENDS, "slow-consumer") \
-	O(MESSAGE_RATE, "message-rate") O(SUBSCRIPTIONS, "max-subscriptions") O(KEYS, "redis-keys") O(JWT, "auth") O(SPACE, "redis-space")
+	O(MESSAGE_RATE, "message-rate") O(SUBSCRIPTIONS, "max-subscriptions") O(KEYS, "redis-keys") O(JWT, "auth") O(SPACE, "redis-space") \
+	O(TTL, "presence-ttl")
 
 #define LIFE_ENUM(name, text) name,
 #define LIFE_OPTION_ENUM(name, text) WITH_##name,

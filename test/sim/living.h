@@ -12,11 +12,13 @@
 #include "sim/world.h"
 
 enum {
+	NOT_SAID = LIFE_STEPS_MAX + 62,
 	NODES_MAX = 3, USERS = 5, ROOMS = 3, WORD = 16, TEXT = 256, ASKED_MAX = 64, MESSAGES_MAX = 16,
+	PIN_FIRST_CLIENT = 2, PIN_DEVICES = PIN_FIRST_CLIENT + LIFE_CLIENTS, /* `rest`, e1, and d0 on */
 	RECONNECT_MS_MAX = 1500,
 	CALM_MS = 15000,     /* so long after a fault nothing of it may be felt */
 	SETTLED_MS = 3000,   /* a connection that old is known to all */
-	SKEW_MS_MAX = 60000, /* far below presence-ttl: who left that long ago is forgotten */
+	SKEW_MS_MAX = 60000,
 };
 
 #define GHOST "ghost"
@@ -35,8 +37,10 @@ struct guest {
 	uint32_t lists;              /* roster: that it was told */
 	char knows[USERS][WORD];     /* the last status it was told; "": none */
 	char told[USERS][TEXT];      /* the last words */
+	int64_t told_ms[USERS];      /* when */
 	int online[USERS];           /* by presence.online and presence.offline: 1, 0, or -1: neither yet */
-	uint32_t newest[USERS];      /* the custom status told last: the number of the step that set it */
+	uint32_t newest[USERS][NODES_MAX + 1]; /* of the custom statuses set there, the newest told: the number of its step */
+	uint32_t shows[USERS];       /* the one told last; 0: none; NOT_SAID: what was told last does not say */
 	uint32_t rooms, joining;     /* a bit of each that it is in, as it was told; that it has asked for */
 	uint32_t typing[ROOMS];      /* a bit of each user who types there, as it was told */
 	uint32_t asked[ASKED_MAX], asked_count; /* dotted: ids of requests without an answer yet */
@@ -51,10 +55,32 @@ struct phone {
 	uint32_t sdp_bytes;          /* of the offer */
 };
 
+/* The custom status of the step of that number. */
+struct caption {
+	bool set;
+	bool late;                   /* the node did not read it at once: something later may have been read before */
+	uint8_t user, node;
+	uint64_t boots;              /* of the node, then */
+	int64_t expires_ms;          /* by the wall clocks; 0: never */
+};
+
 /* The broadcast of the step of that number. */
 struct notice {
 	bool sent;
 	uint32_t room_plus1, users;  /* to whom: a room, or a bit of each user; neither: all */
+};
+
+/* What a node was told by REST of a device of a user (beats.c). */
+struct pin {
+	uint64_t boots;              /* of the node, then */
+	int64_t since_ms, until_ms;
+};
+
+/* The word of REST that waits for its answer at a node. */
+struct beat {
+	bool waits;
+	uint64_t boots;
+	uint32_t user, device;
 };
 
 /* What was last seen of a user at a node (invariants.c). */
@@ -76,20 +102,29 @@ struct life {
 	uint32_t options;            /* a bit of each that was drawn */
 	bool maybe_hidden[USERS];
 	int64_t open_ms[USERS];      /* when a device of theirs was last seen to be open */
-	int64_t stir_ms[USERS];      /* when one last came, was let in, or was closed */
+	int64_t stir_ms[USERS];      /* when one last came, was let in, was closed or ended */
 	bool kicked[USERS];          /* by an operator, ever */
 	bool limited;                /* a pool is too small now */
 	bool was_limited;            /* or was */
 	bool quits[NODES_MAX + 1];   /* since it was started */
 	bool halted[NODES_MAX + 1];
 	int64_t quit_ms[NODES_MAX + 1]; /* when it was told to, or went on after a halt */
+	int64_t latest_ms[NODES_MAX + 1]; /* what its clock on the wall showed when it was stepped, at most */
 	int64_t skew_ms[NODES_MAX + 1], thaw_ms[NODES_MAX + 1]; /* thaw_ms: 0: nothing is to be thawed */
 	int64_t node_bad_ms[NODES_MAX + 1], redis_bad_ms; /* when something last befell them; INT64_MAX: it does now */
 	uint32_t ever[USERS];        /* a bit of each room that a device of the user ever was in */
 	struct phone phones[LIFE_STEPS_MAX + 64];
 	struct notice notices[LIFE_STEPS_MAX + 64];
+	struct caption captions[LIFE_STEPS_MAX + 64];
+	bool lapses[USERS];          /* one that expires was set, ever */
+	uint32_t kept[USERS];        /* the custom status that nobody changes any more; 0: not known */
+	uint32_t set_step[USERS][NODES_MAX + 1]; /* the last in which something was set of them at that node */
 	struct sight sights[NODES_MAX + 1][USERS];
+	struct pin pins[NODES_MAX + 1][USERS][PIN_DEVICES];
+	struct beat beats[NODES_MAX + 1];
+	int64_t doubted_ms[USERS];   /* until then a device of REST may be there */
 	uint64_t injected[FAULTS], steps, rejected;
+	int64_t heard_ms;            /* when what is looked at was */
 	int64_t roster_ms;           /* when somebody began to hear the roster last */
 	uint64_t turns_seen;         /* (7): so many, by then */
 	int64_t turns_ms;
@@ -134,12 +169,22 @@ void life_wait(struct life *, int64_t ms);
 enum { TOKEN_LEEWAY_MS = 2000, TOKEN_SHORT_S_MAX = 10 };
 
 void deeds_do(struct life *);                       /* one, by chance */
-void deeds_set_status(struct life *, uint32_t i, const char *status, uint32_t custom);
-void deeds_put_status(struct life *, uint32_t user, uint32_t node, const char *status);
+/* `custom` 0: none; else it is the custom status. lasts_s 0: for ever. */
+void deeds_set_status(struct life *, uint32_t i, const char *status, uint32_t custom, uint32_t lasts_s);
+void deeds_put_status(struct life *, uint32_t user, uint32_t node, const char *status, uint32_t custom, uint32_t lasts_s);
 void deeds_broadcast(struct life *, uint32_t number, uint32_t node, uint32_t room_plus1, uint32_t users);
 void deeds_get(struct life *, uint32_t node, const char *path);
 void deeds_say(struct life *, uint32_t i, const char *text);
 bool deeds_answer(struct life *);                   /* what clients do by themselves: begin to watch, authenticate; false: nothing */
+
+void beats_send(struct life *, uint32_t node, uint32_t user, uint32_t device);
+void beats_hear(struct life *, uint32_t node, const struct heard *);
+/* Keeps the node, by what REST told it at least so long ago, this device, or any of the user's; and all of theirs anywhere, a bit each. */
+bool beats_pins(struct life *, uint32_t node, uint32_t user, uint32_t device, int64_t age_ms);
+bool beats_keep(struct life *, uint32_t node, uint32_t user, int64_t age_ms);
+uint32_t beats_devices(struct life *, uint32_t user);
+bool beats_doubtful(const struct life *, uint32_t user); /* more than these may keep the user */
+void beats_wait(struct life *);                     /* until all know that what has just ended has */
 
 void befall(struct life *);                         /* one fault, by chance */
 void befall_heal(struct life *);                    /* none is left */
@@ -149,6 +194,7 @@ void hostile_act(struct life *);
 void hostile_check(struct life *);                  /* (8) */
 
 void witness_listen(struct life *);
+int64_t witness_wall_ms(struct life *, uint32_t node, int64_t at_ms); /* what its clock on the wall showed then */
 bool witness_must_be_online(struct life *, uint32_t user, uint32_t watcher);
 
 void truth_check(struct life *, bool all);          /* all: everybody had something to be told of */

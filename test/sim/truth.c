@@ -33,23 +33,68 @@ static void view_of(struct life *l, uint32_t user, uint32_t node, struct presenc
 	engine_view(sim->server->engine, str_of_text(id), v, sim->now);
 }
 
+static uint32_t custom_of(const struct presence_view *v)
+{
+	uint32_t number = 0;
+
+	for (size_t i = 1; !str_absent(v->custom) && i < v->custom.n && v->custom.p[i] >= '0' && v->custom.p[i] <= '9'; i++)
+		number = 10 * number + (uint32_t)(v->custom.p[i] - '0');
+	return number;
+}
+
+/* By some node's clock that custom status has expired, if only until it was set back. */
+static bool may_be_over(struct life *l, uint32_t custom)
+{
+	int64_t expires_ms = l->captions[custom].expires_ms;
+
+	for (uint32_t n = 1; n <= l->nodes && expires_ms > 0; n++)
+		if (witness_wall_ms(l, n, world_now_ms(&l->w)) >= expires_ms || l->latest_ms[n] >= expires_ms)
+			return true;
+	return false;
+}
+
+/* Do these two differ by what each node counts for itself? When a custom status ends, by its own clock; how long the absent are remembered. */
+static void forgive(struct life *l, struct presence_view *a, struct presence_view *b, uint32_t devices)
+{
+	if (may_be_over(l, custom_of(a)) || may_be_over(l, custom_of(b)))
+		a->custom = b->custom = STR_NONE;
+	if (devices == 0 && life_has(l, WITH_TTL))
+		a->custom = a->metadata = b->custom = b->metadata = STR_NONE;
+}
+
+static void check_expired(struct life *l, uint32_t user, uint32_t node, const struct presence_view *v)
+{
+	int64_t expires_ms = l->captions[custom_of(v)].expires_ms;
+
+	if (expires_ms > 0 && witness_wall_ms(l, node, world_now_ms(&l->w)) >= expires_ms)
+		life_fault(l, "(liveness) node %u sees u%u with x%u, which has expired", node, user, custom_of(v));
+}
+
 /* All nodes see the same, and as many devices as there are. */
 static void check_user(struct life *l, uint32_t user)
 {
 	struct presence_view first, v;
 	char a[TEXT] = "", b[TEXT] = "";
-	uint32_t devices = 0;
+	uint32_t each = beats_devices(l, user), devices;
 
 	for (uint32_t i = 0; i < LIFE_CLIENTS; i++)
-		devices += l->guests[i].user == user && life_is_open(l, i);
+		each |= (uint32_t)(l->guests[i].user == user && life_is_open(l, i)) << (PIN_FIRST_CLIENT + i);
+	devices = (uint32_t)__builtin_popcount(each);
 	if (devices == 0 && world_now_ms(&l->w) < l->open_ms[user] + life_crowd(l, 1)->sim.cfg.offline_debounce_ms + TOLD_MS)
 		return; /* just closed, for being slow: the debounce runs, or its end is not known everywhere */
 	view_of(l, user, 1, &first);
+	check_expired(l, user, 1, &first);
 	for (uint32_t n = 2; n <= l->nodes; n++) {
+		struct presence_view one = first;
+
 		view_of(l, user, n, &v);
-		if (strcmp(describe(&first, a), describe(&v, b)) != 0)
+		check_expired(l, user, n, &v);
+		forgive(l, &one, &v, devices);
+		if (strcmp(describe(&one, a), describe(&v, b)) != 0)
 			life_fault(l, "(liveness) node 1 sees u%u as %s, node %u as %s", user, a, n, b);
 	}
+	if (beats_doubtful(l, user))
+		return;
 	if (first.device_count != devices && !(first.status == STATUS_OFFLINE && l->maybe_hidden[user]))
 		life_fault(l, "(liveness) u%u has %u devices, and is %s", user, devices, describe(&first, a));
 	if ((first.status != STATUS_OFFLINE) != (devices > 0) && !l->maybe_hidden[user])
@@ -76,6 +121,22 @@ static bool hears_of(struct life *l, uint32_t i, uint32_t user)
 	return false;
 }
 
+/* The custom status too, where it is told of. */
+static void check_shown(struct life *l, uint32_t i, uint32_t user, const struct presence_view *v)
+{
+	const struct guest *d = &l->guests[i];
+	enum dialect_id dialect = life_client(l, i)->dialect;
+	int64_t expires_ms = l->captions[d->shows[user]].expires_ms;
+
+	if ((dialect != DIALECT_SNAKE && dialect != DIALECT_DOTTED) || v->status == STATUS_OFFLINE || d->shows[user] == NOT_SAID || custom_of(v) == d->shows[user])
+		return;
+	/* The rate puts off the news; a step of a clock, until when it was to be by the clock as it was. */
+	if (custom_of(v) == 0 && expires_ms > 0 &&
+	    (l->injected[WALL] > 0 || witness_wall_ms(l, d->node, world_now_ms(&l->w)) < expires_ms + TOLD_MS))
+		return;
+	life_fault(l, "(liveness) c%u on node %u believes that u%u shows x%u, who shows x%u", i, d->node, user, d->shows[user], custom_of(v));
+}
+
 /* What each who watches was told last. */
 static void check_watchers(struct life *l, bool all)
 {
@@ -95,6 +156,8 @@ static void check_watchers(struct life *l, bool all)
 			if (never ? all && v.status != STATUS_OFFLINE : strcmp(shown(v.status, dialect), d->knows[u]) != 0)
 				life_fault(l, "(liveness) c%u on node %u knows u%u as %s, who is %s", i, d->node, u, never ? "nobody" : d->knows[u],
 				           shown(v.status, dialect));
+			if (!never)
+				check_shown(l, i, u, &v);
 		}
 }
 
@@ -117,6 +180,9 @@ static void check_answers(struct life *l)
 
 void truth_check(struct life *l, bool all)
 {
+	beats_wait(l);
+	if (life_is_over(l))
+		return;
 	for (uint32_t u = 0; u < USERS; u++)
 		check_user(l, u);
 	check_watchers(l, all);
@@ -144,11 +210,24 @@ static enum status set_user(struct life *l, uint32_t u)
 	l->maybe_hidden[u] = false;
 	for (; tries > 0 && !may_set(l, i, u); tries--)
 		i = (i + 1) % LIFE_CLIENTS;
+	l->kept[u] = tries > 0 && life_client(l, i)->dialect != DIALECT_UPPER ? l->step + u : 0;
 	if (tries > 0)
-		deeds_set_status(l, i, status_names[want], l->step + u);
+		deeds_set_status(l, i, status_names[want], l->step + u, 0);
 	else
-		deeds_put_status(l, u, 1 + life_draw(l, NODES_MAX) % l->nodes, status_names[want]);
+		deeds_put_status(l, u, 1 + life_draw(l, NODES_MAX) % l->nodes, status_names[want], 0, 0);
 	return want;
+}
+
+/* And it stays. */
+static void check_kept(struct life *l)
+{
+	for (uint32_t u = 0; u < USERS; u++) {
+		struct presence_view v;
+
+		view_of(l, u, 1, &v);
+		if (l->kept[u] != 0 && v.status != STATUS_OFFLINE && custom_of(&v) != l->kept[u])
+			life_fault(l, "(liveness) u%u set x%u, and shows x%u", u, l->kept[u], custom_of(&v));
+	}
 }
 
 void truth_check_sets(struct life *l)
@@ -173,6 +252,7 @@ void truth_check_sets(struct life *l)
 		if (v.status != STATUS_OFFLINE && v.status != want[u])
 			life_fault(l, "(liveness) u%u set %s, and is %s", u, status_names[want[u]], describe(&v, text));
 	}
+	check_kept(l);
 }
 
 /* --- rooms --- */
@@ -274,6 +354,8 @@ void truth_check_calls(struct life *l)
 		if (!l->phones[k].answered || !(alive >> (caller - 1) & 1) || __builtin_popcount(alive) != 2)
 			life_fault(l, "(liveness) call k%u of c%u is %sanswered, and %#x believe to be in it", k, caller - 1, l->phones[k].answered ? "" : "not ", alive);
 	}
-	if (!life_is_over(l))
+	if (!life_is_over(l)) {
 		truth_check(l, true);
+		check_kept(l);
+	}
 }

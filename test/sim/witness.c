@@ -29,37 +29,81 @@ bool witness_must_be_online(struct life *l, uint32_t user, uint32_t watcher)
 		if (l->guests[i].user == user && life_is_open(l, i) && now - l->guests[i].open_ms > SETTLED_MS &&
 		    calm_since(l->node_bad_ms[l->guests[i].node], now) && !life_client(l, i)->silent && !life_client(l, i)->stalled)
 			return true;
+	for (uint32_t node = 1; node <= l->nodes; node++)
+		if (calm_since(l->node_bad_ms[node], now) && beats_keep(l, node, user, SETTLED_MS))
+			return true;
 	return false;
 }
 
-/* What was said first was heard first: there is one node, and it never left anything unread. */
-static bool is_ordered(const struct life *l)
+/* The custom status in what is told of one user: the number of the step that set it; 0: none. */
+static uint32_t custom_in(const char *words)
 {
-	return l->nodes == 1 && !life_has(l, WITH_BYTES_CUT) && l->injected[STOP] + l->injected[STALL] + l->injected[SLOW] == 0;
+	uint32_t number = 0;
+
+	for (const char *x = words; (x = strchr(x, 'x')) != NULL; x++)
+		if (x > words && strchr(" \",", x[-1]) != NULL && sscanf(x, "x%" SCNu32, &number) == 1)
+			return number;
+	return 0;
 }
 
-/* The custom status says which step set it: what was set later is told later. */
-static void learn_custom(struct life *l, uint32_t i, uint32_t user, const char *words)
+int64_t witness_wall_ms(struct life *l, uint32_t node, int64_t at_ms)
 {
-	struct guest *d = &l->guests[i];
-	const char *x = words;
-	uint32_t number;
+	const struct sim *sim = &life_crowd(l, node)->sim;
 
-	while ((x = strstr(x, " x")) != NULL && sscanf(x, " x%" SCNu32, &number) != 1)
-		x++;
-	if (x == NULL)
+	return sim->now.wall.ms - (sim->now.mono.ms - at_ms);
+}
+
+/*
+ * Was `number` set before what the guest was told last of that node, and is the order known? What is set is one with all that was set before:
+ * who sets something at another node, not having heard of the newest yet, may bring an older one back.
+ */
+static bool is_older(const struct life *l, const struct guest *d, uint32_t user, uint32_t number)
+{
+	const struct caption *is = &l->captions[number], *was = &l->captions[d->newest[user][is->node]];
+
+	if (number >= d->newest[user][is->node] || is->late || was->late || is->boots != was->boots)
+		return false;
+	for (uint32_t node = 1; node <= l->nodes; node++)
+		if (node != is->node && l->set_step[user][node] >= number)
+			return false;
+	return true;
+}
+
+/* What was set later is told later, and nothing that has expired. */
+static void learn_custom(struct life *l, uint32_t i, uint32_t user, uint32_t number, const char *words)
+{
+	const struct caption *c = &l->captions[number];
+	struct guest *d = &l->guests[i];
+
+	d->shows[user] = number;
+	if (number == 0)
 		return;
-	if (number > l->step + USERS)
-		life_fault(l, "(4) c%u is told what nobody has set: %s", i, words);
-	if (is_ordered(l) && number < d->newest[user])
-		life_fault(l, "(4) c%u is told an older state after x%u: %s", i, d->newest[user], words);
-	d->newest[user] = number;
+	if (number > l->step + USERS || !c->set || c->user != user) {
+		life_fault(l, "(4) c%u is told of u%u what they have not set: %s", i, user, words);
+		return;
+	}
+	if (c->expires_ms > 0 && witness_wall_ms(l, d->node, l->heard_ms) >= c->expires_ms && !d->behind)
+		life_fault(l, "(4) c%u is told what has expired: %s", i, words);
+	if (is_older(l, d, user, number))
+		life_fault(l, "(4) c%u is told an older state after x%u: %s", i, d->newest[user][c->node], words);
+	else
+		d->newest[user][c->node] = number;
 }
 
 /* Who may hear of whom: with audience=rooms, outside a presence topic, only those who were in a room together. */
 static bool may_hear(const struct life *l, uint32_t i, uint32_t user, enum dialect_id dialect)
 {
 	return !life_has(l, WITH_AUDIENCE) || dialect == DIALECT_DOTTED || l->guests[i].user == user || (l->ever[l->guests[i].user] & l->ever[user]) != 0;
+}
+
+/* What it was told was forgotten in between, which is told to nobody; or a clock passed the end of a custom status by a step, before its time. */
+static bool may_say_again(struct life *l, uint32_t i, uint32_t user)
+{
+	const struct guest *d = &l->guests[i];
+
+	if (l->lapses[user] && l->injected[WALL] > 0)
+		return true;
+	return strcmp(d->knows[user], "offline") == 0 && world_now_ms(&l->w) >= d->told_ms[user] + life_crowd(l, d->node)->sim.cfg.presence_ttl_ms;
 }
 
 static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t user, const char *words, int online)
@@ -69,7 +113,8 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 	bool whole = dialect == DIALECT_SNAKE || dialect == DIALECT_DOTTED; /* the others' words do not say all that may be new */
 
 	/* Whose socket is full hears the last of several changes, and that may be what they knew. */
-	if (words != NULL && whole && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT) && strcmp(words, d->told[user]) == 0)
+	if (words != NULL && whole && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT) && strcmp(words, d->told[user]) == 0 &&
+	    !may_say_again(l, i, user))
 		life_fault(l, "(4) c%u is told twice: %s", i, words);
 	if (online >= 0 && online == d->online[user] && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT))
 		life_fault(l, "(4) c%u is told twice that u%u comes or goes: %s", i, user, words);
@@ -77,10 +122,13 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 		life_fault(l, "(4) c%u on node %u is told: %s, who is connected", i, d->node, words);
 	if (words != NULL && !may_hear(l, i, user, dialect))
 		life_fault(l, "(4) c%u is told: %s, and shares no room with them", i, words);
-	if (words != NULL)
-		learn_custom(l, i, user, words);
+	if (online >= 0)
+		d->shows[user] = NOT_SAID;
+	else if (words != NULL && whole)
+		learn_custom(l, i, user, custom_in(words), words);
 	snprintf(d->knows[user], WORD, "%s", status);
 	snprintf(d->told[user], TEXT, "%s", words == NULL ? "" : words);
+	d->told_ms[user] = l->heard_ms;
 	if (online >= 0)
 		d->online[user] = online;
 }
@@ -93,7 +141,10 @@ static void learn_snapshot(struct life *l, uint32_t i, const char *p)
 
 	while ((p = strstr(p, "{u")) != NULL) {
 		if (sscanf(p, "{u%u,%15[a-z]", &user, status) == 2 && user < USERS) {
+			const char *more = p + 4 + strlen(status);
+
 			learn_one(l, i, status, user, NULL, -1);
+			learn_custom(l, i, user, more[0] == ',' && strchr("x\"", more[1]) != NULL ? custom_in(more) : 0, p);
 			l->guests[i].online[user] = -1; /* what it shows may be a broadcast that the rate has put off */
 		}
 		p++;
@@ -325,11 +376,16 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 
 	if (strstr(text, GHOST) != NULL)
 		life_fault(l, "(8) c%u hears of somebody who never came in: %s", i, text);
-	if (strcmp(text, "open") == 0 || strncmp(text, "close ", 6) == 0)
+	/* "end" alone: it may have been in for a moment, unheard. */
+	if (strcmp(text, "open") == 0 || strncmp(text, "close ", 6) == 0 || strcmp(text, "end") == 0)
 		l->stir_ms[d->user] = world_now_ms(&l->w);
 	if (strcmp(text, "not JSON") == 0)
 		life_fault(l, "(4) c%u hears what is no JSON", i);
 	if (strcmp(text, "open") == 0) {
+		memset(d->knows, 0, sizeof(d->knows)); /* what was told before was told to the one before */
+		memset(d->told, 0, sizeof(d->told));
+		memset(d->shows, 0, sizeof(d->shows));
+		memset(d->newest, 0, sizeof(d->newest));
 		d->open_ms = world_now_ms(&l->w);
 		l->roster_ms = cl->dialect == DIALECT_ROSTER ? d->open_ms : l->roster_ms;
 		return;
@@ -356,10 +412,13 @@ void witness_listen(struct life *l)
 			const struct client *cl = &c->clients[h->client];
 			uint32_t i = (uint32_t)strtoul(cl->name + 1, NULL, 10);
 
+			l->heard_ms = h->at_ms;
 			if (l->plan->show == SHOW_ALL)
 				life_did(l, "   %s@%u %s @%lld %s", cl->name, node, h->text, (long long)h->at_ms, h->json == NULL ? "" : h->json);
 			if (cl->name[0] == 'c' && l->guests[i].node == node)
 				learn(l, i, cl, h->text);
+			else if (cl->name[0] == 'b')
+				beats_hear(l, node, h);
 		}
 		crowd_forget(c);
 	}

@@ -28,6 +28,8 @@ struct link {
 	struct line up, down;     /* to the server, to the client */
 	size_t takes;             /* bytes that the socket takes until it blocks; SIZE_MAX: all */
 	size_t gives;             /* bytes that the socket gives until it blocks */
+	bool starved;             /* it is writable all along, and takes nothing */
+	unsigned writes;          /* calls, so far */
 	int fd, handle;
 	bool shut, closed, hung, ended, wants_in, wants_out;
 	uint8_t got[LINE_BYTES], out[LINE_BYTES]; /* what the server read; what it has to write */
@@ -90,6 +92,9 @@ static ptrdiff_t plain_writev(void *ctx, int fd, const struct iovec *slices, uin
 	size_t done = 0;
 
 	assert(!k->shut);
+	k->writes++;
+	if (k->starved)
+		return TRANSPORT_AGAIN;
 	for (uint32_t i = 0; i < n; i++) {
 		size_t some = slices[i].iov_len < k->takes ? slices[i].iov_len : k->takes;
 
@@ -316,6 +321,8 @@ static void turn(struct rig *r)
 		events = ((k->up.from < k->up.to && k->gives > 0) || k->up.ended ? (uint32_t)EPOLLIN : 0u) |
 		         (k->takes > 0 ? (uint32_t)EPOLLOUT : 0u);
 		events &= watched(r, k);
+		if (k->takes == SIZE_MAX && (watched(r, k) & EPOLLET))
+			events &= ~(uint32_t)EPOLLOUT; /* it never was otherwise */
 		if (events != 0)
 			ready(r, k, events);
 	}
