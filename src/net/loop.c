@@ -46,8 +46,8 @@ struct loop {
 	uint32_t listening;         /* the first of these are open */
 	bool accept_paused;
 	mono_t accept_again;
-	int64_t accept_pause_ms;    /* the next one, for want of a descriptor; 0: none was wanting since the last
-	                             * newcomer */
+	int64_t accept_pause_ms;    /* the next one, for want of a descriptor; 0: none was wanting since the
+	                             * last newcomer */
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
 	bool quiet;                 /* nothing came in this turn */
 	bool heard;                 /* other nodes, in this turn */
@@ -285,8 +285,8 @@ static void take_events(struct loop *l, int n, struct now now)
 }
 
 /*
- * How many events there are, after so long at most. No signal has a handler, so EINTR says that the process was
- * stopped in the wait, and goes on; it comes before all that came meanwhile.
+ * How many events there are, after so long at most. No signal has a handler, so EINTR says that the process
+ * was stopped in the wait, and goes on; it comes before all that came meanwhile.
  */
 static int wait_for(struct loop *l, int timeout)
 {

@@ -459,7 +459,7 @@ static struct event roster_event(struct presence_list *list)
 	return (struct event){ .type = EV_ROSTER, .conflation = CONFLATE_ROSTER, .list = list };
 }
 
-/* Of the set as it is. That two in a row have the same happens once in 4 billion, and the next one mends it. */
+/* Of the set as it is. That two in a row have the same happens once in 4 billion; the next one mends it. */
 static uint32_t roster_mark(const struct engine *e)
 {
 	return (uint32_t)e->roster_hash;

@@ -346,7 +346,8 @@ void outbox_deliver(void *ctx, const uint32_t *conns, uint32_t n)
 			/* Many get it: those who get the next one too keep both as one run. */
 			if (encoded == ENCODED)
 				frame_chain(&s->frames, f, c->dialect);
-			out->no_room[c->dialect] = encoded == NO_ROOM && !can_do_without(s, out->event->conflation);
+			out->no_room[c->dialect] = encoded == NO_ROOM &&
+			                           !can_do_without(s, out->event->conflation);
 			out->frame[c->dialect] = f;
 		}
 		if (out->no_room[c->dialect])
