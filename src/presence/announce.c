@@ -9,6 +9,7 @@
 
 #include "presence/pass.h"
 #include "presence/query.h"
+#include "presence/status.h"
 #include "presence/tell.h"
 
 enum {
@@ -405,11 +406,25 @@ static bool rate_allows(struct engine *e, uint32_t user, struct now now)
 	return false;
 }
 
+/* What is told leaves out texts whose time is over: it says all that their timer would say. */
+static void let_lapse(struct engine *e, uint32_t user, struct now now)
+{
+	struct announce_state before;
+
+	if (!status_lapses(e, user, now))
+		return;
+	before = announce_state_of(e, user);
+	status_expire(e, user, now);
+	announce_changed(e, user, &before);
+}
+
 void announce(struct engine *e, uint32_t user, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
-	bool due = announce_due(e, user);
+	bool due;
 
+	let_lapse(e, user, now);
+	due = announce_due(e, user);
 	if (!due || rate_allows(e, user, now)) {
 		if (others_differ(e, u)) {
 			tell_others(e, user, now);
