@@ -180,7 +180,7 @@ def unit_runs():
     said = run(BINARY, "check", *words, env=environment(), cwd="/")
     ok(said.returncode == 0, "presenced check takes the unit's command line", said.stdout)
     wanted = {"Type": "exec", "DynamicUser": "yes", "NoNewPrivileges": "yes", "ProtectSystem": "strict",
-              "CapabilityBoundingSet": "", "MemoryDenyWriteExecute": "yes", "LimitCORE": "0", "ExecReload": "/bin/kill -HUP $MAINPID"}
+              "CapabilityBoundingSet": "", "MemoryDenyWriteExecute": "yes", "LimitCORE": "0", "ExecReload": '/bin/sh -c "kill -HUP $MAINPID"'}
     unit = confine.service(UNIT)
     check("it has what it is judged by", ("%s=%s" % (k, unit.get(k)) for k, v in wanted.items() if unit.get(k) != [v]))
     name = "confined as the unit says it starts, answers, reloads and stops"
