@@ -148,7 +148,8 @@ static void check_watchers(struct life *l, bool all)
 			struct presence_view v;
 			bool never;
 
-			if (!life_is_open(l, i) || d->user == u || !hears_of(l, i, u) || (!all && (life_has(l, WITH_AUDIENCE) || d->short_changed)))
+			if (!life_is_open(l, i) || d->user == u || !hears_of(l, i, u) || (!all && (life_has(l, WITH_AUDIENCE) || d->short_changed)) ||
+			    (dialect == DIALECT_ROSTER && d->short_changed)) /* whom nothing that is set tells anything */
 				continue;
 			view_of(l, u, d->node, &v);
 			never = d->knows[u][0] == '\0';
