@@ -74,9 +74,8 @@ static void transport_want(void *ctx, int fd, uint32_t conn, uint32_t generation
 	struct epoll_event ev = { .events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
 	                          .data.u64 = watch_tag(WATCH_CONN, conn, generation) };
 
-	/* Changing what is watched needs no memory; the descriptor is open, so this cannot fail. */
 	if (epoll_ctl(*epoll_fd, EPOLL_CTL_MOD, fd, &ev) != 0)
-		machine_complain(STR("epoll_ctl"), errno);
+		socket_break(fd);
 }
 
 static void transport_shutdown(void *ctx, int fd)
@@ -97,6 +96,13 @@ struct transport socket_transport(int *epoll_fd)
 		.ctx = epoll_fd, .read = transport_read, .writev = transport_writev, .want = transport_want,
 		.shutdown = transport_shutdown, .close = transport_close,
 	};
+}
+
+/* Changing what is watched needs no memory, as Linux does it. */
+void socket_break(int fd)
+{
+	machine_complain(STR("epoll_ctl"), errno);
+	(void)shutdown(fd, SHUT_RDWR);
 }
 
 bool socket_watch(int epoll_fd, int fd, uint32_t conn, uint32_t generation)

@@ -20,6 +20,10 @@ struct transport socket_transport(int *epoll_fd);
 /* Watches an accepted socket for input; false: the kernel has no room for another. */
 bool socket_watch(int epoll_fd, int fd, uint32_t conn, uint32_t generation);
 
+/* What epoll watches a socket for could not be changed (errno): one line says so, and the connection ends in
+ * both directions, which epoll tells whatever it watches for. */
+void socket_break(int fd);
+
 /* Listens; the descriptor, or -1 after one line on standard error that names the address. */
 int socket_listen(const struct listener_config *);
 

@@ -9,6 +9,7 @@
 
 #include "base/region.h"
 #include "net/machine.h"
+#include "net/socket.h"
 #include "net/tls_state.h"
 #include "net/watch.h"
 
@@ -125,7 +126,7 @@ void tls_rewatch(struct tls *t, struct tls_session *s)
 		s->flags |= TLS_SHUT_SENT;
 	}
 	if (s->conn != CONN_NONE && s->watched != wanted(t, s) && !watch(t, s, EPOLL_CTL_MOD))
-		machine_complain(STR("epoll_ctl of a TLS session"), 0);
+		socket_break(s->fd);
 	if (s->phase == TLS_OPEN && (s->flags & TLS_WANTS_IN) && tls_stream_is_left(t, s))
 		tls_list(t, s, TLS_READY);
 }

@@ -58,19 +58,15 @@ static bool say(struct life *l, uint32_t i, uint32_t number, const struct phrase
 
 /* --- coming --- */
 
-/* short_s 0: it lasts. */
-static struct str token_of(struct life *l, uint32_t node, uint32_t user, uint32_t short_s, char out[MINT_TOKEN_MAX])
+/* As another user, who may be told less of the one that it was: what of it nobody else sees. */
+static void forget_seen(struct crowd *c, const struct client *cl)
 {
-	wall_t now = { short_s > 0 ? life_crowd(l, node)->sim.now.wall.ms : INT64_C(1768392000000) };
-	char spec[64];
-	int n = snprintf(spec, sizeof(spec), "sub:u%u,ttl:%us", user, short_s > 0 ? short_s : 77760000);
-
-	if (!mint_token(str_of(spec, (size_t)n), now, out))
-		life_fault(l, "no token");
-	return str_of(out, strlen(out));
+	for (uint32_t k = 0; k < c->seen_count; k++)
+		if (c->seen[k].by == cl)
+			c->seen[k].at[0] = '\0';
 }
 
-static void come(struct life *l, uint32_t i, uint32_t node, uint32_t user, const char *dialect, bool in_band, uint32_t short_s)
+static void come(struct life *l, uint32_t i, uint32_t node, uint32_t user, const char *dialect, bool in_band, const struct permit *permit)
 {
 	char args[ARGS_MAX], token[MINT_TOKEN_MAX];
 	int n = snprintf(args, sizeof(args), "%s device=d%u ip=127.0.0.%u", dialect, i, 1 + i % 3);
@@ -79,15 +75,20 @@ static void come(struct life *l, uint32_t i, uint32_t node, uint32_t user, const
 	l->guests[i].node = node;
 	l->guests[i].user = user;
 	life_forget(l, i);
+	forget_seen(life_crowd(l, node), life_client(l, i));
 	l->stir_ms[user] = world_now_ms(&l->w);
-	life_did(l, "    c%u comes to node %u as u%u (%s%s)", i, node, user, dialect, in_band ? ", and will say so later" : "");
+	l->guests[i].permit = *permit;
+	life_did(l, "    c%u comes to node %u as u%u (%s%s%s)", i, node, user, dialect, tokens_claim(permit), in_band ? ", and will say so later" : "");
 	if (!life_has(l, WITH_JWT))
 		snprintf(args + n, sizeof(args) - (size_t)n, " user=u%u", user);
 	else if (!in_band)
-		snprintf(args + n, sizeof(args) - (size_t)n, " token=%s", token_of(l, node, user, short_s, token).p);
-	if (life_has(l, WITH_JWT) && !in_band && short_s > 0)
-		l->guests[i].expires_ms = life_crowd(l, node)->sim.frozen ? INT64_MAX / 2 : /* by the clock of when it is read */
-		                          world_now_ms(&l->w) + 1000 * (int64_t)short_s + TOKEN_LEEWAY_MS;
+		snprintf(args + n, sizeof(args) - (size_t)n, " token=%s", tokens_mint(l, node, user, permit, token));
+	if (!life_has(l, WITH_JWT))
+		l->guests[i].opens = tokens_opens(&(struct permit){ 0 });
+	else if (!in_band) {
+		l->guests[i].opens = tokens_opens(permit);
+		l->guests[i].expires_ms = tokens_end_ms(l, node, permit);
+	}
 	l->guests[i].stranger = life_has(l, WITH_JWT) && in_band;
 	act_does(life_crowd(l, node), life_client(l, i), STR("connect"), str_of_text(args));
 }
@@ -100,9 +101,10 @@ static uint32_t draw_node(struct life *l)
 static void connect(struct life *l, uint32_t i)
 {
 	static const char *const dialects[] = { "snake", "dotted", "rooms", "roster", "upper", "dotted", "dotted" };
-	uint32_t node = draw_node(l), user = life_draw(l, USERS), which = life_draw(l, 7), lasts = life_draw(l, 4 * TOKEN_SHORT_S_MAX);
+	uint32_t node = draw_node(l), user = life_draw(l, USERS), which = life_draw(l, 7);
+	struct permit permit = tokens_draw(l);
 
-	come(l, i, node, user, dialects[which], which == 6 && life_has(l, WITH_JWT), lasts <= TOKEN_SHORT_S_MAX ? lasts : 0);
+	come(l, i, node, user, dialects[which], which == 6 && life_has(l, WITH_JWT), &permit);
 }
 
 /* Comes and goes, some times at the same instant. */
@@ -111,7 +113,7 @@ static void flap(struct life *l, uint32_t i)
 	uint32_t node = draw_node(l), user = life_draw(l, USERS), times = 1 + life_draw(l, FLAPS_MAX), pause_ms = life_draw(l, 3) * 50;
 
 	for (uint32_t k = 0; k < times && !life_is_over(l); k++) {
-		come(l, i, node, user, k % 2 == 0 ? "snake" : "upper", false, 0);
+		come(l, i, node, user, k % 2 == 0 ? "snake" : "upper", false, &(struct permit){ 0 });
 		if (k % 2 == 1)
 			world_settle(&l->w);
 		if (k + 1 == times)
@@ -254,15 +256,19 @@ static const struct phrase nonsense = { {
 static void be_in_rooms(struct life *l, uint32_t i)
 {
 	static const struct phrase *const phrases[] = {
-		&subscribe, &subscribe, &subscribe, &unsubscribe, &type, &type, &type, &stop, &mark_read, &ping, &query, &nonsense,
+		&subscribe, &subscribe, &subscribe, &subscribe, &unsubscribe, &type, &type, &type, &stop, &mark_read, &mark_read, &ping, &query, &nonsense,
 	};
-	uint32_t which = life_draw(l, 12), room = life_draw(l, ROOMS);
+	uint32_t which = life_draw(l, 14), room = life_draw(l, ROOMS);
 	char name[8];
 
 	snprintf(name, sizeof(name), "r%u", room);
-	if (say(l, i, l->step, phrases[which], name, "") && phrases[which] == &subscribe) {
+	if (!say(l, i, l->step, phrases[which], name, "") || !(tokens_may_open(&l->guests[i]) >> room & 1))
+		return;
+	if (phrases[which] == &subscribe) {
 		l->guests[i].joining |= 1u << room;
 		l->ever[l->guests[i].user] |= 1u << room;
+	} else if (phrases[which] == &type || phrases[which] == &stop || phrases[which] == &mark_read) {
+		l->speaks[l->guests[i].user] |= 1u << room;
 	}
 }
 
@@ -391,10 +397,41 @@ static void rest(struct life *l)
 	} else if (what < 8) {
 		snprintf(path, sizeof(path), "/api/v1/typing");
 		snprintf(body, sizeof(body), "{\"conversation_id\":\"r%u\",\"user_id\":\"u%u\",\"is_typing\":%s}", more % ROOMS, user, more & 32 ? "true" : "false");
+		l->speaks[user] |= 1u << more % ROOMS;
 		request(l, node, "POST", path, body);
 	} else {
 		request(l, node, "GET", reads[more % 7], NULL);
 	}
+}
+
+/* --- tokens --- */
+
+/* One who is in a room, if there is one: they have something to lose. */
+static uint32_t in_a_room(struct life *l, uint32_t i)
+{
+	for (uint32_t k = 0; k < LIFE_CLIENTS; k++)
+		if (life_is_open(l, (i + k) % LIFE_CLIENTS) && !life_client(l, (i + k) % LIFE_CLIENTS)->silent && l->guests[(i + k) % LIFE_CLIENTS].rooms != 0)
+			return (i + k) % LIFE_CLIENTS;
+	return i;
+}
+
+/* Another token on a connection that is in: of its user, or of somebody else, which changes nothing. */
+static void renew(struct life *l, uint32_t i)
+{
+	static const struct phrase phrase = { {
+		"{\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}", "{\"id\":%N,\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}",
+		"{\"type\":\"authenticate\",\"token\":\"%s\"}", "{\"type\":\"authenticate\",\"token\":\"%s\"}",
+		"{\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}", NULL,
+	} };
+	struct guest *d = &l->guests[i];
+	struct permit permit = tokens_draw(l);
+	char token[MINT_TOKEN_MAX];
+	bool of_other = life_draw(l, 6) == 0;
+
+	if (!life_has(l, WITH_JWT) || life_has(l, WITH_MESSAGE_RATE) || !tokens_expect(l, i, &permit, of_other))
+		return;
+	life_did(l, "    c%u renews its token%s%s", i, tokens_claim(&permit), of_other ? " by one of somebody else" : "");
+	say(l, i, l->step, &phrase, tokens_mint(l, d->node, of_other ? (d->user + 1) % USERS : d->user, &permit, token), "");
 }
 
 /* --- what they do by themselves --- */
@@ -402,9 +439,11 @@ static void rest(struct life *l)
 static void authenticate(struct life *l, uint32_t i)
 {
 	char text[MINT_TOKEN_MAX + 128], token[MINT_TOKEN_MAX];
+	struct guest *d = &l->guests[i];
 
-	snprintf(text, sizeof(text), "{\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}", token_of(l, l->guests[i].node, l->guests[i].user, 0, token).p);
-	l->guests[i].stranger = false; /* answered at once, or it is no connection */
+	snprintf(text, sizeof(text), "{\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}", tokens_mint(l, d->node, d->user, &d->permit, token));
+	d->stranger = false; /* answered at once, or it is no connection */
+	tokens_expect(l, i, &d->permit, false);
 	deeds_say(l, i, text);
 }
 
@@ -438,6 +477,10 @@ void deeds_do(struct life *l)
 		rest(l);
 		return;
 	}
+	for (uint32_t tries = LIFE_CLIENTS; what >= 50 && !open && tries > 0; tries--) { /* one who can, if there is one */
+		i = (i + 1) % LIFE_CLIENTS;
+		open = life_is_open(l, i);
+	}
 	if (l->plan->without_clients >> i & 1)
 		return;
 	if (what < 30 || (!open && what < 50))
@@ -452,10 +495,12 @@ void deeds_do(struct life *l)
 		close(l, i);
 	else if (what < 60)
 		set_a_status(l, i);
-	else if (what < 78)
+	else if (what < 77)
 		be_in_rooms(l, i);
-	else if (what < 81)
+	else if (what < 79)
 		call(l, i);
+	else if (what < 82)
+		renew(l, in_a_room(l, i));
 	else
 		be_in_call(l, i);
 }

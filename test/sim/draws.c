@@ -101,7 +101,7 @@ static void draw_config(struct life *l, struct server_config *cfg)
 		cfg->subscriptions_per_connection_max = 1 + life_draw(l, 3);
 	if (has(l, WITH_TTL, 2))
 		cfg->presence_ttl_ms = ttls_ms[life_draw(l, 4)];
-	if (has(l, WITH_JWT, 3)) {
+	if (has(l, WITH_JWT, 2)) {
 		table_option(cfg, "auth", "jwt");
 		table_option(cfg, "jwt-secret", "hs");
 		cfg->token.leeway_ms = TOKEN_LEEWAY_MS;

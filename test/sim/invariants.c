@@ -93,6 +93,18 @@ static bool is_silent_for_long(const struct life *l, uint32_t i, const struct si
 	       sim->now.mono.ms > d->silent_ms + 2 * sim->cfg.heartbeat_interval_ms + WS_CLOSE_DEADLINE_MS;
 }
 
+/* In no room that its token does not open, or one that is being looked at. */
+static void check_rooms(struct life *l, uint32_t i, const struct engine *e, uint32_t conn)
+{
+	uint32_t opens = tokens_may_open(&l->guests[i]);
+	enum room_kind kind;
+	struct str room;
+
+	for (uint32_t n = 0; engine_room_of(e, conn, n, &room, &kind); n++)
+		if (room.n == 2 && room.p[0] == 'r' && !(opens >> (room.p[1] - '0') & 1))
+			life_fault(l, "(8) c%u is in %.*s, which its token does not open", i, (int)room.n, room.p);
+}
+
 /* Every client that is in, is in as itself. */
 static void check_clients(struct life *l)
 {
@@ -116,6 +128,8 @@ static void check_clients(struct life *l)
 			life_fault(l, "(2) c%u is in, and node %u does not know it", i, l->guests[i].node);
 		else if (user.n != 2 || user.p[1] != (char)('0' + l->guests[i].user))
 			life_fault(l, "(2) c%u is u%u, and to node %u %.*s", i, l->guests[i].user, l->guests[i].node, (int)user.n, user.p);
+		else
+			check_rooms(l, i, sim->server->engine, link->conn);
 	}
 }
 

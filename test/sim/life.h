@@ -7,7 +7,7 @@
  *	struct outcome o = life_run(&p);
  *
  * The files, whose common inside is living.h: life.c (beginning, phases, end), draws.c (what is drawn for a seed), deeds.c (what clients
- * do), beats.c (devices without a socket), befall.c (what befalls them), hostile.c (what no client should send, and what it must get), witness.c (what clients hear, and what of
+ * do), tokens.c (what their tokens open), beats.c (devices without a socket), befall.c (what befalls them), hostile.c (what no client should send, and what it must get), witness.c (what clients hear, and what of
  * it may not be), invariants.c (what holds after each step), truth.c (what comes true in the end).
  */
 #ifndef TEST_SIM_LIFE_H

@@ -9,11 +9,12 @@
 
 #include "sim/invariants.h"
 #include "sim/life.h"
+#include "sim/mint.h"
 #include "sim/world.h"
 
 enum {
 	NOT_SAID = LIFE_STEPS_MAX + 62,
-	NODES_MAX = 3, USERS = 5, ROOMS = 3, WORD = 16, TEXT = 256, ASKED_MAX = 64, MESSAGES_MAX = 16,
+	NODES_MAX = 3, USERS = 5, ROOMS = 3, WORD = 16, TEXT = 256, ASKED_MAX = 64, MESSAGES_MAX = 16, RENEWALS_MAX = 4,
 	PIN_FIRST_CLIENT = 2, PIN_DEVICES = PIN_FIRST_CLIENT + LIFE_CLIENTS, /* `rest`, e1, and d0 on */
 	RECONNECT_MS_MAX = 1500,
 	CALM_MS = 15000,     /* so long after a fault nothing of it may be felt */
@@ -22,6 +23,20 @@ enum {
 };
 
 #define GHOST "ghost"
+
+/* What a token says (tokens.c). */
+struct permit {
+	uint8_t kind;                /* of the rooms that it opens */
+	uint32_t lasts_s;            /* 0: for long */
+};
+
+/* A token that a client has sent over its connection, and that is not answered yet. */
+struct renewal {
+	struct permit permit;
+	bool of_other;               /* user */
+	bool late;                   /* it is not read at once: it may have ended by then */
+	int64_t end_ms;
+};
 
 /* What stands behind the client of that number, since it came. */
 struct guest {
@@ -33,6 +48,10 @@ struct guest {
 	bool short_changed;          /* a pool was too small: it may have missed anything */
 	bool leaving;                /* has said so */
 	int64_t expires_ms;          /* its token does; 0: not soon */
+	struct permit permit;          /* what it came with, or will authenticate by */
+	uint32_t opens;              /* a bit of each room that its token opens, as it was told */
+	struct renewal renewals[RENEWALS_MAX];
+	uint32_t renewal_count;
 	int64_t silent_ms;           /* nothing was heard of it since; 0: it is not silent */
 	uint32_t lists;              /* roster: that it was told */
 	char knows[USERS][WORD];     /* the last status it was told; "": none */
@@ -112,6 +131,7 @@ struct life {
 	int64_t latest_ms[NODES_MAX + 1]; /* what its clock on the wall showed when it was stepped, at most */
 	int64_t skew_ms[NODES_MAX + 1], thaw_ms[NODES_MAX + 1]; /* thaw_ms: 0: nothing is to be thawed */
 	int64_t node_bad_ms[NODES_MAX + 1], redis_bad_ms; /* when something last befell them; INT64_MAX: it does now */
+	uint32_t speaks[USERS];      /* a bit of each room that a device of the user ever spoke in, by a token that opens it */
 	uint32_t ever[USERS];        /* a bit of each room that a device of the user ever was in */
 	struct phone phones[LIFE_STEPS_MAX + 64];
 	struct notice notices[LIFE_STEPS_MAX + 64];
@@ -176,6 +196,16 @@ void deeds_broadcast(struct life *, uint32_t number, uint32_t node, uint32_t roo
 void deeds_get(struct life *, uint32_t node, const char *path);
 void deeds_say(struct life *, uint32_t i, const char *text);
 bool deeds_answer(struct life *);                   /* what clients do by themselves: begin to watch, authenticate; false: nothing */
+
+struct permit tokens_draw(struct life *);
+const char *tokens_claim(const struct permit *);
+uint32_t tokens_opens(const struct permit *);
+const char *tokens_mint(struct life *, uint32_t node, uint32_t user, const struct permit *, char out[MINT_TOKEN_MAX]);
+int64_t tokens_end_ms(struct life *, uint32_t node, const struct permit *); /* 0: not soon */
+bool tokens_expect(struct life *, uint32_t i, const struct permit *, bool of_other); /* an answer to it; false: too many are awaited */
+uint32_t tokens_may_open(const struct guest *);     /* rooms, by the token that holds or one that is not answered yet */
+void tokens_hear(struct life *, uint32_t i, const char *text);
+void tokens_judge(struct life *, uint32_t i, const char *text);
 
 void beats_send(struct life *, uint32_t node, uint32_t user, uint32_t device);
 void beats_hear(struct life *, uint32_t node, const struct heard *);

@@ -228,6 +228,8 @@ static void learn_typing(struct life *l, uint32_t i, const char *text)
 	uint32_t room, user;
 	const char *u = strstr(text, " u");
 
+	if (room_in(text, &room) && !(d->opens >> room & 1))
+		life_fault(l, "(8) c%u has no token for that room, and hears: %s", i, text);
 	if (strstr(text, " re:") != NULL) /* its own, answered */
 		return;
 	if (!room_in(text, &room) || u == NULL || sscanf(u, " u%" SCNu32, &user) != 1 || user >= USERS)
@@ -236,6 +238,8 @@ static void learn_typing(struct life *l, uint32_t i, const char *text)
 		life_fault(l, "(4) c%u is not in the room, and hears: %s", i, text);
 	if (user == d->user)
 		life_fault(l, "(4) c%u hears its own user: %s", i, text);
+	if (!(l->speaks[user] >> room & 1))
+		life_fault(l, "(8) c%u hears of who has no token for that room, or did not: %s", i, text);
 	d->typing[room] = stops ? d->typing[room] & ~(1u << user) : d->typing[room] | 1u << user;
 }
 
@@ -254,6 +258,8 @@ static bool learn_rooms(struct life *l, uint32_t i, const char *text)
 		return false;
 	if (strstr(text, "[presence]") != NULL || !room_in(text, &room))
 		return true;
+	if (!leaves && !(d->opens >> room & 1))
+		life_fault(l, "(8) c%u has no token for that room, and hears: %s", i, text);
 	d->rooms = leaves ? d->rooms & ~(1u << room) : d->rooms | 1u << room;
 	d->joining &= ~(1u << room);
 	if (leaves)
@@ -268,14 +274,21 @@ static bool learn_receipt(struct life *l, uint32_t i, const char *text)
 	const char *u = strstr(text, "] u");
 	uint32_t room, user;
 
-	if (strncmp(text, "message.read ", 13) != 0 || strstr(text, " re:") != NULL)
+	if (strncmp(text, "message.read ", 13) != 0)
 		return false;
+	if (strstr(text, " re:") != NULL) { /* its own, answered */
+		if (room_in(text, &room) && !(d->opens >> room & 1))
+			life_fault(l, "(8) c%u has no token for that room, and hears: %s", i, text);
+		return true;
+	}
 	if (!room_in(text, &room) || u == NULL || sscanf(u, "] u%" SCNu32, &user) != 1)
 		life_fault(l, "(4) c%u hears of no receipt that was sent: %s", i, text);
 	else if (user == d->user)
 		life_fault(l, "(4) c%u hears its own user: %s", i, text);
 	else if (!((d->rooms | d->joining) >> room & 1))
 		life_fault(l, "(4) c%u is not in the room, and hears: %s", i, text);
+	else if (!(d->opens >> room & 1) || !(l->speaks[user] >> room & 1))
+		life_fault(l, "(8) c%u hears what a token does not open: %s", i, text);
 	return true;
 }
 
@@ -311,6 +324,8 @@ static bool learn_message(struct life *l, uint32_t i, const char *text)
 		life_fault(l, "(4) c%u hears twice: %s", i, text);
 	else if (n->room_plus1 > 0 ? !((d->rooms | d->joining) >> (n->room_plus1 - 1) & 1) : n->users != 0 && !(n->users >> d->user & 1))
 		life_fault(l, "(4) c%u hears what is not for it: %s", i, text);
+	else if (n->room_plus1 > 0 && !(d->opens >> (n->room_plus1 - 1) & 1))
+		life_fault(l, "(8) c%u has no token for that room, and hears: %s", i, text);
 	return true;
 }
 
@@ -391,8 +406,8 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 		l->roster_ms = cl->dialect == DIALECT_ROSTER ? d->open_ms : l->roster_ms;
 		return;
 	}
-	if (strncmp(text, "auth.success", 12) == 0)
-		d->stranger = false;
+	tokens_judge(l, i, text);
+	tokens_hear(l, i, text);
 	if (strncmp(text, "close ", 6) == 0) {
 		judge_close(l, i, cl, text);
 		return;
