@@ -34,7 +34,10 @@ def check(name, faults):
 # --- the file ---
 
 def hardened():
-    for name, yes, said, excuse in elf.properties("build/presenced"):
+    found = list(elf.properties("build/presenced"))
+    wanted = {"stack canaries", "compiled with"} | ({"CET (IBT, SHSTK): what is compiled here"} if os.uname().machine == "x86_64" else set())
+    check("what the linker and the compiler left beside the file is looked at too", wanted - {name for name, *_ in found})
+    for name, yes, said, excuse in found:
         ok(yes or excuse, "%s: %s: %s%s" % (name, "yes" if yes else "no", said, " (%s)" % excuse if excuse and not yes else ""))
 
 
