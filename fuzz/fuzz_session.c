@@ -1,7 +1,7 @@
 /*
  * fuzz/fuzz_session.c: the whole server, from handshake through dialect to engine, on the simulator's pipes and clock: the input says what
  * clients do (test/sim/chaos.h), and with its third byte whether auth=jwt, and with what services. server_valid() holds after every turn;
- * whoever watches knows the truth in the end; all that was taken is given back.
+ * whoever watches knows the truth in the end; an echo says what was said; all that was taken is given back.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -38,19 +38,25 @@ static void load(void)
 	CHECK(certificate_read_key(&pairs[1], str_of(fixture_rsa_key, sizeof(fixture_rsa_key) - 1), scratch, sizeof(scratch)) == NULL);
 }
 
-static void server_begin(const struct certificate *c)
+/* At `s`, with a buffer of BR_SSL_BUFSIZE_BIDI bytes of its own. */
+static void server_begin_at(br_ssl_server_context *s, uint8_t *buffer, const struct certificate *c)
 {
-	static uint8_t buffer[BR_SSL_BUFSIZE_BIDI];
-
 	if (anchors.n == 0)
 		load();
 	if (c->key_type == BR_KEYTYPE_EC)
-		br_ssl_server_init_full_ec(&server, c->chain, c->chain_count, BR_KEYTYPE_EC, &c->key.ec);
+		br_ssl_server_init_full_ec(s, c->chain, c->chain_count, BR_KEYTYPE_EC, &c->key.ec);
 	else
-		br_ssl_server_init_full_rsa(&server, c->chain, c->chain_count, &c->key.rsa);
-	br_ssl_engine_set_buffer(&server.eng, buffer, sizeof(buffer), 1);
-	br_ssl_engine_inject_entropy(&server.eng, "0123456789abcdef0123456789abcdef", 32);
-	CHECK(br_ssl_server_reset(&server) == 1);
+		br_ssl_server_init_full_rsa(s, c->chain, c->chain_count, &c->key.rsa);
+	br_ssl_engine_set_buffer(&s->eng, buffer, BR_SSL_BUFSIZE_BIDI, 1);
+	br_ssl_engine_inject_entropy(&s->eng, "0123456789abcdef0123456789abcdef", 32);
+	CHECK(br_ssl_server_reset(s) == 1);
+}
+
+__attribute__((unused)) static void server_begin(const struct certificate *c)
+{
+	static uint8_t buffer[BR_SSL_BUFSIZE_BIDI];
+
+	server_begin_at(&server, buffer, c);
 }
 
 #endif

@@ -8,7 +8,8 @@
 
 /* 0 for what is no escape of two characters; what it spells for one that is. */
 static const unsigned char spelt[256] = {
-	['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
+	['"'] = '"', ['\\'] = '\\', ['/'] = '/',
+	['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
 };
 
 /* The value of a hexadecimal digit and 1; 0 for everything else. */

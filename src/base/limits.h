@@ -42,6 +42,10 @@ enum {
 
 	BULK_USERS_MAX = 1000,          /* REST bulk and presence.query. Above: 400 */
 	CALL_RING_MS = 60000,           /* nobody answers: call.ended */
+
+	/* The kernel calls a socket writable and takes nothing, for want of memory: it is not asked any more
+	 * whether it is writable, but tried again after so long. 10,000 such cost a tenth of a core. */
+	WRITE_RETRY_MS = 100,
 };
 
 static_assert(METADATA_BYTES_MAX < HTTP_BODY_BYTES_MAX, "metadata fits a REST body");

@@ -10,7 +10,10 @@
 #include "cluster/post.h"
 #include "cluster/sync.h"
 
-enum { KEY_TTL_MS = 3 * BEAT_MS, BYE_MS = 1000, CHANNELS = 4, EPOCH_DIGITS_MAX = 20 };
+enum {
+	KEY_TTL_MS = 3 * BEAT_MS, BYE_MS = 1000, CHANNELS = 4, EPOCH_DIGITS_MAX = 20,
+	LEAVE_BYTES = 1024, /* of the bus: the lease given back, and `bye` */
+};
 
 const struct str life_words[LIFE_COUNT] = {
 	[LIFE_DOWN] = STR("down"), [LIFE_JOINING] = STR("joining"), [LIFE_READY] = STR("ready"),
@@ -361,6 +364,8 @@ bool life_leave(struct cluster *c)
 		return c->bye_heard || mono_since_ms(c->now.mono, c->bye_at) >= BYE_MS;
 	post_users(c);
 	if (c->outgoing.count > 0 || !seeds_idle(&c->seeds))
+		return false;
+	if (c->bus.space(c->bus.ctx) < LEAVE_BYTES) /* both or neither: it is asked again in each turn */
 		return false;
 	if (!c->bus.del(c->bus.ctx, post_node(&key, cluster_node_id(c))) || !post_short(c, LETTER_BYE))
 		return false;

@@ -64,7 +64,7 @@ static void begin(struct cluster *c, struct node *n, const struct letter *l)
 	n->epoch = l->epoch;
 	n->seq = l->seq;
 	n->asks = false;
-	sync_want(c, n);
+	sync_anew(c, n);
 	LOG(server_log(c->server), c->now.wall, LOG_INFO, "Node is there", LOG_STR("node", nodes_id(n)),
 	    LOG_U64("epoch", n->epoch), LOG_U64("nodes", nodes_count(c) + 1));
 }

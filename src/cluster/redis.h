@@ -4,7 +4,7 @@
  *
  *	WAITING --time--> CHOSEN a host --> RESOLVING --> OPENING both --> UP
  *	                                      \-> ASKING, a Sentinel --> CHOSEN: what it named, or the next
- *	    any of them --it failed, a connection ended--> WAITING, up to a second (Sentinel) or four
+ *	    any of them --it failed, a connection ended--> WAITING, up to a second (Sentinel) or two
  *
  * Up is when both stand, down when one does not: then both are made anew, so that whoever is told of `up` has
  * to subscribe anew and cannot have missed that he must. Waiting grows from 100 ms by doubling, with full
@@ -59,7 +59,7 @@ struct redis_config {
 enum redis_result {
 	REDIS_OPENED,
 	REDIS_BAD_CA,  /* TLS, and no `ca-file` that can be used: one line said so */
-	REDIS_DENIED,  /* memory, a pipe or the thread: errno */
+	REDIS_DENIED,  /* memory or a pipe: errno */
 };
 
 /* Reads ca-file; opens the resolver when a host is a name or Sentinel may give one. Connects from the first

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "cluster/redis_memory.h"
 #include "net/machine.h"
 #include "net/watch.h"
@@ -66,18 +67,27 @@ static void watch(struct redis_link *l, uint32_t events)
 
 	if (events == l->watched || l->wire.fd < 0)
 		return;
-	/* It may want for memory: the deadlines end what nobody watches, and what was watched for before
-	 * comes again and again until it is not. */
-	if (epoll_ctl(l->epoll_fd, l->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, l->wire.fd, &ev) == 0)
+	if (epoll_ctl(l->epoll_fd, l->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, l->wire.fd, &ev) == 0) {
 		l->watched = events;
+		return;
+	}
+	/* It wants for memory: nobody would tell what becomes of the connection. */
+	say_errno(l, errno);
+	l->ended = true;
+}
+
+/* Is there something to send? */
+static bool is_owing(const struct redis_link *l)
+{
+	return l->state >= REDIS_SECURING && (l->wants_write || redis_wire_is_full(&l->wire));
 }
 
 static void watch_anew(struct redis_link *l)
 {
-	bool full = l->wants_write || redis_wire_is_full(&l->wire);
+	bool full = is_owing(l);
 
 	if (l->state >= REDIS_SECURING)
-		watch(l, EPOLLIN | (full ? (uint32_t)EPOLLOUT : 0u));
+		watch(l, EPOLLIN | (full && !l->starved ? (uint32_t)EPOLLOUT : 0u));
 }
 
 static void want_write(void *ctx)
@@ -94,7 +104,7 @@ static void want_no_write(void *ctx)
 
 static void closed(struct redis_link *l)
 {
-	l->ended = l->wants_write = false;
+	l->ended = l->wants_write = l->starved = false;
 	l->pending = l->pending_bytes = l->greetings = l->unconfirmed = 0;
 	l->watched = 0;
 	l->generation++;
@@ -307,8 +317,8 @@ void redis_link_flush(struct redis_link *l)
 {
 	if (l->ac == NULL || l->ended || !l->wants_write || (l->ac->c.flags & REDIS_IN_CALLBACK) != 0)
 		return;
-	/* Epoll says when the socket takes more. */
-	if ((l->watched & EPOLLOUT) != 0)
+	/* Epoll says when the socket takes more, or the clock. */
+	if ((l->watched & EPOLLOUT) != 0 || l->starved)
 		return;
 	redisAsyncHandleWrite(l->ac);
 	settle(l);
@@ -459,22 +469,35 @@ static void read_once(struct redis_link *l)
 	settle(l);
 }
 
-void redis_link_event(struct redis_link *l, uint32_t events)
+/* What waits goes on, into a socket that ought to take some of it. */
+static void write_on(struct redis_link *l)
 {
-	switch (l->state) {
-	case REDIS_CLOSED: return;
-	case REDIS_CONNECTING: connected(l); return;
-	case REDIS_SECURING: shake(l); return;
-	case REDIS_GREETING:
-	case REDIS_READY: break;
-	}
-	if ((events & EPOLLOUT) != 0 && !l->ended) {
+	uint64_t before = l->wire.put;
+
+	if (l->state == REDIS_SECURING) {
+		shake(l);
+	} else {
 		if (!redis_wire_push(&l->wire))
 			redis_link_end(l, STR("the connection broke"));
 		else if (l->wants_write)
 			redisAsyncHandleWrite(l->ac);
 		settle(l);
 	}
+	l->starved = is_owing(l) && l->wire.put == before;
+	l->retry_at = mono_add_ms(l->now, WRITE_RETRY_MS);
+	watch_anew(l);
+}
+
+void redis_link_event(struct redis_link *l, uint32_t events)
+{
+	if (l->state == REDIS_CONNECTING) {
+		connected(l);
+		return;
+	}
+	if ((events & EPOLLOUT) != 0 && l->state != REDIS_CLOSED && !l->ended)
+		write_on(l);
+	else if (l->state == REDIS_SECURING)
+		shake(l);
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
 		read_once(l);
 }
@@ -506,15 +529,17 @@ void redis_link_turn(struct redis_link *l)
 		                                               : STR("no answer in time"));
 	if (l->ended)
 		redis_link_close(l);
+	else if (l->starved && !mono_before(l->now, l->retry_at))
+		write_on(l);
 	else
 		redis_link_flush(l);
 }
 
 mono_t redis_link_deadline(const struct redis_link *l)
 {
-	bool unsent = l->wants_write && (l->watched & EPOLLOUT) == 0;
+	bool unsent = l->wants_write && (l->watched & EPOLLOUT) == 0 && !l->starved;
 
 	if (l->state != REDIS_CLOSED && (l->ended || l->wire.more || unsent))
 		return (mono_t){ 0 };
-	return patience(l);
+	return l->starved ? mono_min(patience(l), l->retry_at) : patience(l);
 }

@@ -65,6 +65,7 @@ struct redis_link {
 	bool reached;                   /* somebody took the connection, at least */
 	bool refused;                   /* the greeting was answered with an error */
 	bool wants_write;               /* hiredis has something to send */
+	bool starved;                   /* the socket was writable and took nothing: again at retry_at */
 	bool was_read;                  /* in this turn: once is enough */
 	uint32_t watched;               /* the events that epoll reports */
 	uint32_t number, generation;    /* of its epoll events */
@@ -73,6 +74,7 @@ struct redis_link {
 	struct redis_greeting greeting;
 	redisAsyncContext *ac;          /* GREETING, READY */
 	mono_t now, deadline;           /* of the turn; of the state, until READY */
+	mono_t retry_at;
 	uint32_t greetings;             /* that are not answered */
 	uint32_t unconfirmed;           /* SUBSCRIBEs that are not answered */
 	mono_t unconfirmed_since;

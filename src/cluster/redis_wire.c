@@ -93,6 +93,7 @@ bool redis_wire_push(struct redis_wire *w)
 
 		if (sent < 0)
 			return is_passing();
+		w->put += (uint64_t)sent;
 		tls_client_sent(w->tls, (size_t)sent);
 	}
 	return true;
@@ -202,6 +203,7 @@ static ssize_t write_plain(redisContext *c)
 	if (n < 0)
 		return is_passing() ? 0 : fail_errno(c);
 	wire_of(c)->sent += (uint64_t)n;
+	wire_of(c)->put += (uint64_t)n;
 	return n;
 }
 

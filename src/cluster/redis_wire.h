@@ -34,6 +34,7 @@ struct redis_wire {
 	struct tls_client *tls;        /* NULL: without; given at start, its owner's */
 	bool more;                     /* hiredis has not been given all that was taken off the socket */
 	uint64_t received, sent;       /* bytes of RESP, of all connections so far */
+	uint64_t put;                  /* bytes that the socket took, likewise */
 	uint64_t faults;               /* connections that the guard ended, so far */
 	struct resp_guard guard;
 };

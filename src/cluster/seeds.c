@@ -338,6 +338,12 @@ static mono_t outside_deadline(const struct seeds *s)
 	return (mono_t){ fade_ms < s->tidy_ms ? fade_ms : s->tidy_ms };
 }
 
+/* What seeds_turn() does only once there may be room again. */
+static mono_t not_before(mono_t t, int64_t ms)
+{
+	return t.ms < ms ? (mono_t){ ms } : t;
+}
+
 mono_t seeds_deadline(const struct seeds *s)
 {
 	bool subscribed = s->heard_broadcasts && (s->heard_updates || !s->ready);
@@ -356,7 +362,7 @@ mono_t seeds_deadline(const struct seeds *s)
 	if (keeps_fresh(s))
 		at = mono_min(at, (mono_t){ s->tick_ms });
 	at = mono_min(at, outside_deadline(s));
-	return mono_min(at, seeds_roster_deadline(s));
+	return mono_min(at, not_before(seeds_roster_deadline(s), s->retry_ms));
 }
 
 bool seeds_idle(const struct seeds *s)

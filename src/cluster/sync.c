@@ -25,6 +25,13 @@ void sync_want(struct cluster *c, struct node *n)
 	n->cursor = 0;
 }
 
+void sync_anew(struct cluster *c, struct node *n)
+{
+	n->failures = 0;
+	sync_want(c, n);
+	n->ask_at = mono_min(n->ask_at, mono_add_ms(n->asked_at, ASK_AGAIN_MS));
+}
+
 void sync_greeted(struct cluster *c, struct node *n)
 {
 	if (n->asking != ASKING_NOW)

@@ -7,6 +7,9 @@
 /* Something of the node was missed: it shall tell everything, from the start. */
 void sync_want(struct cluster *, struct node *);
 
+/* Its epoch is another: the same, and soon, whatever it did not tell in the one before. */
+void sync_anew(struct cluster *, struct node *);
+
 /* A LETTER_HELLO: until now it may not have heard what it was asked. */
 void sync_greeted(struct cluster *, struct node *);
 

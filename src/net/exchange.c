@@ -24,7 +24,7 @@ bool exchange_init(struct exchange *x, struct str target, struct str host, char 
 	x->request_sent = 0;
 	x->fd = -1;
 	x->tls = NULL;
-	x->head_is_enough = x->deaf = false;
+	x->head_is_enough = x->deaf = x->owes = false;
 	x->events = EPOLLOUT;
 	x->why = STR("");
 	http_response_init(&x->response, x->head, (uint8_t *)body, body_cap);
@@ -109,7 +109,8 @@ static enum exchange_result step_plain(struct exchange *x, unsigned char *scratc
 		if (result != EXCHANGE_WAIT)
 			return result;
 	}
-	x->events = EPOLLIN | (x->request_sent < x->request_bytes ? (uint32_t)EPOLLOUT : 0u);
+	x->events = EPOLLIN;
+	x->owes = x->request_sent < x->request_bytes;
 	return EXCHANGE_WAIT;
 }
 
@@ -195,10 +196,10 @@ static enum exchange_result step_tls(struct exchange *x)
 		total += (size_t)n;
 		tls_client_received(x->tls, (size_t)n);
 	}
-	x->events = (tls_client_room(x->tls, &p) > 0 ? (uint32_t)EPOLLIN : 0u) |
-	            (tls_client_output(x->tls, &p) > 0 ? (uint32_t)EPOLLOUT : 0u);
+	x->events = tls_client_room(x->tls, &p) > 0 ? (uint32_t)EPOLLIN : 0u;
+	x->owes = tls_client_output(x->tls, &p) > 0;
 	/* A hang-up would wake the loop for nothing, again and again. */
-	if (result == EXCHANGE_WAIT && x->events == 0)
+	if (result == EXCHANGE_WAIT && x->events == 0 && !x->owes)
 		return fail(x, STR("TLS came to a halt"));
 	return result;
 }

@@ -1,6 +1,7 @@
 /*
  * net/exchange.h: one request and its response over a connected, non-blocking socket, with or without TLS.
- * Knows no epoll and no deadline: its owner steps it whenever what it waits for is there.
+ * Knows no epoll and no deadline: its owner steps it whenever what it waits for is there. What the socket
+ * does not take at once, little as it is, there is no memory for: that is waited for by the clock.
  */
 #ifndef NET_EXCHANGE_H
 #define NET_EXCHANGE_H
@@ -19,7 +20,7 @@ enum {
 };
 
 enum exchange_result {
-	EXCHANGE_WAIT,   /* for x->events */
+	EXCHANGE_WAIT,   /* for x->events; if x->owes, for WRITE_RETRY_MS too */
 	EXCHANGE_DONE,   /* x->response has the status, and the body unless only the head was wanted */
 	EXCHANGE_FAILED, /* x->why */
 };
@@ -29,7 +30,8 @@ struct exchange {
 	struct tls_client *tls;       /* NULL: without; begun by the owner */
 	bool head_is_enough;          /* else so it is only for a status that is not 200 */
 	bool deaf;                    /* the service takes nothing any more; what it said may be complete */
-	uint32_t events;              /* EPOLLIN, EPOLLOUT: what to step it for */
+	bool owes;                    /* something that the socket did not take */
+	uint32_t events;              /* EPOLLIN, or none; EPOLLOUT at first: it is connected */
 	uint32_t request_bytes, request_sent;
 	struct str why;               /* lives as long as the program */
 	struct http_response response;

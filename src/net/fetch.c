@@ -34,6 +34,7 @@ struct slot {
 	enum outside_service service;
 	mono_t deadline;
 	mono_t patience;            /* CONNECTING: with this address */
+	mono_t retry_at;            /* TALKING: counts if x.owes */
 	uint32_t next_address;
 	char *body;                 /* of OUTSIDE_KEYS; NULL */
 	enum outside_result result; /* SETTLED */
@@ -123,6 +124,13 @@ static void fail(struct fetch *f, struct slot *s, struct str why)
 	settle(f, s, OUTSIDE_FAILED, 0, why);
 }
 
+static void fail_errno(struct fetch *f, struct slot *s, int error)
+{
+	const char *why = strerror(error);
+
+	fail(f, s, str_of(why, strlen(why)));
+}
+
 static void deliver(struct fetch *f)
 {
 	for (uint32_t i = 0; i < OUTSIDE_ASKED_MAX && f->settled > 0; i++) {
@@ -146,15 +154,15 @@ static void deliver(struct fetch *f)
 
 /* --- connecting --- */
 
-static void watch(const struct fetch *f, const struct slot *s, int op)
+/* False: errno. Nobody would tell what becomes of the connection. */
+static bool watch(const struct fetch *f, const struct slot *s, int op)
 {
 	struct epoll_event ev = {
 		.events = s->x.events,
 		.data.u64 = watch_tag(WATCH_FETCH, (uint32_t)(s - f->slots), s->generation),
 	};
 
-	/* ADD may want for memory: the deadline ends what nobody watches. */
-	(void)epoll_ctl(f->epoll_fd, op, s->x.fd, &ev);
+	return epoll_ctl(f->epoll_fd, op, s->x.fd, &ev) == 0;
 }
 
 static int dial(struct resolver_address a, uint16_t port)
@@ -181,7 +189,6 @@ static void connect_next(struct fetch *f, struct slot *s, mono_t now, int error)
 {
 	struct service *service = &f->services[s->service];
 	const struct resolver_answer *a = &service->addresses;
-	const char *why;
 
 	hang_up(s);
 	while (s->next_address < a->n) {
@@ -189,31 +196,33 @@ static void connect_next(struct fetch *f, struct slot *s, mono_t now, int error)
 		int64_t share = mono_since_ms(s->deadline, now) / (a->n - s->next_address);
 
 		s->x.fd = dial(a->v[s->next_address++], service->url->port);
-		if (s->x.fd < 0) {
-			error = errno;
-			continue;
-		}
-		s->state = CONNECTING;
-		s->patience = mono_add_ms(now, share);
 		s->x.events = EPOLLOUT;
-		watch(f, s, EPOLL_CTL_ADD);
-		return;
+		if (s->x.fd >= 0 && watch(f, s, EPOLL_CTL_ADD)) {
+			s->state = CONNECTING;
+			s->patience = mono_add_ms(now, share);
+			return;
+		}
+		error = errno;
+		hang_up(s);
 	}
 	service->fresh_until = now; /* they may have moved */
-	why = error == 0 ? "the name has no address" : strerror(error);
-	fail(f, s, str_of(why, strlen(why)));
+	if (error == 0)
+		fail(f, s, STR("the name has no address"));
+	else
+		fail_errno(f, s, error);
 }
 
 /* --- talking --- */
 
-static void step(struct fetch *f, struct slot *s)
+static void step(struct fetch *f, struct slot *s, mono_t now)
 {
 	uint32_t before = s->x.events;
 
 	switch (exchange_step(&s->x, f->scratch)) {
 	case EXCHANGE_WAIT:
-		if (s->x.events != before)
-			watch(f, s, EPOLL_CTL_MOD);
+		s->retry_at = mono_add_ms(now, WRITE_RETRY_MS);
+		if (s->x.events != before && !watch(f, s, EPOLL_CTL_MOD))
+			fail_errno(f, s, errno);
 		return;
 	case EXCHANGE_DONE:
 		settle(f, s, OUTSIDE_ANSWERED, s->x.response.status, STR(""));
@@ -224,7 +233,7 @@ static void step(struct fetch *f, struct slot *s)
 	}
 }
 
-static void talk(struct fetch *f, struct slot *s)
+static void talk(struct fetch *f, struct slot *s, mono_t now)
 {
 	const struct url *url = f->services[s->service].url;
 	unsigned char seed[TLS_CLIENT_SEED_BYTES];
@@ -238,7 +247,7 @@ static void talk(struct fetch *f, struct slot *s)
 			return;
 		}
 	}
-	step(f, s);
+	step(f, s, now);
 }
 
 static void connected(struct fetch *f, struct slot *s, mono_t now)
@@ -249,7 +258,7 @@ static void connected(struct fetch *f, struct slot *s, mono_t now)
 	if (getsockopt(s->x.fd, SOL_SOCKET, SO_ERROR, &error, &bytes) != 0)
 		error = errno;
 	if (error == 0)
-		talk(f, s);
+		talk(f, s, now);
 	else
 		connect_next(f, s, now, error);
 }
@@ -257,14 +266,15 @@ static void connected(struct fetch *f, struct slot *s, mono_t now)
 void fetch_event(struct fetch *f, uint32_t number, uint32_t generation)
 {
 	struct slot *s = &f->slots[number];
+	mono_t now = machine_now().mono;
 
 	assert(number < OUTSIDE_ASKED_MAX);
 	if (s->generation != generation)
 		return;
 	if (s->state == CONNECTING)
-		connected(f, s, machine_now().mono);
+		connected(f, s, now);
 	else if (s->state == TALKING)
-		step(f, s);
+		step(f, s, now);
 	deliver(f);
 }
 
@@ -397,6 +407,8 @@ void fetch_turn(struct fetch *f, mono_t now)
 			fail(f, s, STR("no answer in time"));
 		else if (s->state == CONNECTING && !mono_before(now, s->patience))
 			connect_next(f, s, now, ETIMEDOUT);
+		else if (s->state == TALKING && s->x.owes && !mono_before(now, s->retry_at))
+			step(f, s, now);
 	}
 	deliver(f);
 }
@@ -412,6 +424,8 @@ mono_t fetch_deadline(const struct fetch *f)
 
 		if (s->state == CONNECTING)
 			at = mono_min(at, s->patience);
+		if (s->state == TALKING && s->x.owes)
+			at = mono_min(at, s->retry_at);
 		if (s->state != FREE)
 			at = mono_min(at, s->deadline);
 	}

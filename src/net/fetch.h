@@ -39,7 +39,7 @@ typedef void fetch_answered(void *ctx, const struct fetch_answer *);
 enum fetch_result {
 	FETCH_OK,
 	FETCH_BAD_CA,  /* an https URL without a `ca-file` that can be used: one line said so */
-	FETCH_REFUSED, /* memory, a pipe or the thread: errno */
+	FETCH_REFUSED, /* memory or a pipe: errno */
 };
 
 /*

@@ -43,9 +43,11 @@ struct loop {
 	struct log_limit unanswered; /* lines that say that one did not answer */
 	int epoll_fd, signal_fd;
 	int listen_fds[LISTENERS_MAX];
+	uint32_t listening;         /* the first of these are open */
 	bool accept_paused;
 	mono_t accept_again;
-	int64_t accept_pause_ms;    /* the next one, for want of a descriptor */
+	int64_t accept_pause_ms;    /* the next one, for want of a descriptor; 0: none was wanting since the
+	                             * last newcomer */
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
 	bool quiet;                 /* nothing came in this turn */
 	bool heard;                 /* other nodes, in this turn */
@@ -84,10 +86,10 @@ static void pause_accepting(struct loop *l, struct now now, int64_t pause_ms)
  * No descriptor is left. Those of newcomers who are dead already are free again as soon as they were looked
  * at, so whoever could accept some looks again soon, and seldom while nothing changes.
  */
-static void starve(struct loop *l, struct now now, bool accepted)
+static void starve(struct loop *l, struct now now)
 {
 	server_count_accept_error(l->server);
-	if (accepted || l->accept_pause_ms == 0)
+	if (l->accept_pause_ms == 0)
 		l->accept_pause_ms = 1;
 	pause_accepting(l, now, l->accept_pause_ms);
 	l->accept_pause_ms *= 2;
@@ -144,9 +146,10 @@ static void accept_some(struct loop *l, uint32_t listener, struct now now)
 			continue;
 		if (fd < 0) {
 			if (errno != EAGAIN)
-				starve(l, now, i > 0);
+				starve(l, now);
 			return;
 		}
+		l->accept_pause_ms = 0;
 		admit(l, fd, listener, &peer);
 	}
 }
@@ -282,8 +285,8 @@ static void take_events(struct loop *l, int n, struct now now)
 }
 
 /*
- * How many events there are, after so long at most. No signal has a handler, so EINTR says that the process was
- * stopped in the wait, and goes on; it comes before all that came meanwhile.
+ * How many events there are, after so long at most. No signal has a handler, so EINTR says that the process
+ * was stopped in the wait, and goes on; it comes before all that came meanwhile.
  */
 static int wait_for(struct loop *l, int timeout)
 {
@@ -328,14 +331,22 @@ static bool turn(struct loop *l, int timeout)
 
 /*
  * It ends only after a turn in which nothing came: whose connection waits to be accepted, or whose request to
- * be read, is answered first. However many always have something to say, they do not hold up the end.
+ * be read, is answered first. However many always have something to say, they do not hold up the end. Who had
+ * to wait outside for want of a descriptor is let in once all others have gone.
  */
 static void serve(struct loop *l)
 {
-	bool more = false;
+	bool more = false, let_in = false;
 	int busy = 0; /* turns in a row, while draining */
 
-	while (!l->stop_now && !((busy == 0 || busy > BUSY_TURNS_MAX) && server_drained(l->server))) {
+	while (!l->stop_now) {
+		if ((busy == 0 || busy > BUSY_TURNS_MAX) && server_drained(l->server)) {
+			if (!l->accept_paused || let_in)
+				return;
+			watch_listeners(l, true, machine_now());
+			let_in = true;
+			busy = 1;
+		}
 		more = turn(l, busy > 0 ? 0 : timeout_ms(l, more, machine_now().mono));
 		busy = l->quiet || !server_draining(l->server) ? 0 : busy + 1;
 	}
@@ -371,6 +382,7 @@ static bool open_listeners(struct loop *l)
 		l->listen_fds[i] = socket_listen(&l->cfg->listeners[i]);
 		if (l->listen_fds[i] < 0)
 			return false;
+		l->listening++;
 		if (!add(l, l->listen_fds[i], WATCH_LISTENER, i)) {
 			socket_complain(&l->cfg->listeners[i], errno);
 			return false;
@@ -498,18 +510,19 @@ static void say_walls(const struct loop *l)
 		    LOG_STR("walls", str_of(text, strlen(text))));
 }
 
+/* The name goes before the socket: as long as that listens, nobody else takes the name. */
 static void close_listeners(const struct loop *l)
 {
-	for (uint32_t i = 0; i < l->cfg->listener_count; i++) {
+	for (uint32_t i = 0; i < l->listening; i++) {
 		const struct listener_config *cfg = &l->cfg->listeners[i];
 		char path[160];
 
+		if (cfg->is_unix && cfg->address.n < sizeof(path)) {
+			memcpy(path, cfg->address.p, cfg->address.n);
+			path[cfg->address.n] = '\0';
+			unlink(path);
+		}
 		close(l->listen_fds[i]);
-		if (!cfg->is_unix || cfg->address.n >= sizeof(path))
-			continue;
-		memcpy(path, cfg->address.p, cfg->address.n);
-		path[cfg->address.n] = '\0';
-		unlink(path);
 	}
 }
 
@@ -597,6 +610,8 @@ enum loop_result loop_run(const struct server_config *cfg, const struct walls_co
 	l->cfg = cfg;
 	l->companion = companion;
 	result = run(l, rights);
+	if (result != LOOP_OK)
+		close_listeners(l); /* nobody is to find a socket that is nobody's */
 	machine_memory_free(l, sizeof(*l));
 	return result;
 }

@@ -1,6 +1,7 @@
 #include "net/socket.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,6 +30,9 @@ enum {
 	USER_TIMEOUT_MS = 30000, /* unacknowledged data for so long: the peer has vanished */
 	NAME_BYTES_MAX = 160,
 };
+
+static_assert(2 * (SOCKET_BUFFER_BYTES + RECEIVE_BUFFER_BYTES) == SOCKET_KERNEL_BYTES_MAX,
+              "as the header says");
 
 /* --- the transport --- */
 
@@ -70,9 +74,8 @@ static void transport_want(void *ctx, int fd, uint32_t conn, uint32_t generation
 	struct epoll_event ev = { .events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
 	                          .data.u64 = watch_tag(WATCH_CONN, conn, generation) };
 
-	/* Changing what is watched needs no memory; the descriptor is open, so this cannot fail. */
 	if (epoll_ctl(*epoll_fd, EPOLL_CTL_MOD, fd, &ev) != 0)
-		machine_complain(STR("epoll_ctl"), errno);
+		socket_break(fd);
 }
 
 static void transport_shutdown(void *ctx, int fd)
@@ -93,6 +96,13 @@ struct transport socket_transport(int *epoll_fd)
 		.ctx = epoll_fd, .read = transport_read, .writev = transport_writev, .want = transport_want,
 		.shutdown = transport_shutdown, .close = transport_close,
 	};
+}
+
+/* Changing what is watched needs no memory, as Linux does it. */
+void socket_break(int fd)
+{
+	machine_complain(STR("epoll_ctl"), errno);
+	(void)shutdown(fd, SHUT_RDWR);
 }
 
 bool socket_watch(int epoll_fd, int fd, uint32_t conn, uint32_t generation)

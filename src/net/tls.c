@@ -9,6 +9,7 @@
 
 #include "base/region.h"
 #include "net/machine.h"
+#include "net/socket.h"
 #include "net/tls_state.h"
 #include "net/watch.h"
 
@@ -51,7 +52,7 @@ void tls_grown(struct tls *t, struct tls_session *s)
 	if (s->flags & TLS_COUNTED) {
 		assert(t->users[s->set] > 0);
 		t->users[s->set]--;
-		s->flags &= (uint8_t)~TLS_COUNTED;
+		s->flags &= (uint16_t)~TLS_COUNTED;
 	}
 }
 
@@ -87,12 +88,14 @@ void tls_fail(struct tls *t, struct tls_session *s, enum tls_fault why)
 
 static uint32_t wanted(const struct tls *t, const struct tls_session *s)
 {
+	bool in = (s->flags & TLS_WANTS_IN) && !tls_stream_is_left(t, s);
+	bool out = ((s->flags & TLS_WANTS_OUT) || tls_owes(s)) && !(s->flags & TLS_STARVED);
+
 	switch ((enum tls_phase)s->phase) {
 	case TLS_HANDSHAKE:
 		return EPOLLIN | EPOLLOUT | EPOLLET;
 	case TLS_OPEN:
-		return ((s->flags & TLS_WANTS_IN) && !tls_stream_is_left(t, s) ? EPOLLIN : 0u) |
-		       ((s->flags & TLS_WANTS_OUT) || tls_owes(s) ? EPOLLOUT : 0u);
+		return (in ? EPOLLIN : 0u) | (out ? EPOLLOUT : 0u);
 	case TLS_DEAD:
 		break;
 	}
@@ -109,6 +112,13 @@ static bool watch(struct tls *t, struct tls_session *s, int operation)
 	return epoll_ctl(t->epoll_fd, operation, s->fd, &ev) == 0;
 }
 
+void tls_starved(struct tls *t, struct tls_session *s)
+{
+	assert(tls_owes(s));
+	s->flags |= TLS_STARVED;
+	t->retry_at = mono_min(t->retry_at, mono_add_ms(t->now.mono, WRITE_RETRY_MS));
+}
+
 void tls_rewatch(struct tls *t, struct tls_session *s)
 {
 	if (s->phase == TLS_OPEN && (s->flags & (TLS_SHUT | TLS_SHUT_SENT)) == TLS_SHUT && !tls_owes(s)) {
@@ -116,7 +126,7 @@ void tls_rewatch(struct tls *t, struct tls_session *s)
 		s->flags |= TLS_SHUT_SENT;
 	}
 	if (s->conn != CONN_NONE && s->watched != wanted(t, s) && !watch(t, s, EPOLL_CTL_MOD))
-		machine_complain(STR("epoll_ctl of a TLS session"), 0);
+		socket_break(s->fd);
 	if (s->phase == TLS_OPEN && (s->flags & TLS_WANTS_IN) && tls_stream_is_left(t, s))
 		tls_list(t, s, TLS_READY);
 }
@@ -183,6 +193,14 @@ static void call_host(struct tls *t, struct tls_session *s, bool readable, bool 
 		t->host.input(t->host.ctx, s->conn, s->generation);
 }
 
+/* The socket ought to take something of what is owed. */
+static void resume(struct tls *t, struct tls_session *s)
+{
+	if (!tls_out_resume(t, s))
+		tls_starved(t, s);
+	tls_rewatch(t, s);
+}
+
 void tls_ready(struct tls *t, uint32_t number, uint32_t generation, uint32_t events)
 {
 	struct tls_session *s;
@@ -196,8 +214,8 @@ void tls_ready(struct tls *t, uint32_t number, uint32_t generation, uint32_t eve
 		return;
 	}
 	if ((events & EPOLLOUT) && tls_owes(s)) {
-		tls_out_resume(t, s);
-		tls_rewatch(t, s);
+		resume(t, s);
+		events &= ~(uint32_t)EPOLLOUT; /* whether it still is writable has to be told anew */
 	}
 	if (!(events & EPOLLIN) && (events & (EPOLLHUP | EPOLLERR)) && s->phase != TLS_DEAD) {
 		s->flags |= TLS_BROKEN;
@@ -241,6 +259,34 @@ void tls_begin_turn(struct tls *t, struct now now)
 	t->now = now;
 }
 
+static void retry(struct tls *t, struct list *holders)
+{
+	size_t link = offsetof(struct tls_session, loans[TLS_OUT].link);
+	uint32_t next;
+
+	for (uint32_t at = list_first(holders); at != POOL_NONE; at = next) {
+		struct tls_session *s = tls_at(t, at);
+
+		next = list_next(&t->sessions, link, at);
+		if (!(s->flags & TLS_STARVED))
+			continue;
+		s->flags &= (uint16_t)~TLS_STARVED;
+		if (s->phase == TLS_HANDSHAKE)
+			tls_list(t, s, TLS_GOING);
+		else
+			resume(t, s);
+	}
+}
+
+static void retry_starved(struct tls *t)
+{
+	if (mono_before(t->now.mono, t->retry_at))
+		return;
+	t->retry_at = MONO_NEVER;
+	for (int size = 0; size < TLS_SIZES; size++)
+		retry(t, &t->cells[size].holders[TLS_OUT]);
+}
+
 static void expire_young(struct tls *t)
 {
 	uint32_t first;
@@ -256,6 +302,7 @@ void tls_turn(struct tls *t)
 
 	expire_young(t);
 	tls_loan_expire(t);
+	retry_starved(t);
 	tls_cache_age(&t->cache, t->now.mono);
 	try_reload(t);
 	/* Those who come back are for the next turn. */
@@ -264,7 +311,7 @@ void tls_turn(struct tls *t)
 		struct tls_session *s = tls_at(t, at);
 
 		tls_list(t, s, TLS_NO_LIST);
-		call_host(t, s, true, true);
+		call_host(t, s, true, false);
 		/* The server may have had no time for it: a connection is closed at the end of the turn. */
 		if (s->phase == TLS_DEAD)
 			tls_list(t, s, TLS_READY);
@@ -307,7 +354,7 @@ bool tls_work(struct tls *t)
 mono_t tls_deadline(const struct tls *t)
 {
 	uint32_t first = list_first(&t->young);
-	mono_t at = tls_loan_deadline(t);
+	mono_t at = mono_min(tls_loan_deadline(t), t->retry_at);
 
 	if (first != POOL_NONE)
 		at = mono_min(at, mono_add_ms(tls_at(t, first)->accepted, TLS_HANDSHAKE_MS));
@@ -353,8 +400,8 @@ static void transport_want(void *ctx, int handle, uint32_t conn, uint32_t genera
 		return;
 	}
 	s = session_of(t, handle);
-	s->flags &= (uint8_t)~(TLS_WANTS_IN | TLS_WANTS_OUT);
-	s->flags |= (uint8_t)((readable ? TLS_WANTS_IN : 0) | (writable ? TLS_WANTS_OUT : 0));
+	s->flags &= (uint16_t)~(TLS_WANTS_IN | TLS_WANTS_OUT);
+	s->flags |= (uint16_t)((readable ? TLS_WANTS_IN : 0) | (writable ? TLS_WANTS_OUT : 0));
 	tls_rewatch(t, s);
 }
 
@@ -484,6 +531,7 @@ struct tls *tls_new(const struct server_config *cfg, const struct transport *pla
 	t->plain = *plain;
 	t->epoll_fd = epoll_fd;
 	t->now = now;
+	t->retry_at = MONO_NEVER;
 	machine_lock(t->sets, 2 * sizeof(*t->sets));
 	if (!certificates_load(&t->sets[0], &cfg->tls, now.wall, report)) {
 		tls_free(t);

@@ -91,7 +91,7 @@ void tls_handshake_step(struct tls *t, struct tls_session *s)
 		tls_fail(t, s, TLS_FAULT_POOL);
 		return;
 	}
-	tls_out_resume(t, s);
+	(void)tls_out_resume(t, s);
 	tls_in_open(t, s);
 	while (s->phase == TLS_HANDSHAKE) {
 		tls_out_drain(t, s);
@@ -108,5 +108,7 @@ void tls_handshake_step(struct tls *t, struct tls_session *s)
 	}
 	if (reads > STEP_READS_MAX && s->phase == TLS_HANDSHAKE)
 		tls_list(t, s, TLS_GOING); /* watched edge-triggered: epoll will not tell again */
+	if (tls_owes(s) && s->phase == TLS_HANDSHAKE)
+		tls_starved(t, s); /* nor will it, if there was no memory for what is owed */
 	tls_in_close(t, s);
 }

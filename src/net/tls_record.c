@@ -142,16 +142,22 @@ void tls_out_drain(struct tls *t, struct tls_session *s)
 	assert(tls_engine_out_is_empty(tls_engine(t, s)));
 }
 
-void tls_out_resume(struct tls *t, struct tls_session *s)
+bool tls_out_resume(struct tls *t, struct tls_session *s)
 {
 	struct tls_loan *loan = &s->loans[TLS_OUT];
+	size_t sent;
 
 	if (!tls_owes(s))
-		return;
-	loan->from = (uint16_t)(loan->from + send_some(t, s, tls_loan_at(t, s, TLS_OUT) + loan->from,
-	                                               (size_t)(loan->to - loan->from)));
-	if (s->phase != TLS_DEAD && loan->from == loan->to)
+		return true;
+	sent = send_some(t, s, tls_loan_at(t, s, TLS_OUT) + loan->from, (size_t)(loan->to - loan->from));
+	if (s->phase == TLS_DEAD)
+		return true;
+	loan->from = (uint16_t)(loan->from + sent);
+	if (sent > 0)
+		s->flags &= (uint16_t)~TLS_STARVED;
+	if (loan->from == loan->to)
 		tls_loan_give(t, s, TLS_OUT);
+	return sent > 0;
 }
 
 void tls_out_last(struct tls *t, struct tls_session *s, const void *bytes, size_t n)

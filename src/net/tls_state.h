@@ -36,6 +36,8 @@ enum tls_flag {
 	TLS_SHUT_SENT = 1 << 5,
 	TLS_BROKEN = 1 << 6,     /* the socket is; there is nothing to read */
 	TLS_COUNTED = 1 << 7,    /* as a user of its set of certificates */
+	TLS_STARVED = 1 << 8,    /* owes, and the socket took nothing though it was writable; or owes in a
+	                          * handshake, where epoll may never tell: tried again at tls.retry_at */
 };
 
 /* Which of the lists that share `run` it is in. */
@@ -58,8 +60,9 @@ struct tls_session {
 	int fd;
 	uint32_t conn, generation; /* the server's */
 	uint32_t watched;          /* what epoll watches it for */
-	uint8_t phase, flags, list;
+	uint8_t phase, list;
 	uint8_t set;               /* of certificates */
+	uint16_t flags;
 	uint8_t header[TLS_HEADER_BYTES - 1]; /* of a record whose header came in part */
 	struct list_link run, age; /* age: in `young` */
 	mono_t accepted;
@@ -107,6 +110,7 @@ struct tls {
 	uint32_t users[2];        /* handshakes under way, of each set */
 	uint8_t set;              /* that new handshakes get */
 	bool reload;
+	mono_t retry_at;          /* for all who are STARVED; MONO_NEVER: nobody is */
 	struct tls_cache cache;
 
 	uint8_t *in, *out, *cipher, *stage; /* nobody's between two calls */
@@ -148,6 +152,9 @@ void tls_fail(struct tls *t, struct tls_session *s, enum tls_fault);
 /* The handshake is over, one way or the other. */
 void tls_grown(struct tls *t, struct tls_session *s);
 
+/* The socket has to be tried again without being asked whether it is writable. */
+void tls_starved(struct tls *t, struct tls_session *s);
+
 /* Has epoll watch for what there is to wait for. */
 void tls_rewatch(struct tls *t, struct tls_session *s);
 
@@ -178,8 +185,8 @@ void tls_in_settle(struct tls *t, struct tls_session *s);
 void tls_out_drain(struct tls *t, struct tls_session *s);
 /* The same, but small records may wait for more; tls_out_drain() follows before the call ends. */
 void tls_out_collect(struct tls *t, struct tls_session *s);
-/* Sends on what waits. */
-void tls_out_resume(struct tls *t, struct tls_session *s);
+/* Sends on what waits. False: the socket took nothing of it. */
+bool tls_out_resume(struct tls *t, struct tls_session *s);
 /* One attempt at bytes that stand alone: an alert. */
 void tls_out_last(struct tls *t, struct tls_session *s, const void *bytes, size_t n);
 

@@ -9,6 +9,7 @@
 
 #include "presence/pass.h"
 #include "presence/query.h"
+#include "presence/status.h"
 #include "presence/tell.h"
 
 enum {
@@ -58,10 +59,8 @@ void announce_changed(struct engine *e, uint32_t user, const struct announce_sta
 	struct user *u = users_at(&e->users, user);
 	struct announce_state after = announce_state_of(e, user);
 
-	if (users_list(&e->users, user)) {
+	if (users_list(&e->users, user))
 		e->roster_hash ^= siphash13_lead(e->users.by_id.key, ROSTER_LEAD, users_id(&e->users, user));
-		e->roster_changed = e->snapshots;
-	}
 	if (after.status == before->status && after.texts == before->texts &&
 	    after.shown_texts == before->shown_texts)
 		return;
@@ -276,6 +275,8 @@ static void tell_misled(const struct engine *e, uint32_t user, struct now now)
 	if (ev.user.status == STATUS_OFFLINE)
 		ev.change = CHANGE_OFFLINE;
 	tell_begin(e, &ev, now);
+	if (own_apart(u))
+		tell_skip_links_of(e, user);
 	skip_informed(e, u);
 	while (e->links.hearers > 0 &&
 	       (n = links_next_hearing(&e->links, TOPIC_PRESENCE, &cursor, conns)) > 0)
@@ -405,20 +406,34 @@ static bool rate_allows(struct engine *e, uint32_t user, struct now now)
 	return false;
 }
 
+/* What is told leaves out texts whose time is over: it says all that their timer would say. */
+static void let_lapse(struct engine *e, uint32_t user, struct now now)
+{
+	struct announce_state before;
+
+	if (!status_lapses(e, user, now))
+		return;
+	before = announce_state_of(e, user);
+	status_expire(e, user, now);
+	announce_changed(e, user, &before);
+}
+
 void announce(struct engine *e, uint32_t user, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
-	bool due = announce_due(e, user);
+	bool due;
 
+	let_lapse(e, user, now);
+	due = announce_due(e, user);
 	if (!due || rate_allows(e, user, now)) {
-		if (due && others_differ(e, u)) {
+		if (others_differ(e, u)) {
 			tell_others(e, user, now);
 			pass_shown(e, user);
+		} else if ((u->flags & USER_PENDING) != 0) {
+			tell_misled(e, user, now);
 		}
 		if (due && own_apart(u) && own_differ(e, u))
 			tell_own(e, user, now);
-		if (!due && (u->flags & USER_PENDING) != 0)
-			tell_misled(e, user, now);
 		set_told(e, u);
 		u->flags &= (uint8_t)~USER_PENDING;
 		forget_seen(e, u);
@@ -459,12 +474,18 @@ static struct event roster_event(struct presence_list *list)
 	return (struct event){ .type = EV_ROSTER, .conflation = CONFLATE_ROSTER, .list = list };
 }
 
+/* Of the set as it is. That two in a row have the same happens once in 4 billion; the next one mends it. */
+static uint32_t roster_mark(const struct engine *e)
+{
+	return (uint32_t)e->roster_hash;
+}
+
 void announce_roster_to(struct engine *e, uint32_t conn, struct now now)
 {
 	struct query_list q;
 	struct event ev = roster_event(query_online(&q, e, now));
 
-	announce_snapshot(e, conn);
+	links_at(&e->links, conn)->snapshot = roster_mark(e);
 	if (e->roster_hash != e->roster_told_hash)
 		e->roster_split = true;
 	tell_only(e, conn, &ev, now);
@@ -478,9 +499,14 @@ static void tell_roster(const struct engine *e, struct now now)
 
 	tell_begin(e, &ev, now);
 	while ((n = links_next_hearing(&e->links, TOPIC_ROSTER, &cursor, conns)) > 0)
-		for (uint32_t i = 0; i < n; i++)
-			if (!snapshot_after(links_at(&e->links, conns[i])->snapshot, e->roster_changed))
-				tell_link(e, conns[i]);
+		for (uint32_t i = 0; i < n; i++) {
+			struct link *l = links_at(&e->links, conns[i]);
+
+			if (l->snapshot == roster_mark(e))
+				continue;
+			l->snapshot = roster_mark(e);
+			tell_link(e, conns[i]);
+		}
 	tell_end(e);
 }
 

@@ -36,7 +36,8 @@ struct link {
 	uint16_t interest_count;
 	uint8_t dialect;
 	uint8_t flags;            /* enum link_flag */
-	uint32_t snapshot;        /* number of the last snapshot it was shown; 0: none that still matters */
+	uint32_t snapshot;        /* number of the last snapshot it was shown; 0: none that still matters. Of
+	                           * who hears the roster: mark of the set that it was shown last */
 };
 
 static_assert(sizeof(struct link) <= 48, "one per idle connection");

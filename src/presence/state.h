@@ -51,7 +51,6 @@ struct engine {
 	uint64_t roster_told_hash;
 	bool roster_split;             /* a link was given another set than
 	                                * the told one since that was told */
-	uint32_t roster_changed;       /* engine's count of snapshots when the roster last changed */
 };
 
 #endif

@@ -84,6 +84,13 @@ static bool passed(wall_t expires, struct now now)
 	return !wall_absent(expires) && expires.ms <= now.wall.ms;
 }
 
+bool status_lapses(const struct engine *e, uint32_t user, struct now now)
+{
+	const struct profile *p = users_profile(&e->users, users_at(&e->users, user));
+
+	return p != NULL && (passed(p->custom_expires, now) || passed(p->shown_expires, now));
+}
+
 void status_expire(struct engine *e, uint32_t user, struct now now)
 {
 	struct user *u = users_at(&e->users, user);

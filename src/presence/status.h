@@ -27,7 +27,10 @@ enum engine_status status_put(struct engine *e, struct str user_id, const struct
  */
 bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *, struct now now);
 
-/* Clears a custom status whose date has passed. Part of the user's timer: tells nobody. */
+/* A custom status, the user's own or what others are shown, has a date that has passed. */
+bool status_lapses(const struct engine *e, uint32_t user, struct now now);
+
+/* Clears such. Tells nobody: part of the user's timer, and of what is told for another reason. */
 void status_expire(struct engine *e, uint32_t user, struct now now);
 
 #endif

@@ -356,7 +356,8 @@ static uint32_t find_stale(struct engine *e, uint32_t *conns, uint32_t max, stru
 static void forget_snapshots(struct engine *e)
 {
 	for (uint32_t c = 0; c < e->links.high; c++)
-		if (links_live(&e->links, c) && links_at(&e->links, c)->snapshot != 0)
+		if (links_live(&e->links, c) && links_at(&e->links, c)->snapshot != 0 &&
+		    (interests_topics(e, c) & TOPIC_ROSTER) == 0)
 			links_at(&e->links, c)->snapshot = 0;
 }
 

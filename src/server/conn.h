@@ -60,6 +60,7 @@ enum conn_flag {
 	                            * LIVE: a token of its cannot (server/waiting.h) */
 	CONN_STRANGER = 1 << 18,   /* LIVE: has not authenticated yet */
 	CONN_EXPIRY_TOLD = 1 << 19, /* LIVE: was told that its token ends soon */
+	CONN_STARVED = 1 << 20,    /* BLOCKED: was writable and took nothing; its timer tries again */
 };
 
 /* Where a connection comes from. IPv4 as ::ffff:a.b.c.d; all zero for a unix socket. */

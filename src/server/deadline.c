@@ -68,6 +68,16 @@ static mono_t write_deadline(const struct server *s, const struct conn *c)
 	return mono_add_ms(c->blocked_since, wait_ms);
 }
 
+/* The next try: counted from when something was taken, so that whatever arms the timer cannot put it off. */
+static mono_t retry_deadline(const struct server *s, const struct conn *c)
+{
+	int64_t past_ms = mono_since_ms(s->now.mono, c->blocked_since);
+
+	if (!(c->flags & CONN_STARVED))
+		return MONO_NEVER;
+	return mono_add_ms(c->blocked_since, (past_ms / WRITE_RETRY_MS + 1) * WRITE_RETRY_MS);
+}
+
 mono_t deadline_of(const struct server *s, const struct conn *c)
 {
 	mono_t at = MONO_NEVER;
@@ -89,8 +99,7 @@ mono_t deadline_of(const struct server *s, const struct conn *c)
 	case CONN_STATES:
 		assert(0);
 	}
-	at = mono_min(at, write_deadline(s, c));
-	return at;
+	return mono_min(at, mono_min(write_deadline(s, c), retry_deadline(s, c)));
 }
 
 static bool due(const struct server *s, mono_t at)
@@ -140,6 +149,10 @@ void deadline_passed(struct server *s, struct conn *c)
 		conn_doom(s, c);
 		return;
 	}
+	if (c->flags & CONN_STARVED)
+		outbox_write(s, c);
+	if (c->flags & CONN_DOOMED)
+		return;
 	switch ((enum conn_state)c->state) {
 	case CONN_HTTP:
 		request_timer(s, c);

@@ -88,7 +88,7 @@ static bool close_slowest(struct server *s)
 	}
 	server_refused(s, REFUSED_SLOW_CONSUMER, slowest);
 	outbox_clear(s, slowest, false);
-	slowest->flags &= ~(uint32_t)CONN_BLOCKED;
+	slowest->flags &= ~(uint32_t)(CONN_BLOCKED | CONN_STARVED);
 	conn_doom(s, slowest);
 	return true;
 }
@@ -187,10 +187,10 @@ static bool make_room(struct server *s, struct conn *c, uint32_t f)
 }
 
 /* A Ping that finds no room is none to close for: the peer is reading, or write-wait ends it. */
-static bool can_do_without(const struct server *s, const struct frame *f)
+static bool can_do_without(const struct server *s, unsigned conflation)
 {
-	return f->conflation == CONFLATE_PING ||
-	       (f->conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP);
+	return conflation == CONFLATE_PING ||
+	       (conflation == CONFLATE_TYPING && s->cfg->slow_consumer == SLOW_DROP);
 }
 
 /* Behind a Close nothing goes out. */
@@ -244,7 +244,7 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	if ((frame->close_after || fits(s, c, f) || make_room(s, c, f)) &&
 	    push_somehow(s, c, f))
 		return true;
-	if (can_do_without(s, frame)) {
+	if (can_do_without(s, frame->conflation)) {
 		s->metrics.dropped += frame->messages;
 		frame_drop(&s->frames, f);
 		return false;
@@ -332,6 +332,7 @@ void outbox_deliver(void *ctx, const uint32_t *conns, uint32_t n)
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct conn *c = conn_at(s, conns[i]);
+		enum encoded encoded;
 		uint32_t f;
 
 		if (i + PREFETCH_AHEAD < n)
@@ -341,11 +342,16 @@ void outbox_deliver(void *ctx, const uint32_t *conns, uint32_t n)
 		c->mark = out->serial;
 		if (!out->tried[c->dialect]) {
 			out->tried[c->dialect] = true;
+			encoded = encode(s, out->event, c->dialect, &f);
 			/* Many get it: those who get the next one too keep both as one run. */
-			if (encode(s, out->event, c->dialect, &f) == ENCODED)
+			if (encoded == ENCODED)
 				frame_chain(&s->frames, f, c->dialect);
+			out->no_room[c->dialect] = encoded == NO_ROOM &&
+			                           !can_do_without(s, out->event->conflation);
 			out->frame[c->dialect] = f;
 		}
+		if (out->no_room[c->dialect])
+			session_close(s, c, WS_CODE_OVERLOAD, STR("no room"), REFUSED_COUNT);
 		if (out->frame[c->dialect] == FRAME_NONE || c->state != CONN_LIVE)
 			continue;
 		f = out->frame[c->dialect];
@@ -472,17 +478,22 @@ static void advance(struct server *s, struct conn *c, size_t bytes)
 	}
 }
 
+/* A blocked connection is written to when it is writable, or when its timer tries whether it is again. */
 static void blocked(struct server *s, struct conn *c, bool progress)
 {
-	bool was = (c->flags & CONN_BLOCKED) != 0;
+	uint32_t before = c->flags, was = before & CONN_BLOCKED;
 
 	if (progress || !was)
 		c->blocked_since = s->now.mono;
 	c->flags |= CONN_BLOCKED;
-	if (!was) {
-		conn_want(s, c);
-		conn_arm(s, c);
-	}
+	if (was && !progress)
+		c->flags |= CONN_STARVED;
+	else
+		c->flags &= ~(uint32_t)CONN_STARVED;
+	if (c->flags == before)
+		return;
+	conn_want(s, c);
+	conn_arm(s, c);
 }
 
 void outbox_write(struct server *s, struct conn *c)
@@ -511,7 +522,7 @@ void outbox_write(struct server *s, struct conn *c)
 		}
 	}
 	if (c->flags & CONN_BLOCKED) {
-		c->flags &= ~(uint32_t)CONN_BLOCKED;
+		c->flags &= ~(uint32_t)(CONN_BLOCKED | CONN_STARVED);
 		conn_want(s, c);
 	}
 	session_written(s, c);

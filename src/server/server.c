@@ -18,7 +18,8 @@ enum {
 	DRAIN_STEP_MS = 20,
 	TIMERS_DELIVERIES = 20000, /* after so many the other timers wait for the next turn ... */
 	TIMERS_MESSAGES = 16,     /* ... and so many more for each connection */
-	STALL_MS = 1000,          /* a timer that late: the process was stopped, or its machine */
+	STALL_MS = 1000,          /* no turn for so long, with a timer due: the process was stopped, or its
+	                           * machine */
 	SHED_MAX = 64,            /* silent connections that make room at once */
 	SHED_SILENCE_MS = 1000,   /* a client in earnest says what it wants by then */
 	WRITES_PER_SPARE_EVENT = 32, /* they cost an eighth of the writes, even if all are handshakes */
@@ -120,8 +121,10 @@ void conn_arm(struct server *s, struct conn *c)
 
 void conn_want(struct server *s, struct conn *c)
 {
+	bool writable = (c->flags & (CONN_BLOCKED | CONN_STARVED)) == CONN_BLOCKED;
+
 	s->transport.want(s->transport.ctx, c->handle, conn_index(s, c), c->generation,
-	                  !(c->flags & CONN_PAUSED), (c->flags & CONN_BLOCKED) != 0);
+	                  !(c->flags & CONN_PAUSED), writable);
 }
 
 void conn_to(struct server *s, struct conn *c, enum conn_state to)
@@ -144,7 +147,7 @@ void conn_to(struct server *s, struct conn *c, enum conn_state to)
 		conn_leave(s, c);
 		intake_release(&s->intake, c);
 		outbox_clear(s, c, false);
-		c->flags &= ~(uint32_t)(CONN_PAUSED | CONN_BLOCKED);
+		c->flags &= ~(uint32_t)(CONN_PAUSED | CONN_BLOCKED | CONN_STARVED);
 		conn_want(s, c);
 		s->transport.shutdown(s->transport.ctx, c->handle);
 	}
@@ -339,8 +342,21 @@ void server_answered(struct server *s, uint32_t ticket, enum outside_result resu
 
 /* --- the turn --- */
 
+/*
+ * Has something been due since the last turn for longer than a turn takes? What is late because there is too
+ * much to do was due before, and the turns go on.
+ */
+static bool stood_still(const struct server *s, struct now now)
+{
+	mono_t due = wheel_next(&s->wheel);
+
+	return mono_since_ms(now.mono, mono_before(due, s->now.mono) ? s->now.mono : due) > STALL_MS;
+}
+
 void server_begin_turn(struct server *s, struct now now)
 {
+	if (stood_still(s, now))
+		engine_stalled(s->engine, now);
 	s->now = now;
 	s->turn_messages = 0;
 	s->metrics.turns++;
@@ -364,8 +380,6 @@ static bool run_timers(struct server *s)
 	uint64_t enough = deliveries_enough(s);
 	struct timer *t;
 
-	if (mono_since_ms(s->now.mono, wheel_next(&s->wheel)) > STALL_MS)
-		engine_stalled(s->engine, s->now);
 	while (s->metrics.deliveries < enough && (t = wheel_pop(&s->wheel, s->now.mono)) != NULL) {
 		if (timer_kind(t) < ENGINE_TIMER_KINDS) {
 			engine_timer(s->engine, t, s->now);

@@ -57,6 +57,7 @@ struct fanout {
 	uint32_t serial;
 	uint32_t delivered;
 	bool tried[DIALECT_COUNT];
+	bool no_room[DIALECT_COUNT];    /* who should hear it, and cannot, is closed */
 	uint32_t frame[DIALECT_COUNT];  /* FRAME_NONE: no words, or no room */
 };
 

@@ -17,7 +17,8 @@
 
 /* What read and writev return below zero. 0 from read: the peer sends no more. */
 enum {
-	TRANSPORT_AGAIN = -1, /* nothing now; readiness will be told */
+	TRANSPORT_AGAIN = -1, /* nothing now; readiness will be told, perhaps too early (no memory for what is
+	                       * written): then nothing is taken again, and it would be told again at once */
 	TRANSPORT_GONE = -2,  /* the connection is broken */
 };
 

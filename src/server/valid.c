@@ -184,6 +184,8 @@ static bool conn_valid(const struct server *s, const struct conn *c)
 		return false;
 	if ((c->flags & CONN_BLOCKED) && c->head == FRAME_NONE)
 		return false;
+	if ((c->flags & CONN_STARVED) && !(c->flags & CONN_BLOCKED))
+		return false;
 	return (c->state == CONN_HTTP || !(c->flags & CONN_STREAMING)) && timer_valid(s, c);
 }
 

@@ -9,6 +9,7 @@
 #include "net/certificates.h"
 #include "net/machine.h"
 #include "net/seccomp.h"
+#include "net/socket.h"
 #include "net/tls.h"
 #include "option.h"
 #include "option_value.h"
@@ -181,6 +182,8 @@ int check_run(const struct options *o)
 		print_size("Redis", redis);
 	}
 	print_size("total", b.total + tls_measure(&o->config) + nodes);
+	printf("# Not in the total: the kernel's memory, at most %d KiB for the socket of each connection\n",
+	       SOCKET_KERNEL_BYTES_MAX / 1024);
 	print_walls(o);
 	return 0;
 }

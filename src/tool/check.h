@@ -6,7 +6,8 @@
 
 /*
  * Prints the configuration, as lines that a file may hold (notes are comments), then the memory budget as
- * comments. `o` was loaded. The exit code: 0, or 1 when there is no memory to measure in.
+ * comments, with what the kernel may add for each connection. `o` was loaded. The exit code: 0, 1 when there
+ * is no memory to measure in, or 2 when a certificate cannot be used.
  */
 int check_run(const struct options *o);
 

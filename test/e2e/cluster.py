@@ -74,6 +74,8 @@ async def watched(c, user, function, kinds=("snake", "dotted", "rooms", "upper")
         await settled(truth, streams, 8)
         await asyncio.sleep(0.1)
         check(truth, streams, DEBOUNCE, lag=5)
+        untold = [(s.name, u) for s in streams for u in truth.spans if not any(e.user == u or e.user is None and u in e.state for e in s.events)]
+        assert not untold, "were told nothing of these: %r" % untold[:5]
         return streams
     finally:
         await close(*watchers)
@@ -103,6 +105,7 @@ async def both_ways(c):
                 truth.put(user, status=status, custom="as " + status)
                 await client.send({"type": "presence_update", "payload": {"online_status": status, "custom_status": "as " + status}})
             await asyncio.sleep(0.15)
+        await asyncio.sleep(0.8)  # a roster is told once a second
         truth.went("bw-ann")
         await one.close()
     await watched(c, "both", life, ("snake", "dotted", "rooms", "upper", "roster"))

@@ -109,7 +109,13 @@ def no_descriptors():
     with Raw(server.port, LIVE) as raw:
         ok(raw.answer(10)[0] == 200, "and newcomers again once there are descriptors")
     friend.close()
-    why = server.stop()
+    several = [Raw(server.port) for _ in range(60)]
+    late = Raw(server.port, LIVE)
+    time.sleep(0.3)
+    server.terminate()
+    ok(late.answer(10)[0] in (200, 503), "who waits outside for want of a descriptor is answered before the end")
+    close(several, [late])
+    why = server.ended()
     ok(why is None, "a clean end", why or "")
 
 
@@ -163,6 +169,9 @@ def families():
     again.terminate()
     ok(again.wait(15) == 0 and not os.path.exists(path), "and removed at the end")
     again.stderr.close()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        failed = subprocess.run([*argv, "--listen=127.0.0.1:%d" % taken.getsockname()[1]], stderr=subprocess.PIPE, env=environment(), cwd="/", timeout=10)
+    ok(failed.returncode != 0 and not os.path.exists(path), "a start that fails leaves no socket behind", failed)
     server = Server("--listen", "[::1]:0", listen=(), listeners=1)
     port = server.ports[0]
     s = socket.create_connection(("::1", port), 5)

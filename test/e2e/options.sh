@@ -156,6 +156,7 @@ is "$CODE $ERR" '0 presenced: warning: "PRESENCED_KUBERNETES_PORT" in the enviro
 	"an unknown PRESENCED_ variable only warns"
 is "$(grep -e ^typing -e ^listen out)" 'listen = 127.0.0.1:0   # from PRESENCED_LISTEN
 typing-ttl = 7s   # from --typing-ttl' "check says what holds and where it comes from"
+is "$(grep 'Not in the total' out)" "# Not in the total: the kernel's memory, at most 192 KiB for the socket of each connection" "and what the kernel adds"
 is "$(grep -c '^# \(connections\|engine\|frames\|intake\|other\|total\) *[0-9]*\.[0-9] MiB$' out)" 6 "check prints the memory budget"
 grep -v -e '^node-id' -e '^# config' out >first
 cp first c.conf

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Full, out of descriptors, told to go: connection caps, EMFILE, slow readers, a log nobody reads, SIGTERM once and twice."""
-import asyncio, json, os, resource, signal, socket, subprocess, sys, tempfile, time
+import asyncio, json, os, re, resource, signal, socket, subprocess, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Rooms, Snake
 from server import BINARY, environment, Raw, Server, masked, upgrade, websocket
@@ -223,6 +223,8 @@ async def conflated(_):
                     bee.skipped.clear()
             await bee.send({"type": "presence_update", "payload": {"online_status": "dnd"}})
             await bee.sync()
+            dropped = re.search(r"(?m)^presenced_conflated_total (\d+)$", curl(server.http("/metrics")).body.decode())
+            assert int(dropped[1]) > 0, "it was not slow: nothing was conflated"
             await asyncio.to_thread(slow.until, lambda got: b'"status":"dnd"' in got, 10)
             await asyncio.to_thread(live, slow)
             slow.close()

@@ -259,6 +259,8 @@ static bool act(struct crowd *c, struct client *cl, struct str verb, struct str 
 		client_take(c, cl, (size_t)number(args));
 	else if (is(verb, "read"))
 		cl->stalled = false;
+	else if (is(verb, "starve") || is(verb, "feed"))
+		sim_starve(&c->sim, cl->link, is(verb, "starve"));
 	else if (is(verb, "silent"))
 		cl->silent = true;
 	else if (is(verb, "polite"))

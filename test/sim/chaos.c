@@ -13,14 +13,18 @@
 #include "sim/promises.h"
 #include "sim/table.h"
 
-enum { WORD_MAX = 16, ROOMS = 3, HEAL_MS = 120000, THROW_MAX = 48, BURST_MAX = 24, MINT_STEP_MS = 10000 };
+enum { WORD_MAX = 16, ROOMS = 3, HEAL_MS = 120000, THROW_MAX = 48, BURST_MAX = 24, ECHO_MAX = 700, ECHOES_MAX = 4096, REPEATS_MAX = 128, FEW_USERS = 3, MINT_STEP_MS = 10000 };
 
 struct chaos {
 	struct crowd crowd;
 	const uint8_t *p, *end;
 	bool trace, limited, jwt;
+	bool held; /* what is done meanwhile the server sees at once; nothing is judged before */
 	uint64_t steps;
 	struct promises promises;
+	struct {
+		uint32_t said[ECHOES_MAX], said_n, heard_n; /* hashes */
+	} echoes[CHAOS_CLIENTS];
 	char user_of[CHAOS_CLIENTS][WORD_MAX];
 	char knows[CHAOS_CLIENTS][CHAOS_USERS][WORD_MAX]; /* "": nothing yet */
 };
@@ -36,6 +40,45 @@ static struct client *client_at(struct chaos *c, unsigned i)
 	int n = snprintf(name, sizeof(name), "c%u", i % CHAOS_CLIENTS);
 
 	return client_named(&c->crowd, name, (size_t)n);
+}
+
+static uint32_t number_of(const struct client *cl)
+{
+	return (uint32_t)strtoul(cl->name + 1, NULL, 10);
+}
+
+/* --- echoes --- */
+
+static uint32_t hash_of(const char *text, size_t n)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (uint8_t)text[i]) * 16777619u;
+	return h;
+}
+
+/* A whole message, of which an echo is to be heard if its dialect has no other answer. */
+static void speak(struct chaos *c, struct client *cl, enum ws_opcode op, const char *text, size_t n)
+{
+	uint32_t i = number_of(cl);
+
+	client_frame(&c->crowd, cl, op, true, text, n);
+	if (cl->dialect == DIALECT_ECHO && c->echoes[i].said_n < ECHOES_MAX)
+		c->echoes[i].said[c->echoes[i].said_n++] = hash_of(text, n);
+}
+
+/* What an echo says is what was said, each message once and in its turn. */
+static void hear_echo(struct chaos *c, const struct client *cl, const char *text)
+{
+	uint32_t i = number_of(cl), n = c->echoes[i].heard_n;
+	const char *payload = strchr(text, ' ');
+
+	if (c->promises.of[i].junk || (strncmp(text, "text ", 5) != 0 && strncmp(text, "binary ", 7) != 0))
+		return;
+	if (n >= c->echoes[i].said_n ? n < ECHOES_MAX : c->echoes[i].said[n] != hash_of(payload + 1, strlen(payload + 1)))
+		sim_fault(&c->crowd.sim, "an echo of what was not said then");
+	c->echoes[i].heard_n++;
 }
 
 /* --- tokens --- */
@@ -179,6 +222,7 @@ static void connect(struct chaos *c, unsigned i)
 		call.device = str_of(device, (size_t)snprintf(device, sizeof(device), "d%u", draw / 64));
 	call.peer.address[15] = (uint8_t)(1 + draw % 2);
 	memset(c->knows[at], 0, sizeof(c->knows[at]));
+	c->echoes[at].said_n = c->echoes[at].heard_n = 0;
 	promises_come(&c->promises, &c->crowd.sim, at, draw / 8 % CHAOS_USERS, c->jwt && call.dialect != DIALECT_ECHO);
 	if (call.dialect != DIALECT_ECHO)
 		identify(c, &call, at, token);
@@ -219,7 +263,7 @@ static void say(struct chaos *c, unsigned i)
 	}
 	s = filled(choose_message(client_at(c, i)->dialect, which), draw, text, sizeof(text));
 	if (client_at(c, i)->websocket)
-		client_frame(&c->crowd, client_at(c, i), WS_TEXT, true, s.p, s.n);
+		speak(c, client_at(c, i), WS_TEXT, s.p, s.n);
 }
 
 /* In-band: to come in, to renew, or with somebody else's token. */
@@ -238,7 +282,7 @@ static void authenticate(struct chaos *c, unsigned i)
 		promises_token(&c->promises, &c->crowd.sim, i % CHAOS_CLIENTS, expires);
 	n = snprintf(text, sizeof(text), flat ? "{\"type\":\"authenticate\",\"token\":\"%s\"}" :
 	             "{\"id\":\"a\",\"type\":\"authenticate\",\"payload\":{\"token\":\"%s\"}}", token);
-	client_frame(&c->crowd, cl, WS_TEXT, true, text, (size_t)n);
+	speak(c, cl, WS_TEXT, text, (size_t)n);
 }
 
 /* What the services answer from now on. */
@@ -287,6 +331,7 @@ static void wait(struct chaos *c)
 {
 	static const int64_t times_ms[] = { 1, 20, 300, 999, 1000, 1001, 2000, 4999, 5000, 10000, 30000, 31000, 60000, 90000, 300000, 7 };
 
+	c->held = false;
 	sim_advance(&c->crowd.sim, c->crowd.sim.now.mono.ms + times_ms[next(c) % 16]);
 }
 
@@ -331,29 +376,105 @@ static void set_status(struct chaos *c, struct client *cl, unsigned n)
 		client_frame(&c->crowd, cl, WS_TEXT, true, text, strlen(text));
 }
 
+/* To be heard again: short, or longer than a frame's cell. */
+static void ask_for_echo(struct chaos *c, struct client *cl, bool is_short)
+{
+	char text[ECHO_MAX];
+
+	memset(text, 'a' + (int)(c->echoes[number_of(cl)].said_n % 26), sizeof(text));
+	speak(c, cl, is_short ? WS_TEXT : WS_BINARY, text, is_short ? 7 : sizeof(text));
+}
+
 /* Many questions, or statuses, in one piece. */
 static void burst(struct chaos *c, unsigned i)
 {
 	unsigned how = next(c);
 	struct client *cl = client_at(c, i);
 
-	if (!cl->websocket || cl->dialect == DIALECT_ECHO)
+	if (!cl->websocket)
 		return;
 	for (unsigned n = 1 + how / 2 % BURST_MAX; n > 0; n--)
-		if (how % 2 == 0)
+		if (cl->dialect == DIALECT_ECHO)
+			ask_for_echo(c, cl, how % 2 == 0);
+		else if (how % 2 == 0)
 			ask_for_pong(c, cl);
 		else
 			set_status(c, cl, n);
 }
 
-static void step(struct chaos *c)
+/* Users whom only REST knows, so many that they are not told of in one piece; in one pipeline. */
+static void populate(struct chaos *c, unsigned i)
 {
-	unsigned op = next(c), i = op / 16;
-	struct client *cl = client_at(c, i);
+	unsigned n = next(c);
+	char path[64];
+
+	for (unsigned u = 0; u < n && (client_at(c, i)->link < 0 || !client_at(c, i)->websocket); u++) {
+		snprintf(path, sizeof(path), "/api/v1/presence/m%u/heartbeat", u);
+		client_request(&c->crowd, client_at(c, i), "POST", str_of(path, strlen(path)), STR("{}"));
+	}
+}
+
+static void act(struct chaos *c, unsigned op);
+
+/* One thing many times, in one piece. */
+static void repeat(struct chaos *c)
+{
+	unsigned times = 1 + next(c) % REPEATS_MAX, op = next(c);
+	const uint8_t *from = c->p;
+
+	for (; op % 16 <= 6 && times > 0; times--) {
+		c->p = from;
+		act(c, op);
+	}
+}
+
+static void act_together(struct chaos *c, unsigned i)
+{
+	switch (i) {
+	case 4: repeat(c); break;
+	case 8: c->held = !c->held; break;
+	case 12: populate(c, next(c)); break;
+	case 0: c->crowd.sim.cut = (enum sim_cut)(next(c) % SIM_FREE_CUTS); break;
+	default: burst(c, next(c)); break;
+	}
+}
+
+/* What befalls the server, or one of them. */
+static void befall(struct chaos *c, unsigned i)
+{
 	struct sim *sim = &c->crowd.sim;
 
-	if (c->trace)
-		printf("# %8lld step %u of %s (%s)\n", (long long)sim->now.mono.ms, op % 16, cl->name, sim_cut_names[sim->cut]);
+	switch (i) {
+	case 0: shrink(c); break;
+	case 1: lift(c); break;
+	case 2: sim->frozen = !sim->frozen; break;
+	case 3:
+		promises_wall(&c->promises);
+		sim_step_wall(sim, ((int64_t)next(c) - 128) * 86400000);
+		break;
+	case 4:
+		if (next(c) % 8 == 0)
+			server_drain(sim->server);
+		break;
+	case 5:
+	case 6: script(c); break;
+	case 7:
+	case 8:
+	case 9:
+	case 10:
+	case 11: authenticate(c, next(c)); break;
+	default:
+		promises_weak(&c->promises, i % CHAOS_CLIENTS, false);
+		client_at(c, i)->silent = !client_at(c, i)->silent;
+		break;
+	}
+}
+
+static void act(struct chaos *c, unsigned op)
+{
+	unsigned i = op / 16;
+	struct client *cl = client_at(c, i);
+
 	if (op % 16 >= 5 && op % 16 <= 11)
 		promises_weak(&c->promises, i % CHAOS_CLIENTS, op % 16 < 10);
 	switch (op % 16) {
@@ -371,39 +492,21 @@ static void step(struct chaos *c)
 	case 11: client_take(&c->crowd, cl, next(c)); break;
 	case 12:
 	case 13: wait(c); break;
-	case 14:
-		if (i % 4 > 0)
-			burst(c, next(c));
-		else
-			sim->cut = (enum sim_cut)(next(c) % SIM_FREE_CUTS);
-		break;
-	case 15:
-		switch (i) {
-		case 0: shrink(c); break;
-		case 1: lift(c); break;
-		case 2: sim->frozen = !sim->frozen; break;
-		case 3:
-			promises_wall(&c->promises);
-			sim_step_wall(sim, ((int64_t)next(c) - 128) * 86400000);
-			break;
-		case 4:
-			if (next(c) % 8 == 0)
-				server_drain(sim->server);
-			break;
-		case 5:
-		case 6: script(c); break;
-		case 7:
-		case 8:
-		case 9:
-		case 10:
-		case 11: authenticate(c, next(c)); break;
-		default:
-			promises_weak(&c->promises, i % CHAOS_CLIENTS, false);
-			cl->silent = !cl->silent;
-			break;
-		}
+	case 14: act_together(c, i); break;
+	case 15: befall(c, i); break;
 	}
-	sim_settle(sim);
+}
+
+static void step(struct chaos *c)
+{
+	unsigned op = next(c);
+	struct sim *sim = &c->crowd.sim;
+
+	if (c->trace)
+		printf("# %8lld step %u of %s (%s)\n", (long long)sim->now.mono.ms, op % 16, client_at(c, op / 16)->name, sim_cut_names[sim->cut]);
+	act(c, op);
+	if (!c->held)
+		sim_settle(sim);
 }
 
 /* --- what they know --- */
@@ -443,11 +546,6 @@ static void forget_forgotten(struct chaos *c)
 	}
 }
 
-static uint32_t number_of(const struct client *cl)
-{
-	return (uint32_t)strtoul(cl->name + 1, NULL, 10);
-}
-
 static void listen(struct chaos *c)
 {
 	for (size_t i = 0; i < c->crowd.heard_count; i++) {
@@ -456,6 +554,8 @@ static void listen(struct chaos *c)
 		if (c->trace)
 			printf("# %8lld %s %s\n", (long long)h->at_ms, c->crowd.clients[h->client].name, h->text);
 		learn(c, h);
+		if (c->crowd.clients[h->client].dialect == DIALECT_ECHO)
+			hear_echo(c, &c->crowd.clients[h->client], h->text);
 		promises_hear(&c->promises, &c->crowd.sim, &c->crowd.clients[h->client], number_of(&c->crowd.clients[h->client]), h, c->limited);
 	}
 	for (unsigned i = 0; i < CHAOS_CLIENTS; i++)
@@ -500,6 +600,10 @@ static void configure_auth(struct chaos *c)
 	unsigned draw = next(c);
 
 	cfg->has_user_check = draw % 4 == 3;
+	cfg->users_max = draw & 4 ? FEW_USERS : 0;
+	if (draw & 8 && cfg->client_buffer_messages > 4)
+		cfg->client_buffer_messages = 256;
+	cfg->connections_max = draw & 16 ? 220 : 10;
 	cfg->auth_timeout_ms = draw & 32 ? 0 : 10000;
 	c->jwt = draw & 64;
 	if (!c->jwt)
@@ -517,7 +621,6 @@ static void configure(struct chaos *c)
 	unsigned a = next(c), b = next(c);
 
 	sim_config(cfg);
-	cfg->connections_max = 10;
 	cfg->connections_per_user_max = 4;
 	cfg->connections_per_ip_max = a & 1 ? 6 : 0;
 	cfg->presence_rate = a & 2 ? 1 : 0;
@@ -556,6 +659,17 @@ static void heal(struct chaos *c)
 	promises_check(&c->promises, &c->crowd.sim);
 }
 
+static void check_echoes(struct chaos *c)
+{
+	for (unsigned i = 0; i < CHAOS_CLIENTS; i++) {
+		const struct client *cl = client_at(c, i);
+
+		if (cl->websocket && cl->dialect == DIALECT_ECHO && cl->link >= 0 && !cl->at_end && !cl->close_heard && !cl->close_sent &&
+		    !c->promises.of[i].junk && c->echoes[i].said_n < ECHOES_MAX && c->echoes[i].heard_n != c->echoes[i].said_n)
+			sim_fault(&c->crowd.sim, "an echo that never came");
+	}
+}
+
 /* Whoever is through, whatever was before, is answered. */
 static void check_answers(struct chaos *c)
 {
@@ -592,12 +706,14 @@ struct chaos_result chaos_run(const uint8_t *bytes, size_t n, uint64_t seed, boo
 		c.steps++;
 		step(&c);
 		listen(&c);
-		promises_check(&c.promises, &c.crowd.sim);
+		if (!c.held) /* else the server has had no turn to keep them */
+			promises_check(&c.promises, &c.crowd.sim);
 		promises_late(&c.crowd.sim);
 		forget_forgotten(&c);
 	}
 	heal(&c);
 	check_answers(&c);
+	check_echoes(&c);
 	if (!c.limited && c.crowd.sim.cfg.audience == AUDIENCE_ALL)
 		check_truth(&c);
 	if (c.crowd.sim.fault[0] == '\0')

@@ -1,7 +1,8 @@
 /*
- * test/sim/chaos.h: a world driven by bytes: a fuzzer's, or a seed's. Each byte says what happens next (connect, speak, break, wait, shrink a
- * pool, stop the process...); after each, everything that always holds is checked (RELIABILITY L, safety), and at the end, when all is
- * well again, what must come true in the end (liveness): whoever still watches knows the truth, and when all have left nothing is kept.
+ * test/sim/chaos.h: a world driven by bytes: a fuzzer's, or a seed's. Each byte says what happens next (connect, speak, break, wait, shrink
+ * a pool, stop the process, one thing many times, many at once...); after each, everything that always holds is checked (RELIABILITY L,
+ * safety), and at the end, when all is well again, what must come true in the end (liveness): whoever still watches knows the truth, and
+ * when all have left nothing is kept.
  */
 #ifndef TEST_SIM_CHAOS_H
 #define TEST_SIM_CHAOS_H

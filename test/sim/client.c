@@ -523,6 +523,7 @@ static bool drink(void *ctx)
 	for (uint32_t i = 0; i < c->client_count; i++) {
 		struct client *cl = &c->clients[i];
 
+		cl->was_stalled |= cl->stalled;
 		if (cl->link < 0 || cl->stalled)
 			continue;
 		any |= take(c, cl, SIZE_MAX);

@@ -38,6 +38,7 @@ struct client {
 	enum dialect_id dialect;
 	bool silent;
 	bool stalled;           /* does not read */
+	bool was_stalled;       /* what it heard may have been told long before */
 	bool at_end, close_heard, close_sent;
 	char with[CLIENT_WITH_MAX]; /* a header line of its requests, with its end; "": none */
 	uint32_t heads;         /* bit i: the i-th answer to come is to a HEAD */

@@ -56,7 +56,7 @@ struct guest {
 	uint32_t lists;              /* roster: that it was told */
 	char knows[USERS][WORD];     /* the last status it was told; "": none */
 	char told[USERS][TEXT];      /* the last words */
-	int64_t told_ms[USERS];      /* when */
+	int64_t shown_ms[USERS];     /* when it was last told so of one who was not offline: what the absent set is forgotten presence-ttl after */
 	int online[USERS];           /* by presence.online and presence.offline: 1, 0, or -1: neither yet */
 	uint32_t newest[USERS][NODES_MAX + 1]; /* of the custom statuses set there, the newest told: the number of its step */
 	uint32_t shows[USERS];       /* the one told last; 0: none; NOT_SAID: what was told last does not say */
@@ -122,7 +122,7 @@ struct life {
 	uint32_t options;            /* a bit of each that was drawn */
 	bool maybe_hidden[USERS];
 	int64_t open_ms[USERS];      /* when a device of theirs was last seen to be open */
-	int64_t stir_ms[USERS];      /* when one last came, was let in, or was closed */
+	int64_t stir_ms[USERS];      /* when one last came, was let in, was closed or ended */
 	bool kicked[USERS];          /* by an operator, ever */
 	bool limited;                /* a pool is too small now */
 	bool was_limited;            /* or was */

@@ -218,8 +218,10 @@ static ptrdiff_t transport_writev(void *ctx, int handle, const struct iovec *sli
 		sim_fault(sim, "(5) bytes were written after the shutdown");
 	if (l->client_gone)
 		return TRANSPORT_GONE;
-	if (sim->cut == SIM_RANDOM)
-		room = sim_random(sim) % 4 == 0 ? 0 : portion(sim, room);
+	if (l->starved)
+		return TRANSPORT_AGAIN;
+	if (sim->cut == SIM_RANDOM) /* whoever waited until it is writable finds it so */
+		room = sim_random(sim) % 4 == 0 && !l->wants_output ? 0 : portion(sim, room);
 	for (uint32_t i = 0; i < n; i++)
 		all += slices[i].iov_len;
 	if (room > all)
@@ -681,6 +683,11 @@ void sim_fail_accepts(struct sim *sim, uint32_t n, int64_t ms)
 void sim_pipe(struct sim *sim, int link, uint32_t bytes)
 {
 	link_at(sim, link)->pipe_bytes = bytes;
+}
+
+void sim_starve(struct sim *sim, int link, bool starved)
+{
+	link_at(sim, link)->starved = starved;
 }
 
 void sim_step_wall(struct sim *sim, int64_t ms)

@@ -80,6 +80,7 @@ struct sim_link {
 	bool wants_input, wants_output;
 	uint32_t listener, conn, generation;
 	uint32_t pipe_bytes; /* its own; 0: the world's */
+	bool starved;        /* it is writable, and takes nothing: the kernel has no memory for what is written */
 	uint64_t work_turn;  /* of `work`: calls for this link in that turn */
 	uint32_t work;
 	struct peer peer;
@@ -195,6 +196,8 @@ void sim_advance(struct sim *, int64_t ms);
 void sim_fail_accepts(struct sim *, uint32_t n, int64_t ms);
 /* The pipe to this client holds so much from now on; 0: what the world's do. */
 void sim_pipe(struct sim *, int link, uint32_t bytes);
+/* The pipe to this client is writable and takes nothing from now on; or takes it again. */
+void sim_starve(struct sim *, int link, bool starved);
 
 /* Steps the wall clock alone. */
 void sim_step_wall(struct sim *, int64_t ms);

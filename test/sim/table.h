@@ -15,7 +15,7 @@
  * Verbs (WHO VERB): connect DIALECT [user= device= name= ip= listener= path= proto= header=], tcp, send JSON, status S [TEXT], ping, beat,
  * sub ROOM, unsub ROOM, watch [USER...], type ROOM, stop ROOM, frame OP[+] [TEXT], big BYTES, bytes C-ESCAPED, close [CODE], end, drop, stall,
  * read [BYTES], silent, polite, auth TOKEN, with [HEADER: VALUE] (of its requests from now on), get PATH, head PATH, delete PATH,
- * put PATH JSON, post PATH JSON; with xN before the verb N times.
+ * put PATH JSON, post PATH JSON, starve (its socket is writable and takes nothing), feed; with xN before the verb N times.
  * Of nobody (`.`): wall +-DURATION, drain, freeze, thaw, limit POOL N|all (so many cells more than are in use now), keys ANSWER,
  * users USER=ANSWER..., asked WHAT=TIMES..., or nothing: time passes.
  *

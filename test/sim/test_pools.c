@@ -235,6 +235,27 @@ static void nothing_behind_close(void)
 	finish(&sim, "nothing behind Close");
 }
 
+/* No frame is left for what somebody should hear: they are closed, since what they know is not so any more. */
+static void unheard(void)
+{
+	struct sim sim = { 0 };
+	int listener, leaver;
+
+	sim_config(&sim.cfg);
+	start(&sim);
+	listener = upgrade(&sim, 0, "/ws?user_id=u&dialect=roster");
+	leaver = upgrade(&sim, 0, "/ws?user_id=v&dialect=snake");
+	sim_advance(&sim, sim.now.mono.ms + 5000);
+	drink(&sim, listener);
+	sim_drop(&sim, leaver);
+	sim_settle(&sim);
+	pool_limit(&sim.server->frames.cells, pool_used(&sim.server->frames.cells));
+	sim_advance(&sim, sim.now.mono.ms + sim.cfg.offline_debounce_ms + 2000);
+	tap_ok(sim.links[listener].server_closed, "no frame for an event: who should hear it is closed");
+	pool_limit(&sim.server->frames.cells, POOL_NONE);
+	finish(&sim, "unheard");
+}
+
 /* All slots are taken by those who say nothing: who comes then waits, WebSockets live, and room is made. */
 static void slots(void)
 {
@@ -317,6 +338,7 @@ int main(void)
 	hoarders("GET /live HTTP/1.1\r\nHost: a\r\n\r\n", "short answers");
 	hoarders("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", "long answers");
 	nothing_behind_close();
+	unheard();
 	slots();
 	streams();
 	return tap_done();

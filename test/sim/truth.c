@@ -53,12 +53,13 @@ static bool may_be_over(struct life *l, uint32_t custom)
 	return false;
 }
 
-/* Do these two differ by what each node counts for itself? When a custom status ends, by its own clock; how long the absent are remembered. */
+/* Do these two differ by what each node counts for itself? When a custom status ends, by its own clock; how long the absent are remembered, as
+ * which the invisible are shown. */
 static void forgive(struct life *l, struct presence_view *a, struct presence_view *b, uint32_t devices)
 {
 	if (may_be_over(l, custom_of(a)) || may_be_over(l, custom_of(b)))
 		a->custom = b->custom = STR_NONE;
-	if (devices == 0 && life_has(l, WITH_TTL))
+	if ((devices == 0 || (a->status == STATUS_OFFLINE && b->status == STATUS_OFFLINE)) && life_has(l, WITH_TTL))
 		a->custom = a->metadata = b->custom = b->metadata = STR_NONE;
 }
 

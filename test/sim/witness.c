@@ -103,7 +103,7 @@ static bool may_say_again(struct life *l, uint32_t i, uint32_t user)
 
 	if (l->lapses[user] && l->injected[WALL] > 0)
 		return true;
-	return strcmp(d->knows[user], "offline") == 0 && world_now_ms(&l->w) >= d->told_ms[user] + life_crowd(l, d->node)->sim.cfg.presence_ttl_ms;
+	return strcmp(d->knows[user], "offline") == 0 && world_now_ms(&l->w) >= d->shown_ms[user] + life_crowd(l, d->node)->sim.cfg.presence_ttl_ms;
 }
 
 static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t user, const char *words, int online)
@@ -128,7 +128,8 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 		learn_custom(l, i, user, custom_in(words), words);
 	snprintf(d->knows[user], WORD, "%s", status);
 	snprintf(d->told[user], TEXT, "%s", words == NULL ? "" : words);
-	d->told_ms[user] = l->heard_ms;
+	if (strcmp(status, "offline") != 0)
+		d->shown_ms[user] = l->heard_ms;
 	if (online >= 0)
 		d->online[user] = online;
 }
@@ -406,7 +407,8 @@ static void learn(struct life *l, uint32_t i, const struct client *cl, const cha
 
 	if (strstr(text, GHOST) != NULL)
 		life_fault(l, "(8) c%u hears of somebody who never came in: %s", i, text);
-	if (strcmp(text, "open") == 0 || strncmp(text, "close ", 6) == 0)
+	/* "end" alone: it may have been in for a moment, unheard. */
+	if (strcmp(text, "open") == 0 || strncmp(text, "close ", 6) == 0 || strcmp(text, "end") == 0)
 		l->stir_ms[d->user] = world_now_ms(&l->w);
 	if (strcmp(text, "not JSON") == 0)
 		life_fault(l, "(4) c%u hears what is no JSON", i);

@@ -188,15 +188,18 @@ def unit_runs():
     if why:
         ok(True, "%s # SKIP %s" % (name, why))
         return
-    server = Server(*words, listen=(), listeners=1,
-                    prefix=[os.path.abspath("test/supply/confine.py"), os.path.abspath(UNIT)])
+    prefix = [os.path.abspath("test/supply/confine.py"), os.path.abspath(UNIT)]
+    ended = [run(*prefix, sys.executable, "-c", "import os, socket; " + what).returncode for what in (
+        "os.chroot('/')", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)", "socket.socket()")]
+    ok(ended == [-signal.SIGSYS, -signal.SIGSYS, 0], "confined so, a call or a family that the unit does not name kills", ended)
+    server = Server(*words, listen=(), listeners=1, prefix=prefix)
     try:
         healthy = run(BINARY, "healthcheck", "http://127.0.0.1:%d" % server.port, env=environment()).returncode
         os.kill(server.pid, signal.SIGHUP)
         again = run(BINARY, "healthcheck", "http://127.0.0.1:%d" % server.port, env=environment()).returncode
         status = text("/proc/%d/status" % server.pid)
-        wrong = [k for k, v in (("Seccomp", "2"), ("NoNewPrivs", "1"), ("CapEff", "0" * 16))
-                 if not re.search(r"^%s:\s*%s$" % (k, v), status, re.M)]
+        wrong = [k for k, v in (("Seccomp", "2"), ("Seccomp_filters", "2"), ("NoNewPrivs", "1"), ("CapEff", "0" * 16))
+                 if k + ":" in status and not re.search(r"^%s:\s*%s$" % (k, v), status, re.M)]  # the filters: since Linux 5.9
     finally:
         why = server.stop()
     ok((healthy, again, wrong, why) == (0, 0, [], None), name, "%s" % [healthy, again, wrong, why, server.log()[-2000:]])

@@ -1,11 +1,12 @@
-# The same objects as build/presenced, with every call that may fail wrapped (test/torture/calls.def): test/torture/run fails them one by one.
+# The same objects as build/presenced, with every call that may fail wrapped (test/torture/calls.def): test/torture/run fails them one by one,
+# test/torture/memory all sends from some time on, and what epoll takes in.
 comma := ,
 FAULTY_SRC := test/torture/faulty.c
 FAULTY_CALLS := $(shell grep -o '^CALL.[a-z0-9_]*' test/torture/calls.def | cut -c 6-)
 FAULTY_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,$(FAULTY_CALLS) buddy_init)
 CHECKED += $(FAULTY_SRC)
 BUILT += build/presenced.faulty
-ALONE += test/torture/wrapped test/torture/run
+ALONE += test/torture/wrapped test/torture/run test/torture/memory
 
 -include $(FAULTY_SRC:%.c=build/obj/%.d) $(FAULTY_SRC:%.c=build/asan/%.d)
 build/presenced.faulty: LDFLAGS += $(FAULTY_WRAP)

@@ -87,6 +87,10 @@ static void test_bye(void)
 	int ms;
 
 	open_joined(&r, 3);
+	r.nodes[2].no_space = true;
+	tap_ok(!r.nodes[2].peers.leave(r.nodes[2].peers.link.ctx, r.now) && r.lease[2],
+		"CONTRACT 5: without room for its bye it gives back no lease either");
+	r.nodes[2].no_space = false;
 	n = &r.nodes[0];
 	rig_say(n, 650, true, 1);
 	tap_ok(!n->peers.leave(n->peers.link.ctx, r.now), "CONTRACT 5: who leaves waits until its bye was heard");

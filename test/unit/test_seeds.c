@@ -445,6 +445,24 @@ static void test_paced(void)
 	sr_fini(&t);
 }
 
+/* Without room nothing is due before it is tried again: the loop does not go round for it. */
+static void test_no_room(void)
+{
+	struct seeds_rig t;
+
+	sr_init(&t);
+	sr_line(&t, "+1");
+	sr_join(&t);
+	sr_line(&t, "nodes a"); /* who tells the roster */
+	sr_line(&t, "+2000");
+	sr_line(&t, "room 0");
+	sr_line(&t, "c0 connect ann dev=d");
+	sr_line(&t, "+3");
+	seeds_roster(&t.seeds);
+	tap_ok(seeds_deadline(&t.seeds).ms > t.rig.now.mono.ms, "C5: news of the roster waits, too, until there may be room");
+	sr_fini(&t);
+}
+
 /* The record of one who was forgotten is given to another, while the first's going waits for the bus. */
 static void test_numbers_again(void)
 {
@@ -519,6 +537,7 @@ int main(void)
 	test_never_lapses();
 	test_fading();
 	test_paced();
+	test_no_room();
 	test_numbers_again();
 	test_bounds();
 	return tap_done();

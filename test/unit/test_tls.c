@@ -161,6 +161,46 @@ static void test_slow_reader(struct rig *r)
 	hang(r, k);
 }
 
+/* So many turns at one time; how often it was written to. */
+static unsigned writes_in(struct rig *r, struct link *k, int turns)
+{
+	unsigned before = k->writes;
+
+	for (int i = 0; i < turns; i++)
+		turn(r);
+	return k->writes - before;
+}
+
+static void test_starved(struct rig *r)
+{
+	struct link *k = dial(r, 0, 1);
+	unsigned spun;
+
+	start(k, "ec.example", false);
+	client_go(k);
+	k->starved = true;
+	spun = writes_in(r, k, 50);
+	k->starved = false;
+	settle(r, k);
+	tap_ok(spun <= 2 && !is_open(k), "no memory for a handshake's answer: it waits (%u tries)", spun);
+	r->now.mono = tls_deadline(r->t);
+	settle(r, k);
+	tap_ok(is_open(k) && cells(r) == 0, "and goes on though epoll tells nothing");
+
+	k->starved = true;
+	client_say(k, pattern, 3000);
+	spun = writes_in(r, k, 50);
+	tap_ok(spun <= 3 && cells(r) == 1 && !(watched(r, k) & EPOLLOUT), "nor for a record (%u tries)", spun);
+	r->now.mono.ms += WRITE_RETRY_MS;
+	tap_ok(writes_in(r, k, 50) == 1 && !k->hung, "which is tried again, once");
+	k->starved = false;
+	r->now.mono.ms += WRITE_RETRY_MS;
+	settle(r, k);
+	tap_ok(k->said_n == 3000 && memcmp(k->said, pattern, 3000) == 0 && cells(r) == 0, "and all comes");
+	hang(r, k);
+	tap_ok(tls_deadline(r->t).ms == MONO_NEVER.ms, "then nothing is due");
+}
+
 static void test_partial(struct rig *r)
 {
 	struct link *k = opened(r, 0);
@@ -509,6 +549,7 @@ int main(void)
 	test_splits(&rig);
 	test_sizes(&rig);
 	test_slow_reader(&rig);
+	test_starved(&rig);
 	test_partial(&rig);
 	test_exhaustion(&rig);
 	test_deadlines(&rig);

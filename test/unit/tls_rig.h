@@ -28,6 +28,9 @@ struct link {
 	struct line up, down;     /* to the server, to the client */
 	size_t takes;             /* bytes that the socket takes until it blocks; SIZE_MAX: all */
 	size_t gives;             /* bytes that the socket gives until it blocks */
+	uint8_t broken;           /* the socket is: 1 for writes, 2 for reads */
+	bool starved;             /* it is writable all along, and takes nothing */
+	unsigned writes;          /* calls, so far */
 	int fd, handle;
 	bool shut, closed, hung, ended, wants_in, wants_out;
 	uint8_t got[LINE_BYTES], out[LINE_BYTES]; /* what the server read; what it has to write */
@@ -69,6 +72,8 @@ static ptrdiff_t plain_read(void *ctx, int fd, void *buf, size_t bytes)
 	struct link *k = link_of_fd(ctx, fd);
 	size_t n = k->up.to - k->up.from;
 
+	if (k->broken & 2)
+		return TRANSPORT_GONE;
 	if (n == 0 && k->up.ended)
 		return 0;
 	if (n > bytes)
@@ -90,9 +95,16 @@ static ptrdiff_t plain_writev(void *ctx, int fd, const struct iovec *slices, uin
 	size_t done = 0;
 
 	assert(!k->shut);
+	if (k->broken & 1)
+		return TRANSPORT_GONE;
+	k->writes++;
+	if (k->starved)
+		return TRANSPORT_AGAIN;
 	for (uint32_t i = 0; i < n; i++) {
 		size_t some = slices[i].iov_len < k->takes ? slices[i].iov_len : k->takes;
 
+		if (some > LINE_BYTES - k->down.to)
+			some = LINE_BYTES - k->down.to;
 		memcpy(k->down.v + k->down.to, slices[i].iov_base, some);
 		k->down.to += some;
 		done += some;
@@ -313,9 +325,11 @@ static void turn(struct rig *r)
 
 		if (k->closed)
 			continue;
-		events = ((k->up.from < k->up.to && k->gives > 0) || k->up.ended ? (uint32_t)EPOLLIN : 0u) |
+		events = ((k->up.from < k->up.to && k->gives > 0) || k->up.ended || k->broken ? (uint32_t)EPOLLIN : 0u) |
 		         (k->takes > 0 ? (uint32_t)EPOLLOUT : 0u);
 		events &= watched(r, k);
+		if (k->takes == SIZE_MAX && (watched(r, k) & EPOLLET))
+			events &= ~(uint32_t)EPOLLOUT; /* it never was otherwise */
 		if (events != 0)
 			ready(r, k, events);
 	}

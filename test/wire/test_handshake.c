@@ -85,6 +85,8 @@ static const struct row {
 	{ "U1", "HTTP/2.0", S("GET /ws HTTP/2.0\r\n" HOST UP CO VE KE "\r\n"), "http 505 version" },
 	{ "U2", "no Upgrade", S(GET HOST CO VE KE "\r\n"), "426 upgrade" },
 	{ "U2", "nothing but a key", S(GET HOST KE "\r\n"), "426 upgrade" },
+	{ "U2", "nothing but Upgrade", S(GET HOST UP "\r\n"), "400 connection" },
+	{ "U2", "nothing but Connection: Upgrade", S(GET HOST CO "\r\n"), "426 upgrade" },
 	{ "U2", "nothing but a version", S(GET HOST VE "\r\n"), "426 upgrade" },
 	{ "U2", "Upgrade empty", S(GET HOST "Upgrade:\r\n" CO VE KE "\r\n"), "426 upgrade" },
 	{ "U2", "Upgrade: h2c", S(GET HOST "Upgrade: h2c\r\n" CO "\r\n"), "426 upgrade" },

@@ -7,13 +7,15 @@
 
 What is looked for, per watcher and user: an offline of one who was connected all the time, or less long away than the debounce
 (P5, P1); an online of one who was not there; the same said twice, or an offline of one who was not shown online (P2: strictly
-alternating); a state that the user never had, or an older one after a newer (P4); a last_seen that goes back (P8); at the end,
-a last state that is not the truth, and somebody it was never told of (P4, R7).
+alternating); a state that the user never had, or an older one after a newer (P4): an offline and an online too, of an absence that
+the watcher has been told the end or the beginning of; a last_seen that goes back (P8); at the end, a last state that is not the
+truth, and somebody it was never told of (P4, R7). A watcher that could not read what came fails the check.
 """
-import asyncio, math, time, urllib.parse
+import asyncio, math, time, traceback, urllib.parse
 from client import Dotted, Rooms, Roster, Snake, Upper
 from tap import has
 
+TOLD = 5        # seconds after which what one node was told all nodes must know, for who goes from one to the other
 SLACK = 0.25    # how much two clocks reading the same event may differ: the client's and the server's
 OFFLINE = {"status": "offline"}
 FIELDS = ("status", "custom", "metadata")
@@ -38,12 +40,12 @@ class Truth:
         span = next(s for s in self.spans[user] if s[2] is None)
         span[2] = now() if at is None else at
 
-    def put(self, user, **state):
+    def put(self, user, at=None, **state):
         """The user has set this, of status, custom and metadata; what is not named stays. Before it is sent."""
-        self.states[user].append({**self.states[user][-1], **state})
+        self.states[user].append({**self.states[user][-1], **state, "at": now() if at is None else at})
 
     def undecided(self, user):
-        """Two sets at once: which one is the last the test cannot know; their order is not looked at."""
+        """Two sets at once: which one is the last the test cannot know; their order is not looked at, but that they were set."""
         self.loose.add(user)
 
     def gaps(self, user):
@@ -58,13 +60,15 @@ class Truth:
     def connected(self, user):
         return any(end is None for _, _, end in self.spans.get(user, []))
 
-    def absence(self, user, at, debounce, lag, since=float("-inf")):
-        """When the first gap began, of those no earlier than `since`, for which the user may be shown offline at that time; or None."""
-        return next((began for began, end in self.gaps(user) if began >= since and end - began >= debounce - SLACK
+    def absence(self, user, at, debounce, lag, since=float("-inf"), until=float("-inf")):
+        """When the first gap began, of those that began no earlier than `since` and ended no earlier than `until`, for which the user may
+        be shown offline at that time; or None."""
+        return next((began for began, end in self.gaps(user) if began >= since and end >= until and end - began >= debounce - SLACK
                      and began + debounce - SLACK <= at <= end + lag), None)
 
-    def may_be_online(self, user, at, debounce, lag):
-        return any(began - SLACK <= at and (end is None or at <= end + debounce + lag)
+    def may_be_online(self, user, at, debounce, lag, gone=float("-inf")):
+        """`gone`: when they were gone, as the watcher has been told."""
+        return any(began - SLACK <= at and (end is None or gone < end and at <= end + debounce + lag)
                    for began, _, end in self.spans.get(user, []))
 
     def last(self, user):
@@ -83,6 +87,7 @@ class Stream:
         self.name, self.kind, self.events, self.now = name, kind, [], {}  # now: user -> what it shows, None: offline
         self.fresh = True
         self.online = set()  # of a roster
+        self.fault = None    # why no more is read, which is the server's fault or the test's own
 
     def begin(self):
         self.fresh = True
@@ -156,7 +161,9 @@ class _Replay:
     def __init__(self, truth, stream, debounce, lag, users):
         self.truth, self.stream, self.debounce, self.lag, self.users = truth, stream, debounce, lag, users
         self.shown, self.seen, self.reached, self.texts = {}, {}, {}, {}
-        self.absent = {}  # user -> when the gap began for which the last offline was: it is for no second one
+        self.absent = {}  # user -> just after the beginning of the gap for which the last offline was: it is for no second one
+        self.told = {}    # user -> when the state was set that was shown last: who is shown it was told of all before
+        self.since = {}   # user -> since when they have been shown online
 
     def run(self):
         """(time, what is wrong, of whom) of the first violation, or None."""
@@ -170,14 +177,17 @@ class _Replay:
         if getattr(event, "wrong", None):
             return event.wrong, None
         for user in self.users:
-            if user not in event.state and self.truth.absence(user, event.at, self.debounce, self.lag) is None:
+            known = self.since.get(user, math.inf)  # what it was before that time every node has heard
+            until = known if event.at > known + TOLD else -math.inf
+            if user not in event.state and self.truth.absence(user, event.at, self.debounce, self.lag, until=until) is None:
                 return "left out of a snapshot while connected (a false offline)", user
         for user, state in event.state.items():
             bad = self._believable(user, state, event.at)
             if user in self.users and bad:
                 return "in a snapshot: " + bad, user
         self.shown = {user: state for user, state in event.state.items() if not offline(state)}
-        self.absent = {}  # another node may hear of an absence later
+        self.since = {user: self.since.get(user, event.at) for user in self.shown}
+        self.absent, self.told = {}, {}  # another node may hear of an absence later
         return None
 
     def _event(self, event):
@@ -189,34 +199,38 @@ class _Replay:
         self.texts[user] = state.get("custom", text)
         if offline(state):
             self.shown[user] = None
+            self.since.pop(user, None)
             if offline(before) and self.texts[user] == text:  # what is set for one who is offline is told too
                 return "offline, of one who was not shown online (no alternation)", user
-            began = self.truth.absence(user, event.at, self.debounce, self.lag, self.absent.get(user, self.truth.start))
+            began = self.truth.absence(user, event.at, self.debounce, self.lag, self.absent.get(user, self.truth.start),
+                                       self.told.get(user, -math.inf))
             self.absent[user] = math.inf if began is None else math.nextafter(began, math.inf)
             return ("a false offline", user) if began is None else None
         two_in_one = self.stream.kind == "upper" and state.get("status") == "busy"  # busy, then dnd
         if not two_in_one and not offline(before) and all(before.get(name) == state.get(name, before.get(name)) for name in FIELDS):
             return "the same twice: %r" % state, user
-        bad = self._believable(user, state, event.at)
+        self.since.setdefault(user, event.at)
+        bad = self._believable(user, state, event.at, self.absent.get(user, -math.inf))
         return (bad, user) if bad else None
 
-    def _believable(self, user, state, at):
+    def _believable(self, user, state, at, gone=-math.inf):
         if user not in self.users or offline(state):
             return None
-        if not self.truth.may_be_online(user, at, self.debounce, self.lag):
+        if not self.truth.may_be_online(user, at, self.debounce, self.lag, gone):
             return "a false online"
         seen = state.get("last_seen")
         if seen and seen < self.seen.get(user, ""):
             return "last_seen went back from %s to %s" % (self.seen[user], seen)
         self.seen[user] = seen or self.seen.get(user, "")
-        if user in self.truth.loose:
-            return None
         states = self.truth.states[user]
+        old = any(agrees(self.stream.kind, state, s) for s in states)
+        if old and user in self.truth.loose:
+            return None
         for i in range(self.reached.get(user, 0), len(states)):
             if agrees(self.stream.kind, state, states[i]):
                 self.reached[user] = i
+                self.told[user] = states[i].get("at", -math.inf)
                 return None
-        old = any(agrees(self.stream.kind, state, s) for s in states)
         return "%s: %r" % ("an older state after a newer one" if old else "a state that was never set", state)
 
     def last(self):
@@ -249,6 +263,9 @@ def check(truth, streams, debounce, lag=20, last=True, users=None):
     """`lag`: seconds for which an event may be late before it counts as wrong. `last`: all has settled, the last states count.
     `users`: of whom the streams must tell all; those in the truth if not given."""
     users = set(truth.spans if users is None else users)
+    assert users and streams, "nothing is looked at: of %d users, in %d streams" % (len(users), len(streams))
+    for stream in streams:
+        assert stream.fault is None, "%s (%s): %s" % (stream.name, stream.kind, stream.fault)
     replays = [_Replay(truth, stream, debounce, lag, users) for stream in streams]
     wrong = [(bad, r.stream) for r in replays for bad in [r.run()] if bad]
     if not wrong and last:
@@ -303,6 +320,10 @@ class Watcher:
                 self.stream.read(await client.next(3600))
         except AssertionError as e:
             self.lost = str(e)
+            if client.socket.open:
+                self.stream.fault = self.lost
+        except Exception:
+            self.lost = self.stream.fault = traceback.format_exc()
 
     async def close(self):
         if self.task:

@@ -1,6 +1,5 @@
 """Several presenced on one Redis, each of which may be killed, stopped, drained and started again under its name."""
 import asyncio, concurrent.futures, itertools, os, re, signal, time
-import websockets
 from client import Rooms
 from redisd import Redis
 from server import Server
@@ -8,7 +7,8 @@ from web import curl
 
 
 class Node:
-    """One presenced; .server is the running one, .was those that ran before under the same node id."""
+    """One presenced; .server is the running one, .was those that ran before under the same node id, and whether
+    they were killed."""
 
     def __init__(self, cluster, name, options):
         self.cluster, self.name, self.options = cluster, name, options
@@ -17,7 +17,7 @@ class Node:
     def start(self, *more):
         options = ["--node-id", self.name, *self.cluster.redis_options, *self.options, *more]
         if self.server:
-            self.was.append(self.server)
+            self.was.append((self.server, self.killed))
         self.server, self.killed = Server(*options, listen=self.cluster.listen, prefix=self.cluster.prefix(self.name)), False
         return self
 
@@ -63,6 +63,7 @@ class Node:
 
     def kill(self):
         """kill -9"""
+        assert self.server.process.poll() is None, "%s had ended before it was killed: %s" % (self.name, self.server.ended())
         self.server.process.kill()
         self.server.process.wait()
         self.killed = True
@@ -92,15 +93,17 @@ class Node:
         return sum(got) if got else None
 
     def end(self):
-        """None, or what was wrong with how it ended."""
-        if self.killed or self.server is None:
-            return None
-        self.cont()
+        """None, or what was wrong with how it ended, or one that ran before; of those that were killed only the log counts."""
+        why = [self._end(*one) for one in self.was + [(self.server, self.killed)] if one[0]]
+        return "\n".join("%s: %s" % (self.name, w) for w in why if w) or None
+
+    def _end(self, server, killed):
+        if not killed:
+            server.process.send_signal(signal.SIGCONT)
         if self.cluster.forgive:  # lines that are an error, and what a case is about
-            with self.server.changed:
-                self.server.lines[:] = [l for l in self.server.lines if l is None or not re.search(self.cluster.forgive, l)]
-        why = self.server.stop()
-        return why and "%s: %s" % (self.name, why)
+            with server.changed:
+                server.lines[:] = [l for l in server.lines if l is None or not re.search(self.cluster.forgive, l)]
+        return server.dirt() if killed else server.stop()
 
 
 # All nodes are one process without a Redis: what a case wants of a cluster must then hold too. For whoever writes cases.
@@ -189,7 +192,7 @@ class Pulse:
     """A client of a node that pings all the time: does it answer, and how soon? .times: seconds, each round trip."""
 
     def __init__(self, node, name, every=0.02):
-        self.node, self.name, self.every, self.times, self.task, self.why = node, name, every, [], None, None
+        self.node, self.name, self.every, self.times, self.task, self.why, self.asked = node, name, every, [], None, None, None
 
     async def __aenter__(self):
         self.client = await Rooms.open(self.node, self.name)
@@ -199,19 +202,20 @@ class Pulse:
     async def _beat(self):
         try:
             while True:
-                start = time.monotonic()
+                self.asked = time.monotonic()
                 await self.client.sync()
-                self.times.append(time.monotonic() - start)
+                self.times.append(time.monotonic() - self.asked)
+                self.asked = None
                 self.client.skipped.clear()
                 await asyncio.sleep(self.every)
-        except (AssertionError, websockets.WebSocketException) as e:
-            self.why = str(e)
+        except Exception as e:
+            self.why = str(e) or repr(e)
 
     def report(self, worst=1.0):
         """Fails if the node closed the client or stalled grossly; prints the rest."""
         assert self.why is None, "%s: the client at %s: %s" % (self.name, self.node.name, self.why)
         assert self.times, "no ping was answered"
-        times = sorted(self.times)
+        times = sorted(self.times + [time.monotonic() - self.asked] if self.asked else self.times)  # one may still be waited for
         print("# %s at %s: %d pings, p50 %.2f ms, p99 %.2f ms, worst %.2f ms" % (
             self.name, self.node.name, len(times), times[len(times) // 2] * 1e3, times[int(len(times) * 0.99)] * 1e3, times[-1] * 1e3))
         assert times[-1] < worst, "%s stalled for %.2f s" % (self.node.name, times[-1])

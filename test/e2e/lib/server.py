@@ -101,13 +101,18 @@ class Server:
             self.process.kill()
             self.process.wait()
             return "still there %d s after SIGTERM\n%s" % (seconds, self.log()[-3000:])
+        dirty = self.dirt()
+        if code != 0 or dirty:
+            return "exit code %d%s\n%s" % (code, ", " + dirty if dirty else "", self.log()[-3000:])
+        return None
+
+    def dirt(self):
+        """What should not be in the log of one that has ended; None: nothing is."""
         if self.process.stderr:
             self.wait(lambda: self.lines and self.lines[-1] is None or not self.process.stderr, "the end of the log") \
                 if not (self.lines and self.lines[-1] is None) else None
         dirty = WRONG.search(self.log())
-        if code != 0 or dirty:
-            return "exit code %d%s\n%s" % (code, ", " + dirty[0] if dirty else "", self.log()[-3000:])
-        return None
+        return dirty and dirty[0]
 
     def stop(self):
         if self.process.poll() is None:
