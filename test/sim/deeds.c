@@ -13,7 +13,7 @@
 #include "sim/living.h"
 #include "sim/mint.h"
 
-enum { ARGS_MAX = MINT_TOKEN_MAX + 256, FLAPS_MAX = 4, SDP_MAX = 9000, SAID_MAX = SDP_MAX + 512, MORE_MAX = 160, LASTS_S_MAX = 15, SETS_NULL = LIFE_STEPS_MAX + 63 };
+enum { ARGS_MAX = MINT_TOKEN_MAX + 256, FLAPS_MAX = 4, SDP_MAX = 9000, SAID_MAX = SDP_MAX + 512, MORE_MAX = 160, LIST_MAX = 64, LASTS_S_MAX = 15, SETS_NULL = LIFE_STEPS_MAX + 63 };
 
 static const char *const status_words[] = { "online", "away", "busy", "dnd", "online", "away", "busy", "invisible" };
 
@@ -253,6 +253,33 @@ static const struct phrase nonsense = { {
 	"{\"type\":\"nonsense\"}", "{\"id\":%N,\"type\":\"nonsense\"}", "{\"type\":", "[]", "{\"type\":\"nonsense\"}", NULL,
 } };
 
+/* `"u1","u3"` for a bit of each. */
+static const char *list_of(uint32_t users, char out[LIST_MAX])
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (uint32_t u = 0; u < USERS; u++)
+		if (users >> u & 1)
+			n += (size_t)snprintf(out + n, LIST_MAX - n, "%s\"u%u\"", n > 0 ? "," : "", u);
+	return out;
+}
+
+/* Types, or stops, to some by name, whoever is in the room. */
+void deeds_type_to(struct life *l, uint32_t i, uint32_t room, uint32_t users, bool stops)
+{
+	static const struct phrase phrases[] = {
+		{ { "{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"%s\",\"is_typing\":true,\"recipient_ids\":[%C]}}" } },
+		{ { "{\"type\":\"typing\",\"payload\":{\"conversation_id\":\"%s\",\"is_typing\":false,\"recipient_ids\":[%C]}}" } },
+	};
+	char list[LIST_MAX], name[8];
+
+	snprintf(name, sizeof(name), "r%u", room);
+	say(l, i, l->step, &phrases[stops], name, list_of(users, list));
+	if (tokens_may_open(&l->guests[i]) >> room & 1)
+		l->speaks_to[l->guests[i].user][room] |= users;
+}
+
 static void be_in_rooms(struct life *l, uint32_t i)
 {
 	static const struct phrase *const phrases[] = {
@@ -262,6 +289,13 @@ static void be_in_rooms(struct life *l, uint32_t i)
 	char name[8];
 
 	snprintf(name, sizeof(name), "r%u", room);
+	if (phrases[which] == &type && life_client(l, i)->dialect == DIALECT_SNAKE && life_draw(l, 3) > 0) {
+		uint32_t to = l->speaks_to[l->guests[i].user][room], users = 1 + life_draw(l, (1 << USERS) - 1);
+
+		/* Always to the same: those who are named no more are not told of the end. */
+		deeds_type_to(l, i, room, to != 0 ? to : users, life_draw(l, 4) == 0);
+		return;
+	}
 	if (!say(l, i, l->step, phrases[which], name, "") || !(tokens_may_open(&l->guests[i]) >> room & 1))
 		return;
 	if (phrases[which] == &subscribe) {
@@ -337,21 +371,20 @@ void deeds_put_status(struct life *l, uint32_t user, uint32_t node, const char *
 	request(l, node, "PUT", path, body);
 }
 
-void deeds_broadcast(struct life *l, uint32_t number, uint32_t node, uint32_t room_plus1, uint32_t users)
+void deeds_broadcast(struct life *l, uint32_t number, uint32_t node, const struct notice *to)
 {
-	char body[256], list[64] = "";
-	size_t n = 0;
+	char body[256], list[LIST_MAX], without[LIST_MAX + 16] = "";
 
-	for (uint32_t u = 0; u < USERS; u++)
-		if (users >> u & 1)
-			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s\"u%u\"", n > 0 ? "," : "", u);
-	if (room_plus1 > 0)
-		snprintf(body, sizeof(body), "{\"room\":\"r%u\",\"data\":{\"n\":%u}}", room_plus1 - 1, number);
-	else if (users != 0)
-		snprintf(body, sizeof(body), "{\"users\":[%s],\"data\":{\"n\":%u}}", list, number);
+	if (to->exclude != 0)
+		snprintf(without, sizeof(without), ",\"exclude\":[%s]", list_of(to->exclude, list));
+	if (to->room_plus1 > 0)
+		snprintf(body, sizeof(body), "{\"room\":\"r%u\",\"data\":{\"n\":%u}%s}", to->room_plus1 - 1, number, without);
+	else if (to->users != 0)
+		snprintf(body, sizeof(body), "{\"users\":[%s],\"data\":{\"n\":%u}%s}", list_of(to->users, list), number, without);
 	else
-		snprintf(body, sizeof(body), "{\"all\":true,\"data\":{\"n\":%u}}", number);
-	l->notices[number] = (struct notice){ .sent = true, .room_plus1 = room_plus1, .users = users };
+		snprintf(body, sizeof(body), "{\"all\":true,\"data\":{\"n\":%u}%s}", number, without);
+	l->notices[number] = *to;
+	l->notices[number].sent = true;
 	request(l, node, "POST", "/api/v1/broadcast", body);
 }
 
@@ -391,7 +424,10 @@ static void rest(struct life *l)
 
 		deeds_put_status(l, user, node, word, custom, draw_lasting(l));
 	} else if (what < 7) {
-		deeds_broadcast(l, l->step, node, more % 3 == 0 ? 1 + more / 3 % ROOMS : 0, more % 3 == 1 ? more >> 1 & 31 : 0);
+		struct notice to = { .room_plus1 = more % 3 == 0 ? 1 + more / 3 % ROOMS : 0, .users = more % 3 == 1 ? more >> 1 & 31 : 0 };
+
+		to.exclude = life_draw(l, 3) == 0 ? life_draw(l, 1 << USERS) : 0;
+		deeds_broadcast(l, l->step, node, &to);
 	} else if (what < 8 && more < 8) {
 		kick(l, node, user);
 	} else if (what < 8) {

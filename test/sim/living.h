@@ -87,6 +87,7 @@ struct caption {
 struct notice {
 	bool sent;
 	uint32_t room_plus1, users;  /* to whom: a room, or a bit of each user; neither: all */
+	uint32_t exclude;            /* a bit of each user who is not to hear it */
 };
 
 /* What a node was told by REST of a device of a user (beats.c). */
@@ -131,6 +132,7 @@ struct life {
 	int64_t latest_ms[NODES_MAX + 1]; /* what its clock on the wall showed when it was stepped, at most */
 	int64_t skew_ms[NODES_MAX + 1], thaw_ms[NODES_MAX + 1]; /* thaw_ms: 0: nothing is to be thawed */
 	int64_t node_bad_ms[NODES_MAX + 1], redis_bad_ms; /* when something last befell them; INT64_MAX: it does now */
+	uint32_t speaks_to[USERS][ROOMS]; /* a bit of each user to whom by name it was said that the user types there */
 	uint32_t speaks[USERS];      /* a bit of each room that a device of the user ever spoke in, by a token that opens it */
 	uint32_t ever[USERS];        /* a bit of each room that a device of the user ever was in */
 	struct phone phones[LIFE_STEPS_MAX + 64];
@@ -192,7 +194,8 @@ void deeds_do(struct life *);                       /* one, by chance */
 /* `custom` 0: none; else it is the custom status. lasts_s 0: for ever. */
 void deeds_set_status(struct life *, uint32_t i, const char *status, uint32_t custom, uint32_t lasts_s);
 void deeds_put_status(struct life *, uint32_t user, uint32_t node, const char *status, uint32_t custom, uint32_t lasts_s);
-void deeds_broadcast(struct life *, uint32_t number, uint32_t node, uint32_t room_plus1, uint32_t users);
+void deeds_broadcast(struct life *, uint32_t number, uint32_t node, const struct notice *);
+void deeds_type_to(struct life *, uint32_t i, uint32_t room, uint32_t users, bool stops); /* one who speaks snake */
 void deeds_get(struct life *, uint32_t node, const char *path);
 void deeds_say(struct life *, uint32_t i, const char *text);
 bool deeds_answer(struct life *);                   /* what clients do by themselves: begin to watch, authenticate; false: nothing */

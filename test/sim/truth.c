@@ -272,6 +272,27 @@ static uint32_t rooms_at_server(struct life *l, uint32_t i)
 	return rooms;
 }
 
+/* What one types to all by name all see, wherever they are. */
+static void check_typing_to(struct life *l)
+{
+	uint32_t i = 0, room = 0;
+
+	while (i < LIFE_CLIENTS && !(life_is_open(l, i) && life_client(l, i)->dialect == DIALECT_SNAKE && (l->guests[i].opens >> room & 1)))
+		i++;
+	if (i == LIFE_CLIENTS || life_client(l, i)->silent || life_has(l, WITH_MESSAGE_RATE))
+		return;
+	deeds_type_to(l, i, room, (1 << USERS) - 1, false);
+	life_settle(l);
+	life_wait(l, ANSWER_MS);
+	for (uint32_t k = 0; k < LIFE_CLIENTS; k++) {
+		enum dialect_id dialect = life_client(l, k)->dialect;
+
+		if (life_is_open(l, k) && l->guests[k].user != l->guests[i].user && (dialect == DIALECT_SNAKE || dialect == DIALECT_DOTTED) &&
+		    !l->guests[k].short_changed && !(l->guests[k].typing[room] >> l->guests[i].user & 1))
+			life_fault(l, "(liveness) c%u on node %u does not hear that c%u types to it", k, l->guests[k].node, i);
+	}
+}
+
 /* Who was told so is in the room, and nobody else; and what is said to the room, at any node, reaches them all. */
 void truth_check_rooms(struct life *l)
 {
@@ -282,7 +303,7 @@ void truth_check_rooms(struct life *l)
 		if (life_is_open(l, i) && !l->guests[i].short_changed && rooms_at_server(l, i) != l->guests[i].rooms)
 			life_fault(l, "(liveness) c%u believes to be in rooms %#x, and is in %#x", i, l->guests[i].rooms, rooms_at_server(l, i));
 	for (uint32_t r = 0; r <= ROOMS && !life_is_over(l); r++) {
-		deeds_broadcast(l, first + r, 1 + life_draw(l, NODES_MAX) % l->nodes, r < ROOMS ? r + 1 : 0, 0);
+		deeds_broadcast(l, first + r, 1 + life_draw(l, NODES_MAX) % l->nodes, &(struct notice){ .room_plus1 = r < ROOMS ? r + 1 : 0 });
 		life_settle(l);
 		life_wait(l, ANSWER_MS);
 		for (uint32_t i = 0; i < LIFE_CLIENTS; i++) {
@@ -296,6 +317,8 @@ void truth_check_rooms(struct life *l)
 				life_fault(l, "(liveness) c%u on node %u does not hear what is said to %s%u", i, d->node, r < ROOMS ? "room r" : "all, ", r);
 		}
 	}
+	if (!life_is_over(l))
+		check_typing_to(l);
 }
 
 /* --- REST --- */

@@ -221,6 +221,23 @@ static bool room_in(const char *text, uint32_t *room)
 	return false;
 }
 
+/* Who is told by name need not be in the room. */
+static void judge_typing(struct life *l, uint32_t i, uint32_t room, uint32_t user, const char *text)
+{
+	const struct guest *d = &l->guests[i];
+
+	if (user == d->user)
+		life_fault(l, "(4) c%u hears its own user: %s", i, text);
+	if (l->speaks_to[user][room] >> d->user & 1)
+		return;
+	if (!((d->rooms | d->joining) >> room & 1))
+		life_fault(l, "(4) c%u is not in the room, and hears: %s", i, text);
+	if (!(d->opens >> room & 1))
+		life_fault(l, "(8) c%u has no token for that room, and hears: %s", i, text);
+	if (!(l->speaks[user] >> room & 1))
+		life_fault(l, "(8) c%u hears of who has no token for that room, or did not: %s", i, text);
+}
+
 static void learn_typing(struct life *l, uint32_t i, const char *text)
 {
 	struct guest *d = &l->guests[i];
@@ -228,18 +245,14 @@ static void learn_typing(struct life *l, uint32_t i, const char *text)
 	uint32_t room, user;
 	const char *u = strstr(text, " u");
 
-	if (room_in(text, &room) && !(d->opens >> room & 1))
-		life_fault(l, "(8) c%u has no token for that room, and hears: %s", i, text);
-	if (strstr(text, " re:") != NULL) /* its own, answered */
-		return;
 	if (!room_in(text, &room) || u == NULL || sscanf(u, " u%" SCNu32, &user) != 1 || user >= USERS)
 		return;
-	if (!((d->rooms | d->joining) >> room & 1))
-		life_fault(l, "(4) c%u is not in the room, and hears: %s", i, text);
-	if (user == d->user)
-		life_fault(l, "(4) c%u hears its own user: %s", i, text);
-	if (!(l->speaks[user] >> room & 1))
-		life_fault(l, "(8) c%u hears of who has no token for that room, or did not: %s", i, text);
+	if (strstr(text, " re:") != NULL) { /* its own, answered */
+		if (!(d->opens >> room & 1))
+			life_fault(l, "(8) c%u has no token for that room, and hears: %s", i, text);
+		return;
+	}
+	judge_typing(l, i, room, user, text);
 	d->typing[room] = stops ? d->typing[room] & ~(1u << user) : d->typing[room] | 1u << user;
 }
 
@@ -324,6 +337,8 @@ static bool learn_message(struct life *l, uint32_t i, const char *text)
 		life_fault(l, "(4) c%u hears twice: %s", i, text);
 	else if (n->room_plus1 > 0 ? !((d->rooms | d->joining) >> (n->room_plus1 - 1) & 1) : n->users != 0 && !(n->users >> d->user & 1))
 		life_fault(l, "(4) c%u hears what is not for it: %s", i, text);
+	else if (n->exclude >> d->user & 1)
+		life_fault(l, "(4) c%u is not to hear it, and does: %s", i, text);
 	else if (n->room_plus1 > 0 && !(d->opens >> (n->room_plus1 - 1) & 1))
 		life_fault(l, "(8) c%u has no token for that room, and hears: %s", i, text);
 	return true;
