@@ -90,7 +90,10 @@ static void judge_invisible(struct sim *sim, const struct promised *d, uint32_t 
 	}
 }
 
-/* The broadcasts of one user come at the rate that they may. Who has just come may have met one that waits, and is told of what became of it. */
+/*
+ * The broadcasts of one user come at the rate that they may. Who has just come may have met one that waits, and is told of what became of it;
+ * and where the table of users is full, those who are gone are forgotten, with when they were told of last.
+ */
 static void judge_rate(struct sim *sim, struct promised *d, uint32_t client, const struct heard *h)
 {
 	unsigned user;
@@ -99,7 +102,7 @@ static void judge_rate(struct sim *sim, struct promised *d, uint32_t client, con
 	if (sscanf(h->text, "presence_update u%u", &user) != 1 || user >= PROMISES_USERS || user == d->user)
 		return;
 	gap_ms = h->at_ms - d->told_ms[user];
-	if (d->told_ms[user] > d->come_ms + 1000 && sim->cfg.presence_rate == 1 && sim->cfg.audience == AUDIENCE_ALL && gap_ms < 1000)
+	if (d->told_ms[user] > d->come_ms + 1000 && sim->cfg.presence_rate == 1 && sim->cfg.audience == AUDIENCE_ALL && sim->cfg.users_max == 0 && gap_ms < 1000)
 		broken(sim, "c%u is told of u%u again after %lld ms", client, user, (long long)gap_ms);
 	d->told_ms[user] = h->at_ms;
 }
