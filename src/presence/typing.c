@@ -16,8 +16,9 @@ struct said {
 	struct str room;
 	enum room_kind kind;
 	bool is_typing;
-	const struct strs *recipients;  /* ids; NULL: the room, or the remembered ones of `of` */
-	const struct typing *of;
+	const struct strs *recipients;  /* ids; NULL: the room, or the remembered ones of `of` alone */
+	const struct typing *of;        /* a stop: of that, and to whom it was told too; NULL: none is remembered */
+	const struct strs *instead;     /* a stop: those who are told a start now, by whose nodes the others hear of it */
 	bool heard;              /* from another node: not passed on */
 };
 
@@ -37,26 +38,29 @@ static struct typing *typing_at(const struct engine *e, uint32_t i)
 	return (struct typing *)pool_at(&e->typings.cells, i);
 }
 
+static uint32_t remembered_count(const struct said *s)
+{
+	return s->of == NULL ? 0 : s->of->recipient_count;
+}
+
 static void tell_recipients(const struct engine *e, const struct said *s)
 {
-	if (s->recipients != NULL) {
-		for (uint32_t i = 0; i < s->recipients->n; i++) {
-			uint32_t user = users_find(&e->users, s->recipients->v[i]);
+	for (uint32_t i = 0; s->recipients != NULL && i < s->recipients->n; i++) {
+		uint32_t user = users_find(&e->users, s->recipients->v[i]);
 
-			if (user != MAP_NONE)
-				tell_links_of(e, user);
-		}
-		return;
+		if (user != MAP_NONE)
+			tell_links_of(e, user);
 	}
-	for (uint32_t i = 0; i < s->of->recipient_count; i++)
+	for (uint32_t i = 0; i < remembered_count(s); i++)
 		tell_links_of(e, s->of->recipients[i]);
 }
 
-/* To the nodes that host recipients, or that have members in the room. */
+/* To the nodes that host recipients (which remember for themselves whom they told), or that have members in the room. */
 static void pass_typing(const struct engine *e, const struct said *s)
 {
 	struct str ids[TYPING_RECIPIENTS_MAX];
-	struct strs remembered = { ids, s->of == NULL ? 0 : s->of->recipient_count };
+	struct strs remembered = { ids, remembered_count(s) };
+	uint64_t nodes;
 	struct peer_message m = {
 		.type = PEER_TYPING, .user_id = users_id(&e->users, s->user), .room = s->room,
 		.kind = s->kind, .is_typing = s->is_typing,
@@ -65,8 +69,11 @@ static void pass_typing(const struct engine *e, const struct said *s)
 	for (uint32_t i = 0; i < remembered.n; i++)
 		ids[i] = users_id(&e->users, s->of->recipients[i]);
 	m.users = s->recipients != NULL ? *s->recipients : remembered;
+	nodes = pass_hosts_of(e, &m.users) | pass_hosts_of(e, &remembered);
+	if (s->instead != NULL)
+		nodes &= ~pass_hosts_of(e, s->instead);
 	if (m.users.n > 0)
-		pass_to_nodes(e, pass_hosts_of(e, &m.users), &m);
+		pass_to_nodes(e, nodes, &m);
 	else
 		pass_to_room(e, s->room, &m);
 }
@@ -85,7 +92,7 @@ static void tell_typing(const struct engine *e, const struct said *s, struct now
 		ev.kind = (enum room_kind)rooms_at(&e->rooms, room)->kind;
 	tell_begin(e, &ev, now);
 	tell_skip_links_of(e, s->user);
-	if (s->recipients != NULL || (s->of != NULL && s->of->recipient_count > 0))
+	if (s->recipients != NULL || remembered_count(s) > 0)
 		tell_recipients(e, s);
 	else if (room != MAP_NONE)
 		tell_receivers(e, &rooms_at(&e->rooms, room)->members, TOPIC_TYPING | TOPIC_CONVERSATION);
@@ -176,17 +183,42 @@ static uint32_t make(struct engine *e, const struct said *s)
 	return i;
 }
 
-/* Remembers a start or forgets it with a stop. On anything but TYPING_OK nothing changed. */
+static bool is_one_of(const struct strs *ids, struct str id)
+{
+	for (uint32_t i = 0; i < ids->n; i++)
+		if (str_eq(ids->v[i], id))
+			return true;
+	return false;
+}
+
+/* A start to others than the one before: whom it leaves out is told a stop. */
+static void stop_left_out(struct engine *e, const struct typing *t, const struct said *start, struct now now)
+{
+	struct str ids[TYPING_RECIPIENTS_MAX];
+	struct strs left_out = { ids, 0 };
+	struct said s = {
+		.user = t->user, .room = start->room, .kind = (enum room_kind)t->kind, .recipients = &left_out,
+		.instead = start->recipients, .heard = start->heard,
+	};
+
+	for (uint32_t i = 0; i < t->recipient_count; i++) {
+		struct str id = users_id(&e->users, t->recipients[i]);
+
+		if (!is_one_of(start->recipients, id))
+			ids[left_out.n++] = id;
+	}
+	if (left_out.n > 0)
+		tell_typing(e, &s, now);
+}
+
+/* Remembers a start. On anything but TYPING_OK nothing changed. */
 static enum outcome remember(struct engine *e, const struct said *s, uint32_t conn, struct now now)
 {
 	uint32_t count, i = find(e, s, &count);
 	struct typing *t;
 
-	if (!s->is_typing) {
-		if (i != POOL_NONE)
-			forget(e, i);
-		return TYPING_OK;
-	}
+	if (i != POOL_NONE && s->recipients != NULL)
+		stop_left_out(e, typing_at(e, i), s, now);
 	if (e->config.typing_ttl_ms == 0 ||
 	    (s->recipients != NULL && s->recipients->n > TYPING_RECIPIENTS_MAX))
 		return TYPING_OK;
@@ -212,6 +244,17 @@ static enum outcome remember(struct engine *e, const struct said *s, uint32_t co
 	return TYPING_OK;
 }
 
+/* A stop: it is told to those whom it names and to those who were told the start. */
+static void stop(struct engine *e, struct said *s, struct now now)
+{
+	uint32_t count, i = find(e, s, &count);
+
+	s->of = i == POOL_NONE ? NULL : typing_at(e, i);
+	tell_typing(e, s, now);
+	if (i != POOL_NONE)
+		forget(e, i);
+}
+
 /* --- what comes in --- */
 
 void typing_command(struct engine *e, uint32_t conn, const struct command *cmd, struct now now)
@@ -225,7 +268,7 @@ void typing_command(struct engine *e, uint32_t conn, const struct command *cmd, 
 	};
 	struct event ack = { .room = s.room, .kind = s.kind, .is_typing = s.is_typing };
 	bool hidden = users_at(&e->users, l->user)->override == STATUS_INVISIBLE;
-	enum outcome outcome = hidden ? TYPING_OK : remember(e, &s, conn, now);
+	enum outcome outcome = hidden || !s.is_typing ? TYPING_OK : remember(e, &s, conn, now);
 
 	if (outcome == TYPING_TOO_MANY) {
 		tell_error(e, conn, cmd, 429, STR("typing in too many conversations"), now);
@@ -233,8 +276,10 @@ void typing_command(struct engine *e, uint32_t conn, const struct command *cmd, 
 		tell_error(e, conn, cmd, 503, STR("no room for more typing"), now);
 	} else {
 		tell_ack(e, conn, cmd, &ack, now);
-		if (!hidden)
+		if (!hidden && s.is_typing)
 			tell_typing(e, &s, now);
+		else if (!hidden)
+			stop(e, &s, now);
 	}
 }
 
@@ -244,9 +289,12 @@ bool typing_from_outside(struct engine *e, uint32_t user, struct str room, bool 
 
 	if (users_at(&e->users, user)->override == STATUS_INVISIBLE)
 		return true;
-	if (remember(e, &s, LINK_NONE, now) != TYPING_OK)
+	if (is_typing && remember(e, &s, LINK_NONE, now) != TYPING_OK)
 		return false;
-	tell_typing(e, &s, now);
+	if (is_typing)
+		tell_typing(e, &s, now);
+	else
+		stop(e, &s, now);
 	return true;
 }
 
@@ -264,11 +312,13 @@ void typing_hear(struct engine *e, uint32_t user, const struct peer_message *m, 
 	     m->users.n <= TYPING_RECIPIENTS_MAX) ||
 	    (i != POOL_NONE && !typing_at(e, i)->heard))
 		return;
-	if (remember(e, &s, LINK_NONE, now) == TYPING_OK)
+	if (!s.is_typing)
+		stop(e, &s, now);
+	else if (remember(e, &s, LINK_NONE, now) == TYPING_OK)
 		tell_typing(e, &s, now);
 }
 
-static void stop(struct engine *e, uint32_t i, struct now now)
+static void lapse(struct engine *e, uint32_t i, struct now now)
 {
 	const struct typing *t = typing_at(e, i);
 	struct said s = { .user = t->user,
@@ -289,14 +339,14 @@ void typing_end(struct engine *e, uint32_t user, uint32_t conn, struct now now)
 		uint32_t next = typing_at(e, i)->next_plus1 - 1;
 
 		if (conn == LINK_NONE || typing_at(e, i)->conn == conn)
-			stop(e, i, now);
+			lapse(e, i, now);
 		i = next;
 	}
 }
 
 void typing_expire(struct engine *e, struct timer *timer, struct now now)
 {
-	stop(e, pool_index(&e->typings.cells, timer), now);
+	lapse(e, pool_index(&e->typings.cells, timer), now);
 }
 
 bool typing_valid(const struct engine *e)

@@ -290,10 +290,9 @@ static void be_in_rooms(struct life *l, uint32_t i)
 
 	snprintf(name, sizeof(name), "r%u", room);
 	if (phrases[which] == &type && life_client(l, i)->dialect == DIALECT_SNAKE && life_draw(l, 3) > 0) {
-		uint32_t to = l->speaks_to[l->guests[i].user][room], users = 1 + life_draw(l, (1 << USERS) - 1);
+		uint32_t users = 1 + life_draw(l, (1 << USERS) - 1);
 
-		/* Always to the same: those who are named no more are not told of the end. */
-		deeds_type_to(l, i, room, to != 0 ? to : users, life_draw(l, 4) == 0);
+		deeds_type_to(l, i, room, users, life_draw(l, 4) == 0);
 		return;
 	}
 	if (!say(l, i, l->step, phrases[which], name, "") || !(tokens_may_open(&l->guests[i]) >> room & 1))
