@@ -17,8 +17,8 @@ struct said {
 	enum room_kind kind;
 	bool is_typing;
 	const struct strs *recipients;  /* ids; NULL: the room, or the remembered ones of `of` alone */
-	const struct typing *of;        /* a stop: of that, and to whom it was told too; NULL: none is remembered */
-	const struct strs *instead;     /* a stop: those who are told a start now, by whose nodes the others hear of it */
+	const struct typing *of;        /* a stop: of that, told to its remembered ones too; NULL: none is */
+	const struct strs *instead;     /* a stop: who is told a start now; their nodes tell the others */
 	bool heard;              /* from another node: not passed on */
 };
 
@@ -55,7 +55,7 @@ static void tell_recipients(const struct engine *e, const struct said *s)
 		tell_links_of(e, s->of->recipients[i]);
 }
 
-/* To the nodes that host recipients (which remember for themselves whom they told), or that have members in the room. */
+/* To the nodes that host recipients (each remembers whom it told), or that have members in the room. */
 static void pass_typing(const struct engine *e, const struct said *s)
 {
 	struct str ids[TYPING_RECIPIENTS_MAX];
@@ -197,8 +197,8 @@ static void stop_left_out(struct engine *e, const struct typing *t, const struct
 	struct str ids[TYPING_RECIPIENTS_MAX];
 	struct strs left_out = { ids, 0 };
 	struct said s = {
-		.user = t->user, .room = start->room, .kind = (enum room_kind)t->kind, .recipients = &left_out,
-		.instead = start->recipients, .heard = start->heard,
+		.user = t->user, .room = start->room, .kind = (enum room_kind)t->kind,
+		.recipients = &left_out, .instead = start->recipients, .heard = start->heard,
 	};
 
 	for (uint32_t i = 0; i < t->recipient_count; i++) {

@@ -3,8 +3,9 @@
  * typing_ttl, or whose connection goes, is followed by a stop.
  *
  * A typing is told either to a room or to recipients, by user. At most TYPING_RECIPIENTS_MAX recipients are
- * remembered, each node its own: a stop is told to them, whomever else it names, and to whom a new start leaves
- * out. A start to more of them has no automatic stop. An invisible user's typing is told to nobody.
+ * remembered, each node its own: they are told the stop, whomever else it names, and one when a new start
+ * leaves them out. A start to more of them has no automatic stop. An invisible user's typing is told to
+ * nobody.
  */
 #ifndef PRESENCE_TYPING_H
 #define PRESENCE_TYPING_H
