@@ -163,7 +163,8 @@ static void put_custom(struct life *l, uint32_t user, uint32_t node, uint32_t cu
 	int n;
 
 	out[0] = '\0';
-	l->set_step[user][node] = l->step;
+	/* What is said to a process that is stopped is set once it goes on. */
+	l->set_step[user][node] = life_crowd(l, node)->sim.frozen ? UINT32_MAX : l->step;
 	if (custom == SETS_NULL)
 		snprintf(out, MORE_MAX, ",\"custom_status\":null");
 	if (custom == SETS_NULL || custom == 0)
