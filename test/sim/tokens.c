@@ -97,6 +97,8 @@ void tokens_hear(struct life *l, uint32_t i, const char *text)
 	bool good = strncmp(text, "auth.success", 12) == 0;
 	struct renewal r = d->renewals[0];
 
+	if (strstr(text, "authenticate first") != NULL)
+		d->watches = false; /* its token found no room: it asks again, once it is in */
 	if (!good && strncmp(text, "auth.failed", 11) != 0)
 		return;
 	if (d->renewal_count == 0) {
