@@ -56,9 +56,23 @@ static struct node *welcome(struct cluster *c, const struct letter *l)
 	return n;
 }
 
+/*
+ * What a node says while it is asked for everything is not looked at, since that will hold it. If it ends before
+ * it has told everything, only the others know what it said: of the absent above all, whom it need not host.
+ */
+static void ask_others(struct cluster *c, const struct node *ended)
+{
+	if (!sync_will_tell(ended))
+		return;
+	for (uint32_t i = 0; i < c->nodes_high; i++)
+		if (&c->nodes[i] != ended && c->nodes[i].state == NODE_HERE)
+			sync_want(c, &c->nodes[i]);
+}
+
 /* All that was heard of it is void, but its users stay until it has told who they are now. */
 static void begin(struct cluster *c, struct node *n, const struct letter *l)
 {
+	ask_others(c, n);
 	n->state = NODE_HERE;
 	c->nodes_changed = true;
 	n->epoch = l->epoch;
@@ -117,6 +131,7 @@ struct node *nodes_hear(struct cluster *c, const struct letter *l)
 static void leave(struct cluster *c, struct node *n, struct str why)
 {
 	assert(n->state == NODE_HERE);
+	ask_others(c, n);
 	n->state = NODE_LEAVING;
 	c->nodes_changed = true;
 	n->asking = ASKING_NOTHING;
