@@ -57,8 +57,8 @@ static struct node *welcome(struct cluster *c, const struct letter *l)
 }
 
 /*
- * What a node says while it is asked for everything is not looked at, since that will hold it. If it ends before
- * it has told everything, only the others know what it said: of the absent above all, whom it need not host.
+ * What a node says while it is asked for everything is not looked at, since that will hold it. If it ends
+ * before, only the others know what it said: of the absent above all, whom it need not host.
  */
 static void ask_others(struct cluster *c, const struct node *ended)
 {
