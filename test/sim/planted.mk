@@ -2,4 +2,4 @@
 ALONE += test/sim/planted
 .PHONY: planted
 planted: build/sim/sim
-	$(Q)test/sim/planted
+	$(Q)test/sim/planted --all
