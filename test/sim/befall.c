@@ -35,6 +35,7 @@ static void boot(struct life *l, uint32_t node)
 		return;
 	life_crowd(l, node)->seen_count = 0;
 	l->quits[node] = false;
+	life_wait(l, 1); /* no process begins in the millisecond of the one before, by which its epoch is called */
 	if (!world_boot(&l->w, node))
 		life_fault(l, "node %u does not start", node);
 }
