@@ -165,8 +165,8 @@ static void answer(struct cluster *c)
 {
 	uint32_t pieces = 0;
 
-	for (uint32_t i = 0; i < PEERS_MAX && pieces < PIECES_A_TURN; i++) {
-		uint32_t peer = (c->answer_next + i) % PEERS_MAX;
+	for (uint32_t i = 0; i < c->nodes_high && pieces < PIECES_A_TURN; i++) {
+		uint32_t peer = (c->answer_next + i) % c->nodes_high;
 		struct node *n = &c->nodes[peer];
 
 		if (!n->asks)
@@ -175,7 +175,7 @@ static void answer(struct cluster *c)
 			return;
 		n->asks = false;
 		if (++pieces == PIECES_A_TURN)
-			c->answer_next = (peer + 1) % PEERS_MAX;
+			c->answer_next = peer + 1;
 	}
 }
 

@@ -92,7 +92,8 @@ struct log *server_log(struct server *);
 void server_count_accept_error(struct server *);
 
 /* Bytes that the options come to: what server_new() will take from its region.
- * `scratch` is zeroed memory of server_scratch_bytes(). */
+ * `scratch` is zeroed memory of server_scratch_bytes(), which begins a cache line. */
+enum { SERVER_ALIGNMENT = 64 };
 struct server_budget {
 	size_t total, connections, engine, frames, intake, other;
 };

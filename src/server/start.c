@@ -182,6 +182,8 @@ static void build(struct server *s, const struct server_config *cfg, struct regi
 	b->other = b->total - b->connections - b->engine - b->frames - b->intake;
 }
 
+static_assert(alignof(struct server) == SERVER_ALIGNMENT, "memory for it is asked for so");
+
 size_t server_scratch_bytes(void)
 {
 	return sizeof(struct server);
@@ -194,7 +196,8 @@ struct server_budget server_measure(const struct server_config *cfg, void *scrat
 	struct region r;
 
 	region_init(&r, NULL, 0);
-	region_take(&r, sizeof(struct server), 64);
+	region_take(&r, sizeof(struct server), SERVER_ALIGNMENT);
+	assert((uintptr_t)scratch % SERVER_ALIGNMENT == 0);
 	build(scratch, cfg, &r, &seed, (struct now){ .mono = { 0 } }, &b);
 	return b;
 }
@@ -204,7 +207,7 @@ struct server *server_new(const struct server_config *cfg, struct region *r,
                           const struct peers *peers, log_sink_fn sink, void *sink_ctx,
                           const struct server_seed *seed, struct now now)
 {
-	struct server *s = region_take(r, sizeof(struct server), 64);
+	struct server *s = region_take(r, sizeof(struct server), SERVER_ALIGNMENT);
 	struct server_budget b = { 0 };
 
 	if (s == NULL)

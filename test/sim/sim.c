@@ -306,11 +306,12 @@ void sim_config(struct server_config *cfg)
 
 static size_t measure(const struct sim *sim)
 {
-	void *scratch = calloc(1, server_scratch_bytes());
+	void *scratch = aligned_alloc(SERVER_ALIGNMENT, server_scratch_bytes());
 	size_t total;
 
 	if (scratch == NULL)
 		return 0;
+	memset(scratch, 0, server_scratch_bytes());
 	total = server_measure(&sim->cfg, scratch).total;
 	free(scratch);
 	return total;
@@ -546,12 +547,8 @@ static bool serve(struct sim *sim, struct sim_link *l)
 	return true;
 }
 
-void sim_check(struct sim *sim)
+void sim_tidy(struct sim *sim)
 {
-	if (sim->server != NULL && sim->cut < SIM_FREE_CUTS && !server_valid(sim->server))
-		sim_fault(sim, "server_valid() says no");
-	if (sim->server != NULL && sim->company.valid != NULL && !sim->company.valid(sim->company.ctx))
-		sim_fault(sim, "cluster_valid() says no");
 	for (uint32_t i = 0; i < sim->links_high; i++) {
 		struct sim_link *l = &sim->links[i];
 
@@ -562,6 +559,15 @@ void sim_check(struct sim *sim)
 			sim_bytes_take(&l->down, l->down.n);
 		}
 	}
+}
+
+void sim_check(struct sim *sim)
+{
+	sim_tidy(sim);
+	if (sim->server != NULL && sim->cut < SIM_FREE_CUTS && !server_valid(sim->server))
+		sim_fault(sim, "server_valid() says no");
+	if (sim->server != NULL && sim->company.valid != NULL && !sim->company.valid(sim->company.ctx))
+		sim_fault(sim, "cluster_valid() says no");
 }
 
 static bool is_ready(const struct sim *sim)

@@ -184,7 +184,8 @@ bool sim_turn(struct sim *);
 bool sim_pending(const struct sim *);
 int64_t sim_due_ms(const struct sim *);
 void sim_clock(struct sim *, int64_t ms);
-void sim_check(struct sim *);
+void sim_check(struct sim *); /* all invariants */
+void sim_tidy(struct sim *);  /* links that are over are used again */
 
 /* Turns until nothing is left to do at this instant. */
 void sim_settle(struct sim *);

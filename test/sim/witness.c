@@ -69,7 +69,18 @@ static bool is_older(const struct life *l, const struct guest *d, uint32_t user,
 	return true;
 }
 
-/* What was set later is told later, and nothing that has expired. */
+/* Since the guest was told that the user went, what was set is forgotten where nobody else knows the user. */
+static bool is_forgotten(struct life *l, uint32_t i, uint32_t user)
+{
+	const struct guest *d = &l->guests[i];
+
+	return strcmp(d->knows[user], "offline") == 0 && world_now_ms(&l->w) >= d->shown_ms[user] + life_crowd(l, d->node)->sim.cfg.presence_ttl_ms;
+}
+
+/*
+ * What was set later is told later, and nothing that has expired. A node that was cut off meanwhile brings back what the others have forgotten,
+ * as it was when it heard of it last.
+ */
 static void learn_custom(struct life *l, uint32_t i, uint32_t user, uint32_t number, const char *words)
 {
 	const struct caption *c = &l->captions[number];
@@ -84,7 +95,7 @@ static void learn_custom(struct life *l, uint32_t i, uint32_t user, uint32_t num
 	}
 	if (c->expires_ms > 0 && witness_wall_ms(l, d->node, l->heard_ms) >= c->expires_ms && !d->behind)
 		life_fault(l, "(4) c%u is told what has expired: %s", i, words);
-	if (is_older(l, d, user, number))
+	if (is_older(l, d, user, number) && !is_forgotten(l, i, user))
 		life_fault(l, "(4) c%u is told an older state after x%u: %s", i, d->newest[user][c->node], words);
 	else
 		d->newest[user][c->node] = number;
@@ -99,11 +110,7 @@ static bool may_hear(const struct life *l, uint32_t i, uint32_t user, enum diale
 /* What it was told was forgotten in between, which is told to nobody; or a clock passed the end of a custom status by a step, before its time. */
 static bool may_say_again(struct life *l, uint32_t i, uint32_t user)
 {
-	const struct guest *d = &l->guests[i];
-
-	if (l->lapses[user] && l->injected[WALL] > 0)
-		return true;
-	return strcmp(d->knows[user], "offline") == 0 && world_now_ms(&l->w) >= d->shown_ms[user] + life_crowd(l, d->node)->sim.cfg.presence_ttl_ms;
+	return (l->lapses[user] && l->injected[WALL] > 0) || is_forgotten(l, i, user);
 }
 
 static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t user, const char *words, int online)
@@ -144,8 +151,8 @@ static void learn_snapshot(struct life *l, uint32_t i, const char *p)
 		if (sscanf(p, "{u%u,%15[a-z]", &user, status) == 2 && user < USERS) {
 			const char *more = p + 4 + strlen(status);
 
-			learn_one(l, i, status, user, NULL, -1);
 			learn_custom(l, i, user, more[0] == ',' && strchr("x\"", more[1]) != NULL ? custom_in(more) : 0, p);
+			learn_one(l, i, status, user, NULL, -1);
 			l->guests[i].online[user] = -1; /* what it shows may be a broadcast that the rate has put off */
 		}
 		p++;

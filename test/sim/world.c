@@ -10,6 +10,7 @@
 enum {
 	ROUNDS_WITHOUT_REST_MAX = 400000, /* of one instant: beyond, they spin */
 	HEARD_PER_TURN_MAX = 64,
+	CHECK_EVERY_MS = 2000, /* while time passes; after each step too */
 	FORGET_MS = 900000, /* twice presence-ttl, and more: beats make an hour long */
 };
 
@@ -167,6 +168,7 @@ void world_init(struct world *w, uint64_t seed)
 	w->keys = true;
 	w->clustered = false;
 	w->node_count = 0;
+	w->checked_ms = 0;
 	redis_model_start(&w->redis, seed);
 	for (uint32_t i = 0; i < WORLD_NODES_MAX; i++) {
 		struct world_node *n = &w->nodes[i];
@@ -312,12 +314,25 @@ static void settle(struct world *w)
 	}
 }
 
-void world_settle(struct world *w)
+static void tidy(struct world *w)
 {
-	settle(w);
+	for (uint32_t i = 0; i < w->node_count; i++)
+		if (!w->nodes[i].crowd.sim.frozen)
+			sim_tidy(&w->nodes[i].crowd.sim);
+}
+
+static void check(struct world *w)
+{
+	w->checked_ms = world_now_ms(w);
 	for (uint32_t i = 0; i < w->node_count; i++)
 		if (!w->nodes[i].crowd.sim.frozen)
 			sim_check(&w->nodes[i].crowd.sim);
+}
+
+void world_settle(struct world *w)
+{
+	settle(w);
+	check(w);
 }
 
 static void clocks_to(struct world *w, int64_t ms)
@@ -351,7 +366,11 @@ void world_advance(struct world *w, int64_t ms)
 	}
 	if (ms > world_now_ms(w))
 		clocks_to(w, ms);
-	world_settle(w);
+	settle(w);
+	if (world_now_ms(w) >= w->checked_ms + CHECK_EVERY_MS)
+		check(w);
+	else
+		tidy(w);
 }
 
 /* --- leaks --- */

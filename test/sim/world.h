@@ -37,6 +37,7 @@ struct world {
 	uint32_t node_count;
 	bool clustered, keys;    /* keys: redis-keys */
 	uint64_t seed;
+	int64_t checked_ms;      /* all that is valid was, then */
 };
 
 /* Zeroed, or after world_stop(): every node has sim_config()'s options, Redis no delay. */

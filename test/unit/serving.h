@@ -114,9 +114,11 @@ static void serving_start(struct serving *w)
 {
 	struct transport t = { w, serving_read, serving_writev, serving_want, serving_shutdown, serving_close, NULL };
 	struct server_seed seed = { { 1, 2, 3, 4 } };
-	void *scratch = calloc(1, server_scratch_bytes());
-	size_t bytes = server_measure(&w->cfg, scratch).total;
+	void *scratch = aligned_alloc(SERVER_ALIGNMENT, server_scratch_bytes());
+	size_t bytes;
 
+	memset(scratch, 0, server_scratch_bytes());
+	bytes = server_measure(&w->cfg, scratch).total;
 	free(scratch);
 	bytes = (bytes + 63) / 64 * 64;
 	w->mem = aligned_alloc(64, bytes);
