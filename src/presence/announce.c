@@ -2,8 +2,8 @@
  * presence/announce.c: see announce.h.
  *
  * Invariants: `told` alternates between offline and a visible status with every CHANGE_ONLINE and
- * CHANGE_OFFLINE, for each user; USER_PENDING is set exactly while a difference waits for the rate window,
- * and then the user's timer is set.
+ * CHANGE_OFFLINE, for each user; USER_PENDING is set exactly while a difference waits for the rate window, or
+ * what was asked for in between, and then the user's timer is set.
  */
 #include "presence/announce.h"
 
@@ -38,6 +38,17 @@ static void forget_seen(struct engine *e, struct user *u)
 		for (uint32_t i = 0; i < n; i++)
 			c->mask[i] &= (uint8_t)~(WATCH_SEEN | WATCH_MISLED);
 	u->flags &= (uint8_t)~USER_SEEN;
+}
+
+/* What waited is told, or is no news any more. */
+static void forget_pending(struct engine *e, struct user *u)
+{
+	struct profile *p = users_profile(&e->users, u);
+
+	u->flags &= (uint8_t)~USER_PENDING;
+	if (p != NULL)
+		p->asked = false;
+	forget_seen(e, u);
 }
 
 /* What was seen is not so any more. */
@@ -120,6 +131,14 @@ void announce_hush(const struct engine *e, uint32_t user)
 
 	if (p != NULL && u->told == STATUS_OFFLINE && (u->flags & USER_PENDING) == 0)
 		p->told_texts = users_texts_shown(&e->users, u);
+}
+
+/* Somebody was told by an answer what the others are not told yet. */
+static bool was_asked(const struct engine *e, const struct user *u)
+{
+	const struct profile *p = users_profile(&e->users, u);
+
+	return p != NULL && p->asked;
 }
 
 /* --- who hears it --- */
@@ -261,29 +280,33 @@ static void tell_others(const struct engine *e, uint32_t user, struct now now)
 
 /*
  * The user is again as all others know them, and nothing is told; but those who were shown what was pending
- * in between know something else.
+ * in between know something else. Who asked for it is not noted: then all are told what most know.
  */
 static void tell_misled(const struct engine *e, uint32_t user, struct now now)
 {
 	const struct user *u = users_at(&e->users, user);
 	struct event ev = event_of(e, user, false, now);
+	bool asked = was_asked(e, u);
 	uint32_t conns[LINKS_BATCH], cursor = 0, n;
 
-	if (u->pending_from == e->snapshots)
+	if (u->pending_from == e->snapshots && !asked)
 		return;
 	ev.status_changed = true;
-	if (ev.user.status == STATUS_OFFLINE)
+	if (ev.user.status == STATUS_OFFLINE && !asked) /* most were told that */
 		ev.change = CHANGE_OFFLINE;
 	tell_begin(e, &ev, now);
 	if (own_apart(u))
 		tell_skip_links_of(e, user);
 	skip_informed(e, u);
-	while (e->links.hearers > 0 &&
+	if (asked)
+		tell_audience(e, user);
+	while (!asked && e->links.hearers > 0 &&
 	       (n = links_next_hearing(&e->links, TOPIC_PRESENCE, &cursor, conns)) > 0)
 		for (uint32_t i = 0; i < n; i++)
 			if (snapshot_after(links_at(&e->links, conns[i])->snapshot, u->pending_from))
 				tell_link(e, conns[i]);
-	tell_receivers(e, &u->watchers, WATCH_MISLED);
+	if (!asked)
+		tell_receivers(e, &u->watchers, WATCH_MISLED);
 	tell_end(e);
 }
 
@@ -425,7 +448,7 @@ void announce(struct engine *e, uint32_t user, struct now now)
 
 	let_lapse(e, user, now);
 	due = announce_due(e, user);
-	if (!due || rate_allows(e, user, now)) {
+	if ((!due && !was_asked(e, u)) || rate_allows(e, user, now)) {
 		if (others_differ(e, u)) {
 			tell_others(e, user, now);
 			pass_shown(e, user);
@@ -435,8 +458,7 @@ void announce(struct engine *e, uint32_t user, struct now now)
 		if (due && own_apart(u) && own_differ(e, u))
 			tell_own(e, user, now);
 		set_told(e, u);
-		u->flags &= (uint8_t)~USER_PENDING;
-		forget_seen(e, u);
+		forget_pending(e, u);
 		if ((u->flags & USER_PRESENT) == 0)
 			interests_end_haunts(e, user, MAP_NONE);
 	}
@@ -465,6 +487,14 @@ void announce_seen(struct engine *e, uint32_t interest)
 	e->snapshots++;
 	u->flags |= USER_SEEN;
 	*interests_mask(e, interest) |= WATCH_SEEN;
+}
+
+void announce_asked(struct engine *e, uint32_t user)
+{
+	struct user *u = users_at(&e->users, user);
+
+	if ((u->flags & USER_PENDING) != 0)
+		users_profile(&e->users, u)->asked = true;
 }
 
 /* --- the roster --- */

@@ -52,6 +52,9 @@ void announce_snapshot(struct engine *e, uint32_t conn);
 /* A watch (interest) was shown its user's state. */
 void announce_seen(struct engine *e, uint32_t interest);
 
+/* Somebody who may hear of the user was shown the state by an answer. */
+void announce_asked(struct engine *e, uint32_t user);
+
 /* Tells the roster's listeners if it changed since, at most once a second. */
 void announce_roster(struct engine *e, struct now now);
 

@@ -4,6 +4,7 @@
  */
 #include "presence/query.h"
 
+#include "presence/announce.h"
 #include "presence/tell.h"
 
 static bool next_online(struct presence_list *list, struct presence_view *out)
@@ -65,4 +66,10 @@ void query_command(struct engine *e, uint32_t conn, const struct command *cmd, s
 	}
 	ev.list = query_users(&q, e, &cmd->query, links_at(&e->links, conn)->user, now);
 	tell_only(e, conn, &ev, now);
+	for (uint32_t i = 0; i < cmd->query.n; i++) {
+		uint32_t user = users_find(&e->users, cmd->query.v[i]);
+
+		if (user != MAP_NONE)
+			announce_asked(e, user);
+	}
 }

@@ -12,7 +12,7 @@
 #include "server/state.h"
 
 enum {
-	LEAVE_EVERY = 10, /* seeds: of these all leave in the end, which takes an hour */
+	LEAVE_EVERY = 20, /* seeds: of these all leave in the end, which takes an hour */
 	FIND_MS = 1000,   /* the nodes find each other */
 	TICK_MS = 500,
 	SILENT_MS = 66000, /* who says nothing is gone by then */

@@ -147,6 +147,7 @@ struct life {
 	int64_t doubted_ms[USERS];   /* until then a device of REST may be there */
 	uint64_t injected[FAULTS], steps, rejected;
 	int64_t heard_ms;            /* when what is looked at was */
+	int64_t asked_ms[NODES_MAX + 1][USERS]; /* when a node answered last who asked how the user is */
 	int64_t roster_ms;           /* when somebody began to hear the roster last */
 	uint64_t turns_seen;         /* (7): so many, by then */
 	int64_t turns_ms;

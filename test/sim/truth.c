@@ -130,8 +130,9 @@ static void check_shown(struct life *l, uint32_t i, uint32_t user, const struct 
 	const struct guest *d = &l->guests[i];
 	enum dialect_id dialect = life_client(l, i)->dialect;
 	int64_t expires_ms = l->captions[d->shows[user]].expires_ms;
+	bool ends_anew = l->injected[WALL] > 0 && l->captions[custom_of(v)].expires_ms > 0; /* it had, until the clock stepped back */
 
-	if ((dialect != DIALECT_SNAKE && dialect != DIALECT_DOTTED) || v->status == STATUS_OFFLINE || d->shows[user] == NOT_SAID || custom_of(v) == d->shows[user])
+	if ((dialect != DIALECT_SNAKE && dialect != DIALECT_DOTTED) || v->status == STATUS_OFFLINE || d->shows[user] == NOT_SAID || custom_of(v) == d->shows[user] || ends_anew)
 		return;
 	/* The rate puts off the news; a step of a clock, until when it was to be by the clock as it was. */
 	if (custom_of(v) == 0 && expires_ms > 0 &&
@@ -372,7 +373,7 @@ void truth_check_rest(struct life *l)
 static bool any_rings(const struct life *l)
 {
 	for (uint32_t k = 1; k < LIFE_STEPS_MAX; k++)
-		if (l->phones[k].caller != 0)
+		if (l->phones[k].caller != 0 && l->phones[k].alive != 0)
 			return true;
 	return false;
 }

@@ -9,7 +9,7 @@
 
 #include "sim/living.h"
 
-enum { ROSTER_MS = 1000 };
+enum { ROSTER_MS = 1000, RATE_MS = 1000 };
 
 /* --- presence --- */
 
@@ -107,10 +107,18 @@ static bool may_hear(const struct life *l, uint32_t i, uint32_t user, enum diale
 	return !life_has(l, WITH_AUDIENCE) || dialect == DIALECT_DOTTED || l->guests[i].user == user || (l->ever[l->guests[i].user] & l->ever[user]) != 0;
 }
 
+/* Who asked was told what had to wait, and then was over: then all are told how things stand. */
+static bool was_asked(const struct life *l, uint32_t node, uint32_t user)
+{
+	int64_t asked_ms = l->asked_ms[node][user];
+
+	return asked_ms > 0 && (l->heard_ms - asked_ms <= RATE_MS || !calm_since(l->node_bad_ms[node], l->heard_ms));
+}
+
 /* What it was told was forgotten in between, which is told to nobody; or a clock passed the end of a custom status by a step, before its time. */
 static bool may_say_again(struct life *l, uint32_t i, uint32_t user)
 {
-	return (l->lapses[user] && l->injected[WALL] > 0) || is_forgotten(l, i, user);
+	return (l->lapses[user] && l->injected[WALL] > 0) || is_forgotten(l, i, user) || was_asked(l, l->guests[i].node, user);
 }
 
 static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t user, const char *words, int online)
@@ -144,6 +152,7 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 /* `[{u0,online,1},{u1,offline,0}]`: what one who begins to watch is told. */
 static void learn_snapshot(struct life *l, uint32_t i, const char *p)
 {
+	bool asked = strstr(p, " re:") != NULL;
 	char status[WORD];
 	unsigned user;
 
@@ -153,6 +162,8 @@ static void learn_snapshot(struct life *l, uint32_t i, const char *p)
 
 			learn_custom(l, i, user, more[0] == ',' && strchr("x\"", more[1]) != NULL ? custom_in(more) : 0, p);
 			learn_one(l, i, status, user, NULL, -1);
+			if (asked)
+				l->asked_ms[l->guests[i].node][user] = l->heard_ms;
 			l->guests[i].online[user] = -1; /* what it shows may be a broadcast that the rate has put off */
 		}
 		p++;
