@@ -117,7 +117,7 @@ static void check_clients(struct life *l)
 		if (!life_is_open(l, i) || sim->frozen)
 			continue;
 		link = &sim->links[life_client(l, i)->link];
-		if (is_silent_for_long(l, i, sim) && engine_whois(sim->server->engine, link->conn, &user, &device, sim->now))
+		if (!link->server_closed && is_silent_for_long(l, i, sim) && engine_whois(sim->server->engine, link->conn, &user, &device, sim->now))
 			life_fault(l, "(6) c%u says nothing since %lld ms, and is in", i, (long long)(sim->now.mono.ms - l->guests[i].silent_ms));
 		if (link->server_closed || link->server_shut || life_client(l, i)->stalled || l->guests[i].short_changed || life_has(l, WITH_MESSAGE_RATE))
 			continue;
