@@ -189,8 +189,21 @@ static void check_answers(struct life *l)
 			life_fault(l, "(liveness) c%u has no answer to %u", i, l->guests[i].asked[0]);
 }
 
+/* Until all know of who has come or gone just now: a token may end at any time by a clock that has stepped. */
+static void wait_for_rest(struct life *l)
+{
+	for (uint32_t u = 0; u < USERS && !life_is_over(l);)
+		if (world_now_ms(&l->w) < l->stir_ms[u] + TOLD_MS) {
+			life_wait(l, TOLD_MS);
+			u = 0;
+		} else {
+			u++;
+		}
+}
+
 void truth_check(struct life *l, bool all)
 {
+	wait_for_rest(l);
 	beats_wait(l);
 	if (life_is_over(l))
 		return;
