@@ -269,6 +269,7 @@ static const struct outgoing out[] = {
 	{ EV_PRESENCE, STR("presence.online"), arrival, is_arrival, 0 },
 	{ EV_PRESENCE, STR("presence.offline"), arrival, is_departure, 0 },
 	{ EV_PRESENCE, STR("presence.update"), user, NULL, 0 },
+	{ EV_PRESENCE_TEXTS, STR("presence.update"), user, NULL, 0 },
 	{ EV_PRESENCE_LIST, STR("presence.update"), users, NULL, 0 },
 	{ EV_TYPING, STR("typing.start"), typing, is_typing, 0 },
 	{ EV_TYPING, STR("typing.stop"), typing, NULL, 0 },

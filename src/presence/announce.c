@@ -260,6 +260,32 @@ static struct event event_of(const struct engine *e, uint32_t user, bool own, st
 	return ev;
 }
 
+static void tell_uninformed(const struct engine *e, uint32_t user, struct event *ev, struct now now)
+{
+	const struct user *u = users_at(&e->users, user);
+
+	tell_begin(e, ev, now);
+	if (own_apart(u))
+		tell_skip_links_of(e, user);
+	skip_informed(e, u);
+	tell_audience(e, user);
+	tell_end(e);
+}
+
+/*
+ * Coming and going may be told without texts. Who comes has some, or had some, or who listens may have begun
+ * to while the user was not there; who goes may have changed them in the same moment.
+ */
+static bool need_texts(const struct engine *e, const struct user *u, enum presence_change change)
+{
+	const struct profile *p = users_profile(&e->users, u);
+	uint64_t texts = users_texts_shown(&e->users, u);
+
+	if (p == NULL || change == CHANGE_UPDATED)
+		return false;
+	return p->told_texts != texts || (change == CHANGE_ONLINE && texts != 0);
+}
+
 static void tell_others(const struct engine *e, uint32_t user, struct now now)
 {
 	const struct user *u = users_at(&e->users, user);
@@ -270,12 +296,11 @@ static void tell_others(const struct engine *e, uint32_t user, struct now now)
 		ev.change = CHANGE_ONLINE;
 	else if (ev.status_changed && ev.user.status == STATUS_OFFLINE)
 		ev.change = CHANGE_OFFLINE;
-	tell_begin(e, &ev, now);
-	if (own_apart(u))
-		tell_skip_links_of(e, user);
-	skip_informed(e, u);
-	tell_audience(e, user);
-	tell_end(e);
+	tell_uninformed(e, user, &ev, now);
+	if (need_texts(e, u, ev.change)) {
+		ev.type = EV_PRESENCE_TEXTS;
+		tell_uninformed(e, user, &ev, now);
+	}
 }
 
 /*

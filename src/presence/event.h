@@ -42,6 +42,7 @@ enum event_type {
 	EV_AUTH_FAILED,   /* text */
 	EV_AUTH_EXPIRING, /* expires: the token ends then */
 	EV_PRESENCE,      /* user, change */
+	EV_PRESENCE_TEXTS, /* user: behind a change whose words may lack the custom status and metadata */
 	EV_PRESENCE_LIST, /* list */
 	EV_ROSTER,        /* list: the users online, sorted by id */
 	EV_SUBSCRIBED,    /* subscription */
