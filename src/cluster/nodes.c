@@ -1,8 +1,8 @@
 /*
  * Invariants: an id stands in the table at most once, free places too; a place is free only when the engine
- * holds nothing of that peer. A node is taken away only once a beat of ours was heard that left after its lease had ended:
- * Redis keeps the order of what it brings us, so whatever the node had published before was heard too,
- * however long Redis, or we, were stuck meanwhile.
+ * holds nothing of that peer. A node is taken away only once a beat of ours was heard that left after its
+ * lease had ended: Redis keeps the order of what it brings us, so whatever the node had published before was
+ * heard too, however long Redis, or we, were stuck meanwhile.
  */
 #include "cluster/nodes.h"
 
@@ -19,7 +19,7 @@ static struct node *find(struct cluster *c, struct str id)
 	return NULL;
 }
 
-/* Who was here before has the same place again, if it is free yet: what is known of the epoch before stays. */
+/* Who was here before has the same place again: what is known of the epoch before stays. */
 static struct node *place(struct cluster *c, struct str id)
 {
 	for (uint32_t i = 0; i < c->nodes_high; i++)
@@ -68,9 +68,9 @@ static struct node *welcome(struct cluster *c, const struct letter *l)
 
 /*
  * An epoch of a node is over: what it said and we did not hear only the others know, of the absent above all,
- * whom it need not host. Either we know that we missed something, since it was asked and had not told all (nor
- * is what a node says meanwhile looked at). Or we do not: then the others tell us how much they heard, as we
- * tell them.
+ * whom it need not host. Either we know that we missed something, since it was asked and had not told all
+ * (nor is what a node says meanwhile looked at). Or we do not: then the others tell us how much they heard,
+ * as we tell them.
  */
 static void end(struct cluster *c, const struct node *ended)
 {

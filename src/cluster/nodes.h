@@ -18,8 +18,8 @@ void nodes_tell(struct cluster *);
 void nodes_end(struct cluster *, struct node *);
 
 /*
- * Node `from` said LETTER_GONE. What it heard of that node and we did not is asked for; if it is the other way
- * round it is told so, unless that was an `answer`: so one letter has one answer of each node, and no more.
+ * Node `from` said LETTER_GONE. What it heard of that node and we did not is asked for; if it is the other
+ * way round it is told so, unless that was an `answer`: one letter has one answer of each node at most.
  */
 void nodes_gone(struct cluster *, struct node *from, const struct letter *, bool answer);
 

@@ -96,10 +96,12 @@ bool post_short(struct cluster *c, enum letter_type type)
 	return post(c, &(struct letter){ .type = type }, POST_NODES);
 }
 
-void post_gone(struct cluster *c, const struct node *to, const struct node *of, uint64_t epoch, uint64_t seq)
+void post_gone(struct cluster *c, const struct node *to, const struct node *of, uint64_t epoch,
+	       uint64_t seq)
 {
 	struct letter head = {
-		.type = LETTER_GONE, .gone = str_of(of->id, of->id_bytes), .gone_epoch = epoch, .gone_seq = seq,
+		.type = LETTER_GONE, .gone = str_of(of->id, of->id_bytes),
+		.gone_epoch = epoch, .gone_seq = seq,
 	};
 	struct post_channel name;
 
