@@ -321,9 +321,22 @@ static void send(struct fuzz *f, struct str channel, const struct letter *l, uns
 
 enum { TO_OTHER = 8, FIRST = 16, LAST = 32, SKIPS = 64, BEGINS = 128 };
 
+/* What is said of somebody who may be gone: about as much as they said. */
+static void put_gone(struct fuzz *f, struct letter *l, unsigned i, unsigned whose, unsigned more, char name[8])
+{
+	const struct puppet *p = &f->puppets[whose % PUPPETS];
+	bool real = whose % PUPPETS < NODES && f->wrote[whose % PUPPETS].epoch > 0 && !(i & SKIPS);
+	uint64_t seq = real ? f->wrote[whose % PUPPETS].seq : p->seq;
+
+	l->gone = name_of(f, whose % PUPPETS, name);
+	l->gone_epoch = (real ? f->wrote[whose % PUPPETS].epoch : p->epoch) - (i & FIRST ? 1 : 0);
+	l->gone_seq = seq + more % 4 - (seq > 0);
+	if (l->gone.n == 0)
+		l->gone = STR("p0");
+}
+
 static void say_as(struct fuzz *f, unsigned puppet, unsigned i, unsigned first, unsigned count)
 {
-	static const struct str gone[] = { STR("p0"), STR("p1"), STR("n1"), STR("n2") };
 	static const struct peer_message messages[] = {
 		{ .type = PEER_KICK, .user_id = STR("u1") },
 		{ .type = PEER_TYPING, .user_id = STR("u9"), .room = STR("r0"), .is_typing = true },
@@ -334,7 +347,7 @@ static void say_as(struct fuzz *f, unsigned puppet, unsigned i, unsigned first, 
 	struct letter l = { .type = i % LETTER_COUNT, .first = i & FIRST, .cursor = UINT32_MAX, .message = messages[first % 4] };
 	struct str to = POST_NODES;
 	struct post_channel own;
-	char name[8];
+	char name[8], gone[8];
 
 	if (p->epoch == 0 || i & BEGINS)
 		*p = (struct puppet){ .epoch = p->epoch + 1 };
@@ -344,13 +357,14 @@ static void say_as(struct fuzz *f, unsigned puppet, unsigned i, unsigned first, 
 	if (l.type == LETTER_STATE && !(i & LAST))
 		l.cursor = p->cursor = count == 0 ? 0 : (i & FIRST ? 0 : p->cursor) + count;
 	l.node = name_of(f, puppet % PUPPETS, name);
+	put_gone(f, &l, i, first, count, gone);
 	l.epoch = p->epoch;
 	l.seq = p->seq;
 	if (l.type == LETTER_SAY || count == 255)
 		to = POST_ALL;
 	else if (l.type == LETTER_USERS)
 		to = POST_USERS;
-	else if (l.type > LETTER_BYE)
+	else if (l.type > LETTER_BYE && (l.type != LETTER_GONE || i & LAST))
 		to = post_node(&own, id_of(f, i & TO_OTHER ? 1 : 0));
 	if (l.node.n > 0)
 		send(f, to, &l, first, count);
