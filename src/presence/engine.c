@@ -460,6 +460,27 @@ uint32_t engine_kick_elsewhere(struct engine *e, struct str user_id)
 	return shares_connections(e, user);
 }
 
+bool engine_kick_one_elsewhere(struct engine *e, uint64_t key)
+{
+	uint32_t cursor = 0;
+
+	assert(key != 0);
+	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE;
+	     i = map_next(&e->users.by_id, &cursor)) {
+		struct peer_message m = { .type = PEER_KICK, .user_id = users_id(&e->users, i), .key = key };
+		struct shares_walk walk = { 0 };
+		const struct remote *r;
+
+		while ((r = shares_each(e, i, &walk)) != NULL)
+			if (r->key == key) {
+				assert(walk.peer < PEERS_MAX); /* who comes from outside has no connection */
+				pass_to_nodes(e, UINT64_C(1) << walk.peer, &m);
+				return true;
+			}
+	}
+	return false;
+}
+
 void engine_stats(const struct engine *e, struct engine_stats *out)
 {
 	uint32_t cursor = 0;

@@ -229,10 +229,15 @@ static void hear_close(struct engine *e, uint32_t user, uint64_t key, struct now
 	}
 }
 
-static void hear_kick(struct engine *e, uint32_t user, struct now now)
+/* `key`: of the only one that is meant; 0: all. */
+static void hear_kick(struct engine *e, uint32_t user, uint64_t key, struct now now)
 {
-	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE;
-	     c = links_first(users_at(&e->users, user)->link_plus1)) {
+	uint32_t c = links_first(users_at(&e->users, user)->link_plus1), next;
+
+	for (; c != LINK_NONE; c = next) {
+		next = links_next(&e->links, c);
+		if (key != 0 && e->sink->key(e->sink->ctx, c) != key)
+			continue;
 		stay_detach(e, c, now);
 		e->sink->close(e->sink->ctx, c, ENGINE_CLOSE_KICKED);
 	}
@@ -252,7 +257,7 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 		hear_close(e, user, m->key, now);
 		return;
 	case PEER_KICK:
-		hear_kick(e, user, now);
+		hear_kick(e, user, m->key, now);
 		return;
 	case PEER_CALL_OFFER:
 	case PEER_CALL_RANG:

@@ -76,7 +76,7 @@ enum peer_message_type {
 	                     * none: to the room, but not to target, who is told apart */
 	PEER_BROADCAST,     /* broadcast */
 	PEER_CLOSE,         /* the connection `key` of user has to make room for a newer one */
-	PEER_KICK,          /* all connections of user: an operator wants it */
+	PEER_KICK,          /* all connections of user, or the one of `key`: an operator wants it */
 	PEER_CALL_OFFER,    /* user: caller, device_id; target: callee; call_id, body */
 	PEER_CALL_RANG,     /* user: the caller; target: the callee; call_id; count: connections that ring, or
 	                     * have it still */

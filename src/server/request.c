@@ -19,10 +19,14 @@ static void refuse(struct server *s, struct conn *c, unsigned status, struct str
 	});
 }
 
-static void malformed(struct server *s, struct conn *c)
+/* What can be known of it: an answer to HEAD has no body (RFC 9110 9.3.2), whatever else is wrong. */
+static void malformed(struct server *s, struct conn *c, struct str bytes)
 {
 	enum http_error e = (enum http_error)c->http.error;
 
+	c->flags &= ~(uint32_t)CONN_HEAD_ONLY;
+	if (str_has_prefix(bytes, STR("HEAD ")))
+		c->flags |= CONN_HEAD_ONLY;
 	refuse(s, c, http_error_status(e), http_error_text(e), REFUSED_HTTP_MALFORMED);
 }
 
@@ -119,7 +123,7 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 	if (r == HTTP_MORE)
 		return STEP_MORE;
 	if (r == HTTP_BAD) {
-		malformed(s, c);
+		malformed(s, c, str_of((const char *)bytes, n));
 		return STEP_LAST;
 	}
 	*used = s->request.head_bytes + s->request.content_length;
@@ -286,6 +290,8 @@ void request_drain(struct server *s, struct conn *c)
 		intake_release(&s->intake, c);
 		return;
 	}
+	if (!answering && c->intake != POOL_NONE)
+		return; /* it has begun: its answer will be the last, if it comes in time */
 	c->flags |= CONN_LAST_RESPONSE;
 	if (!answering)
 		conn_doom(s, c);

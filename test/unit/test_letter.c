@@ -132,8 +132,9 @@ static const struct taken { const char *name, *text, *want; } taken[] = {
 	{ "call: answered", SAY(CALL("answered") ",\"k\":" KEY), NULL },
 	{ "call: ice", SAY(CALL("ice") ",\"b\":\"null\""), NULL },
 	{ "call: ice, none", SAY(CALL("ice")), NULL },
+	{ "kick: one connection", SAY("\"t\":\"kick\",\"u\":\"bob\",\"k\":\"00000000000000ff\""), NULL },
 	{ "call: ended", SAY(CALL("ended") ",\"w\":\"timeout\""), NULL },
-	{ "message: members of other types are no matter", SAY("\"t\":\"kick\",\"u\":\"bob\",\"k\":1,\"b\":\"{\",\"r\":null"),
+	{ "message: members of other types are no matter", SAY("\"t\":\"kick\",\"u\":\"bob\",\"on\":1,\"b\":\"{\",\"r\":null"),
 	  SAY("\"t\":\"kick\",\"u\":\"bob\"") },
 };
 
