@@ -190,7 +190,8 @@ uint32_t engine_connections_of(const struct engine *, struct str user_id, uint32
 uint32_t engine_kick_elsewhere(struct engine *, struct str user_id);
 
 struct engine_stats {
-	uint32_t links, users_online, users_by_status[STATUS_COUNT], users_known, devices;
+	uint32_t links, users_linked; /* connections to this node, and the users who have one */
+	uint32_t users_online, users_by_status[STATUS_COUNT], users_known, devices;
 	uint32_t rooms, subscriptions, watches, typing, calls;
 };
 void engine_stats(const struct engine *, struct engine_stats *out);
