@@ -86,8 +86,8 @@ wrong '--auth: tokens need keys: one of jwt-secret-file, jwt-key-file, jwks-file
 wrong '--jwt-secret-file: "/dev/null" is empty' -- --jwt-secret-file /dev/null
 wrong "--jwks-url: a set's keys sign for others too, so more is demanded: missing: jwt-issuer, jwt-audience (or keycloak-client-id)" \
 	-- --jwks-url http://127.0.0.1/
-wrong '--jwks-url: "https://127.0.0.1/": an https URL needs ca-file, the certificates to trust' \
-	-- --jwks-url https://127.0.0.1/ --jwt-issuer i --jwt-audience a
+wrong '--jwks-url: "https://127.0.0.1/": an https URL needs ca-file, the certificates to trust: SSL_CERT_FILE says "none": No such file or directory' \
+	SSL_CERT_FILE=none -- --jwks-url https://127.0.0.1/ --jwt-issuer i --jwt-audience a
 wrong "KEYCLOAK_URL: Keycloak's URL, realm and client id belong together: missing: keycloak-client-id" \
 	KEYCLOAK_URL=http://kc KEYCLOAK_REALM=r --
 for flag in service-name node-id user; do
