@@ -530,6 +530,9 @@ static bool finish(struct options *o, const struct options_world *world)
 	check_pings(o);
 	if (!options_auth_finish(o, world))
 		return false;
+	if (o->config.clustered && o->config.redis.tls &&
+	    !options_tls_trust(o, world, option_by_flag(STR("redis-url")), "rediss"))
+		return false;
 	open_service_port(o);
 	return check_node_id(o) && read_api_key(o, world) && options_tls_finish(o, world) &&
 	       check_user(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max) &&

@@ -74,6 +74,9 @@ struct options_world {
 	/* Can the file be opened and read? NULL, or why not. */
 	const char *(*can_read)(void *ctx, struct str path);
 	void *ctx;
+	/* Whom to trust without ca-file: the path of the machine's certificates, which outlives the options,
+	 * or NULL (bundle.h). */
+	const char *(*find_bundle)(void *ctx);
 	bool (*has_user)(void *ctx, struct str user); /* can be become, or need not be:
 	                                               * only root becomes another */
 	uint64_t descriptors_max;       /* RLIMIT_NOFILE */

@@ -192,7 +192,8 @@ uint32_t engine_kick_elsewhere(struct engine *, struct str user_id);
 bool engine_kick_one_elsewhere(struct engine *, uint64_t key);
 
 struct engine_stats {
-	uint32_t links, users_online, users_by_status[STATUS_COUNT], users_known, devices;
+	uint32_t links, users_linked; /* connections to this node, and the users who have one */
+	uint32_t users_online, users_by_status[STATUS_COUNT], users_known, devices;
 	uint32_t rooms, subscriptions, watches, typing, calls;
 };
 void engine_stats(const struct engine *, struct engine_stats *out);

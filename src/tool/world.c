@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "cluster/companion.h"
+#include "net/bundle.h"
 #include "net/machine.h"
 #include "net/tls.h"
 #include "server/server.h"
@@ -79,6 +80,12 @@ static const char *can_read(void *ctx, struct str path)
 		reason = strerror(errno);
 	close(fd);
 	return reason;
+}
+
+static const char *find_bundle(void *ctx)
+{
+	(void)ctx;
+	return bundle_find();
 }
 
 static bool has_user(void *ctx, struct str user)
@@ -171,6 +178,7 @@ struct options_world world_open(void)
 	struct options_world w = {
 		.read_file = world_read_file,
 		.can_read = can_read,
+		.find_bundle = find_bundle,
 		.has_user = has_user,
 		.descriptors_max = descriptors_max(),
 		.memory_max = memory_max(),

@@ -86,8 +86,8 @@ wrong '--auth: tokens need keys: one of jwt-secret-file, jwt-key-file, jwks-file
 wrong '--jwt-secret-file: "/dev/null" is empty' -- --jwt-secret-file /dev/null
 wrong "--jwks-url: a set's keys sign for others too, so more is demanded: missing: jwt-issuer, jwt-audience (or keycloak-client-id)" \
 	-- --jwks-url http://127.0.0.1/
-wrong '--jwks-url: "https://127.0.0.1/": an https URL needs ca-file, the certificates to trust' \
-	-- --jwks-url https://127.0.0.1/ --jwt-issuer i --jwt-audience a
+wrong '--jwks-url: "https://127.0.0.1/": an https URL needs ca-file, the certificates to trust: SSL_CERT_FILE says "none": No such file or directory' \
+	SSL_CERT_FILE=none -- --jwks-url https://127.0.0.1/ --jwt-issuer i --jwt-audience a
 wrong "KEYCLOAK_URL: Keycloak's URL, realm and client id belong together: missing: keycloak-client-id" \
 	KEYCLOAK_URL=http://kc KEYCLOAK_REALM=r --
 for flag in service-name node-id user; do
@@ -226,6 +226,15 @@ run PRESENCED_LISTEN="0.0.0.0:$(cat ready),admin unix:/x" -- healthcheck
 is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the listener of PRESENCED_LISTEN"
 run SERVICE_PORT="$(cat ready)" -- healthcheck
 is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the port of SERVICE_PORT"
+printf 'typing-ttl = 5s\nserver:\n  listen: 127.0.0.1:1,tls\n  listen: "127.0.0.1:%s,admin"\n' "$(cat ready)" >listens.conf
+run PRESENCED_CONFIG=listens.conf -- healthcheck
+is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the listener of PRESENCED_CONFIG's file"
+run PRESENCED_CONFIG=none -- healthcheck --config listens.conf
+is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the listener of --config's file"
+run PRESENCED_CONFIG=listens.conf SERVICE_PORT="$(cat unready)" -- healthcheck
+is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: 127.0.0.1:$(cat unready): answered 503" "healthcheck: the environment wins over the file"
+run PRESENCED_CONFIG=none SERVICE_PORT="$(cat ready)" -- healthcheck
+is "$CODE|$OUT|$ERR" "0||" "healthcheck: a file that is not needed is not read"
 run -- healthcheck "http://localhost:$(cat unready)/"
 is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: localhost:$(cat unready): answered 503" "healthcheck: 503"
 run -- healthcheck "http://localhost:$(cat unready)/nothing"
@@ -250,6 +259,7 @@ wrong 'healthcheck: --ca-file wants a value' -- healthcheck https://h --ca-file
 wrong 'healthcheck: --ca-file is for an https URL' -- healthcheck http://h --ca-file f
 wrong 'healthcheck: --ca-file is for an https URL' -- healthcheck --ca-file=f
 wrong 'ca-file /none: No such file or directory' -- healthcheck https://h --ca-file /none
-wrong 'healthcheck: the listener of the environment has no port (ADDR:PORT)' PRESENCED_LISTEN="1.2.3.4" -- healthcheck
+wrong 'healthcheck: the server'\''s listener cannot be told: none: No such file or directory' -- healthcheck --config none
+wrong "healthcheck: the server's listener has no port (ADDR:PORT)" PRESENCED_LISTEN="1.2.3.4" -- healthcheck
 echo "1..$n"
 exit $bad

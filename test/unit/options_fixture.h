@@ -8,6 +8,7 @@
 
 struct fixture {
 	struct str config, key;               /* absent: no such file */
+	const char *bundle;                   /* what SSL_CERT_FILE says; NULL: nothing, and the machine has none */
 	uint64_t descriptors_max, memory_max; /* memory_max 0: no limit */
 };
 
@@ -56,6 +57,11 @@ static inline const char *fixture_read(void *ctx, struct str path, char *out, si
 	return NULL;
 }
 
+static inline const char *fixture_find_bundle(void *ctx)
+{
+	return ((const struct fixture *)ctx)->bundle;
+}
+
 static inline bool fixture_has_user(void *ctx, struct str user)
 {
 	(void)ctx;
@@ -74,6 +80,7 @@ static inline bool fixture_load(struct options *o, struct fixture *f, char *cons
 	struct options_world w = {
 		.read_file = fixture_read,
 		.can_read = fixture_can_read,
+		.find_bundle = fixture_find_bundle,
 		.has_user = fixture_has_user,
 		.ctx = f,
 		.descriptors_max = f->descriptors_max,

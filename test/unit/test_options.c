@@ -15,6 +15,7 @@ static struct options loaded; /* too large for the stack */
 struct row {
 	const char *name;
 	const char *args[WORDS_MAX], *env[WORDS_MAX];
+	const char *bundle;                  /* what SSL_CERT_FILE says */
 	const char *file;                    /* c.conf; NULL: there is none */
 	const char *error;                   /* the whole line; NULL: it loads */
 	const char *option, *value, *origin; /* then the first value of this option is this, and comes from there */
@@ -38,6 +39,8 @@ static bool load(const char *const *args, const char *const *env, struct fixture
 
 #define VALUE(option_, value_, origin_) .option = (option_), .value = (value_), .origin = (origin_)
 #define CONF { "--config", "c.conf" }
+#define NOBODY "needs ca-file, the certificates to trust: this machine has none (looked for: SSL_CERT_FILE, " \
+	"/etc/ssl/certs/ca-certificates.crt, /etc/ssl/cert.pem, /etc/pki/tls/certs/ca-bundle.crt)"
 /* seed 002 */
 #define KEYCLOAK "KEYCLOAK_URL=http://kc:8080", "KEYCLOAK_REALM=colink", "KEYCLOAK_CLIENT_ID=colink-api"
 #define NO_FILE "\"nowhere\": No such file or directory"
@@ -112,6 +115,17 @@ static const struct row sources[] = {
 	  VALUE("jwks-url", "http://h:81/x?y", "--jwks-url") },
 	{ "a set over TLS", .args = { "--jwks-url=https://h/x", "--jwt-issuer=i", "--jwt-audience=a", "--ca-file=cert" },
 	  VALUE("ca-file", "cert", "--ca-file") },
+	{ "a set over TLS: the machine's certificates", .args = { "--jwks-url=https://h/x", "--jwt-issuer=i", "--jwt-audience=a" }, .bundle = "cert",
+	  VALUE("ca-file", "cert", "--jwks-url") },
+	{ "a set over TLS: ca-file comes first", .args = { "--jwks-url=https://h/x", "--jwt-issuer=i", "--jwt-audience=a", "--ca-file=a b" },
+	  .bundle = "nowhere", VALUE("ca-file", "a b", "--ca-file") },
+	{ "Keycloak over TLS: the machine's certificates", .env = { "KEYCLOAK_URL=https://kc", "KEYCLOAK_REALM=r", "KEYCLOAK_CLIENT_ID=c" },
+	  .bundle = "cert", VALUE("ca-file", "cert", "KEYCLOAK_URL") },
+	{ "user check over TLS: the machine's certificates", .args = { "--user-check-url=https://u" }, .bundle = "cert",
+	  VALUE("ca-file", "cert", "--user-check-url") },
+	{ "Redis over TLS: the machine's certificates", .env = { "REDIS_URL=rediss://r" }, .bundle = "cert", VALUE("ca-file", "cert", "REDIS_URL") },
+	{ "nothing over TLS: nobody to trust", .args = { "--user-check-url=http://u", "--redis-url=redis://r" }, .bundle = "nowhere",
+	  VALUE("ca-file", "", "default") },
 	{ "Keycloak: keys", .env = { KEYCLOAK }, VALUE("jwks-url", "http://kc:8080/realms/colink/protocol/openid-connect/certs", "KEYCLOAK_URL") },
 	{ "Keycloak: issuer", .args = { "--keycloak-url=http://kc/auth/", "--keycloak-realm=r", "--keycloak-client-id=c" },
 	  VALUE("jwt-issuer", "http://kc/auth/realms/r", "--keycloak-url") },
@@ -316,7 +330,7 @@ static const struct row errors[] = {
 	{ "set: no issuer, beside a secret", .args = { "--jwks-file=jwks", "--jwt-audience=i", "--jwt-secret-file=secret" },
 	  .error = "--jwks-file: " DEMANDED "jwt-issuer" },
 	{ "set over TLS without ca-file", .args = { "--jwks-url=https://h/", "--jwt-issuer=i", "--jwt-audience=a" },
-	  .error = "--jwks-url: \"https://h/\": an https URL needs ca-file, the certificates to trust" },
+	  .error = "--jwks-url: \"https://h/\": an https URL " NOBODY },
 	{ "set: no URL", .args = { "--jwks-url=h/x" }, .error = "--jwks-url: \"h/x\" is not an http or https URL without user and fragment" },
 	{ "set: a WebSocket's URL", .args = { "--jwks-url=ws://h/x" },
 	  .error = "--jwks-url: \"ws://h/x\" is not an http or https URL without user and fragment" },
@@ -335,8 +349,7 @@ static const struct row errors[] = {
 	{ "Keycloak: keys otherwise, but no issuer", .args = { "--keycloak-client-id=r", "--jwks-file=jwks" },
 	  .error = "--keycloak-client-id: " TOGETHER "keycloak-url, keycloak-realm" },
 	{ "Keycloak: over TLS without ca-file", .env = { "KEYCLOAK_URL=https://kc", "KEYCLOAK_REALM=r", "KEYCLOAK_CLIENT_ID=c" },
-	  .error = "KEYCLOAK_URL: \"https://kc/realms/r/protocol/openid-connect/certs\": an https URL needs ca-file, the certificates to "
-	           "trust" },
+	  .error = "KEYCLOAK_URL: \"https://kc/realms/r/protocol/openid-connect/certs\": an https URL " NOBODY },
 	{ "Keycloak: a realm of dots", .args = { "--keycloak-url=http://kc", "--keycloak-realm=..", "--keycloak-client-id=c" },
 	  .error = "--keycloak-realm: \"..\" could not be said in a URL" },
 	{ "Keycloak: a comma", .args = { "--keycloak-url=http://kc/a,b", "--keycloak-realm=a", "--keycloak-client-id=c" },
@@ -348,7 +361,10 @@ static const struct row errors[] = {
 	{ "user check: a query", .args = { "--user-check-url=http://u/?id=" },
 	  .error = "--user-check-url: \"http://u/?id=\" has a query, and /{user_id} could not follow it" },
 	{ "user check: over TLS without ca-file, under trust too", .args = { "--user-check-url=https://u" },
-	  .error = "--user-check-url: \"https://u\": an https URL needs ca-file, the certificates to trust" },
+	  .error = "--user-check-url: \"https://u\": an https URL " NOBODY },
+	{ "Redis over TLS without ca-file", .args = { "--redis-url=rediss://:secret@r" }, .error = "--redis-url: rediss " NOBODY },
+	{ "SSL_CERT_FILE: none", .args = { "--user-check-url=https://u" }, .bundle = "nowhere",
+	  .error = "--user-check-url: \"https://u\": an https URL needs ca-file, the certificates to trust: SSL_CERT_FILE says " NO_FILE },
 	{ "ca-file: none", .args = { "--ca-file=nowhere" }, .error = "--ca-file: " NO_FILE },
 	{ "public reads: neither", .args = { "--public-reads=maybe" },
 	  .error = "--public-reads: \"maybe\" is not on or off (true, false, yes, no, 1, 0)" },
@@ -398,7 +414,7 @@ static bool row_holds(const struct row *r, bool good)
 static void test_rows(const char *group, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct fixture f = { .config = from(rows[i].file), .key = STR("123\n"), .descriptors_max = 65536 };
+		struct fixture f = { .config = from(rows[i].file), .key = STR("123\n"), .bundle = rows[i].bundle, .descriptors_max = 65536 };
 		bool good = load(rows[i].args, rows[i].env, &f);
 
 		tap_ok(row_holds(&rows[i], good), "%s: %s", group, rows[i].name);
