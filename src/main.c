@@ -60,6 +60,10 @@ static enum exit_code serve(const struct options *o)
 	struct loop_companion companion;
 
 	mask_password(o);
+	if (o->config.bound && !machine_bind(&o->config.cpus)) { /* which the options' check could */
+		fprintf(stderr, "presenced: cpu-affinity: refused\n");
+		return EXIT_OPTIONS;
+	}
 	machine_lock(&o->config, sizeof(o->config));
 	machine_lock(o->api_key, sizeof(o->api_key));
 	if (o->config.clustered && !companion_new(&o->config, &companion)) {
