@@ -462,7 +462,7 @@ static enum loop_result open_tls(struct loop *l)
 		return LOOP_OK;
 	l->tls = tls_new(l->cfg, &l->transport, l->epoll_fd, machine_now(), &report);
 	if (report.warning[0] != '\0')
-		machine_warn(str_of(report.warning, strlen(report.warning)));
+		machine_log_warning(l->cfg, report.warning);
 	if (l->tls == NULL && report.error[0] != '\0') {
 		machine_complain(str_of(report.error, strlen(report.error)), 0);
 		return LOOP_BAD_TLS;

@@ -1,5 +1,6 @@
 #include "net/machine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -12,6 +13,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 enum { NOBODY = 65534 }; /* where there is no /etc/passwd to ask */
 
@@ -130,6 +133,16 @@ bool machine_has_cpus(const struct cpu_set *cpus)
 		return false;
 	has = machine_bind(cpus);
 	return sched_setaffinity(0, sizeof(before), &before) == 0 && has;
+}
+
+void machine_log_warning(const struct server_config *cfg, const char *what)
+{
+	struct log log = {
+		.level = cfg->log_level, .format = cfg->log_format, .service = cfg->service_name,
+		.sink = machine_log,
+	};
+
+	LOG(&log, machine_now().wall, LOG_WARN, what);
 }
 
 /* The number in `user`; false if it is not one. */

@@ -37,6 +37,9 @@ void machine_complain(struct str what, int error);
 /* The same, of something that can be lived with: "presenced: warning: WHAT". */
 void machine_warn(struct str what);
 
+/* That, of who serves: a line of the log that `cfg` asks for, while there is no server yet to write it. */
+void machine_log_warning(const struct server_config *cfg, const char *what);
+
 /* Can this process run on all of these? It stays where it is. */
 bool machine_has_cpus(const struct cpu_set *);
 

@@ -123,7 +123,7 @@ struct server_config {
 	enum log_format log_format;
 
 	uint32_t workers;                       /* event loops: 1 */
-	uint32_t busy_poll_us;                  /* after something came, no sleep for so long; 0: none of it */
+	uint32_t busy_poll_us;                  /* after something came: no sleep for so long; 0: off */
 	bool bound;                             /* all threads stay on `cpus`, which counts with it */
 	struct cpu_set cpus;
 };
