@@ -139,6 +139,7 @@ static const struct row sources[] = {
 	{ "CPUs: off", .args = { "--cpu-affinity=1", "--cpu-affinity=OFF" }, VALUE("cpu-affinity", "OFF", "--cpu-affinity") },
 	{ "CPUs: the default", VALUE("cpu-affinity", "off", "default") },
 	{ "CPUs", .args = CONF, .file = "cpu_affinity: 0, 2 # x", VALUE("cpu-affinity", "0, 2", "c.conf:1: cpu_affinity") },
+	{ "seed 003: a fraction", .env = { "PRESENCE_OFFLINE_DEBOUNCE=1.5s" }, VALUE("offline-debounce", "1s500ms", "PRESENCE_OFFLINE_DEBOUNCE") },
 	{ "the sandbox: off", .args = { "--sandbox=off" }, VALUE("sandbox", "off", "--sandbox") },
 	{ "the sandbox: the default", VALUE("sandbox", "on", "default") },
 	{ "public reads: the default", VALUE("public-reads", "off", "default") },
