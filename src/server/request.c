@@ -45,6 +45,25 @@ static bool wants_more_requests(const struct conn *c)
 	return c->state == CONN_HTTP && !(c->flags & (CONN_LAST_RESPONSE | CONN_DOOMED));
 }
 
+/*
+ * Another protocol is offered where no WebSocket begins: `h2c`, by clients that would rather speak HTTP/2.
+ * Such an offer may be let be (RFC 9110 7.8).
+ */
+static bool offers_other(const struct http_request *req)
+{
+	struct str offered = http_header(req, STR("upgrade")), token;
+
+	if (str_eq(req->path, STR("/")) || str_eq(req->path, STR("/ws")))
+		return false;
+	if (http_header_count(req, STR("upgrade")) != 1 ||
+	    !str_absent(http_header(req, STR("sec-websocket-key"))))
+		return false;
+	while (http_list_next(&offered, &token))
+		if (str_eq_nocase(token, STR("websocket")))
+			return false;
+	return true;
+}
+
 /* A request with its whole body. */
 static void serve(struct server *s, struct conn *c, uint8_t *body, size_t body_bytes)
 {
@@ -56,6 +75,10 @@ static void serve(struct server *s, struct conn *c, uint8_t *body, size_t body_b
 	if (s->request.method == HTTP_HEAD)
 		c->flags |= CONN_HEAD_ONLY;
 	handshake_check(&s->request, &hs);
+	if (hs.outcome == HANDSHAKE_REFUSED && offers_other(&s->request)) {
+		s->request.keep_alive = false; /* a proxy may take what follows for the other protocol */
+		hs.outcome = HANDSHAKE_NONE;
+	}
 	if (hs.outcome == HANDSHAKE_NONE)
 		rest_handle(s, c, &s->request, body, body_bytes);
 	else
