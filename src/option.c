@@ -216,6 +216,14 @@ static const struct option rows[] = {
 	       .help = "In any case; warning is warn"),
 	CHOICE("log-format", config.log_format, "logfmt", log_formats,
 	       .help = "Of the lines on standard error"),
+	COUNT("workers", workers, "1", 1, 1, .help = "Event loops; this version runs one"),
+	COUNT("busy-poll", busy_poll_us, "0", 0, 1000000, .value = "MICROSECONDS",
+	      .help = "After something came, look for more without sleeping until nothing came for so long: "
+	              "answers are quicker, and a processor is busy meanwhile"),
+	{ .name = "cpu-affinity", .kind = OPTION_CPUS, .at = AT(cpu_affinity), .fallback = "off",
+	  .max = CPUS_MAX - 1, .value = "CPU,...|off",
+	  .help = "The CPUs that this process runs on, by number: 0 or 0,2 or 1-3. This machine must have "
+	          "them all" },
 	DURATION("drain-timeout", drain_timeout_ms, "10s", 0, .help = "From SIGTERM to the end, at most"),
 	NOTE("read-buffer-size", "the loop reads into one buffer that all connections share"),
 	NOTE("write-buffer-size", "what is written is queued by reference, client-buffer bounds it"),

@@ -27,6 +27,12 @@ static void print_words(const char *text, int *column)
 	}
 }
 
+/* A count that says what it counts is one of microseconds. */
+static bool is_time(const struct option *row)
+{
+	return row->kind == OPTION_DURATION || (row->kind == OPTION_COUNT && row->value != NULL);
+}
+
 static void print_row(const struct option *row)
 {
 	bool zero = row->min == 0;
@@ -37,9 +43,9 @@ static void print_row(const struct option *row)
 	printf("\n  --%s %s\n%*s", row->name, text, INDENT, "");
 	snprintf(text, sizeof(text), "%s. Default: %s%s.%s%s%s", row->help,
 		 row->fallback != NULL ? row->fallback : row->unset,
-		 zero && row->kind == OPTION_DURATION ? "; 0 disables"
-		 : zero && row->kind == OPTION_COUNT  ? "; 0: no limit"
-						      : "",
+		 zero && is_time(row)                ? "; 0 disables"
+		 : zero && row->kind == OPTION_COUNT ? "; 0: no limit"
+						     : "",
 		 row->env != NULL ? " Also read from " : "", row->env != NULL ? row->env : "",
 		 row->env != NULL ? "." : "");
 	print_words(text, &column);

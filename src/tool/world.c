@@ -94,6 +94,12 @@ static bool has_user(void *ctx, struct str user)
 	return machine_has_user(user);
 }
 
+static bool has_cpus(void *ctx, const struct cpu_set *cpus)
+{
+	(void)ctx;
+	return machine_has_cpus(cpus);
+}
+
 static uint64_t descriptors_max(void)
 {
 	struct rlimit limit;
@@ -180,6 +186,7 @@ struct options_world world_open(void)
 		.can_read = can_read,
 		.find_bundle = find_bundle,
 		.has_user = has_user,
+		.has_cpus = has_cpus,
 		.descriptors_max = descriptors_max(),
 		.memory_max = memory_max(),
 		.memory_of = memory_of,

@@ -52,7 +52,7 @@ done
 for flag in presence-rate message-rate message-burst user-message-rate rate-ping rate-heartbeat rate-authenticate rate-presence \
 	rate-query rate-subscribe rate-unsubscribe rate-typing rate-receipt rate-call-offer rate-call-answer rate-call-ice \
 	rate-call-hangup max-connections max-connections-per-ip max-connections-per-user connection-rate max-subscriptions \
-	max-fragments client-buffer; do
+	max-fragments client-buffer workers busy-poll; do
 	wrong "--$flag: \"1.5\" is not a whole number" -- --$flag=1.5
 done
 for flag in max-message-size client-buffer-bytes; do
@@ -79,6 +79,12 @@ for flag in tls-cert tls-key; do
 done
 wrong '--tls-cert: "none": No such file or directory' -- --tls-cert none --tls-key none
 wrong '--listen: 127.0.0.1:0,tls needs tls-cert and tls-key' -- --listen 127.0.0.1:0,tls
+wrong '--workers: "2" is out of range (1 to 1)' -- --workers 2
+wrong '--busy-poll: "1000001" is out of range (0 to 1000000)' -- --busy-poll 1000001
+wrong '--cpu-affinity: "none" is not a list of CPUs (0, 0,2 or 1-3) or off' -- --cpu-affinity none
+for cpus in 1023 0-1023; do # the second: a kernel takes those that it has
+	wrong "--cpu-affinity: \"$cpus\": this process cannot have all of these CPUs here" -- --cpu-affinity $cpus
+done
 wrong '--sandbox: "maybe" is not on or off (true, false, yes, no, 1, 0)' -- --sandbox maybe
 wrong '--public-reads: "maybe" is not on or off (true, false, yes, no, 1, 0)' -- --public-reads maybe
 wrong "--trusted-proxies: \"proxy\" is not an address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32), nor \`unix\`" -- --trusted-proxies proxy
@@ -105,7 +111,7 @@ wrong '--api-key-file: "empty": it is empty' -- --api-key-file empty
 wrong '--config: "none" cannot be read: No such file or directory' -- --config none
 wrong '--config: "." cannot be read: Is a directory' -- --config .
 wrong 'unknown option "--foo" (--help lists them)' -- --foo=1
-wrong 'unknown option "--workers" (--help lists them)' -- --workers 2
+wrong 'unknown option "--threads" (--help lists them)' -- --threads 2
 wrong '"-v" is not an option (--help lists them)' -- -v
 wrong '"x" is not an option (--help lists them)' -- serve x
 wrong "--typing-ttl: no value is given; it takes ${duration#is not }" -- --typing-ttl

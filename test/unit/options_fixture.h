@@ -68,6 +68,17 @@ static inline bool fixture_has_user(void *ctx, struct str user)
 	return !str_eq(user, STR("stranger"));
 }
 
+/* 0 to 3, and 64. */
+static inline bool fixture_has_cpus(void *ctx, const struct cpu_set *cpus)
+{
+	bool good = (cpus->words[0] & ~UINT64_C(15)) == 0 && (cpus->words[1] & ~UINT64_C(1)) == 0;
+
+	(void)ctx;
+	for (uint32_t i = 2; i < CPUS_MAX / 64; i++)
+		good &= cpus->words[i] == 0;
+	return good;
+}
+
 /* 1 MiB, and 1 KiB a connection. */
 static inline uint64_t fixture_memory_of(void *ctx, const struct server_config *c)
 {
@@ -82,6 +93,7 @@ static inline bool fixture_load(struct options *o, struct fixture *f, char *cons
 		.can_read = fixture_can_read,
 		.find_bundle = fixture_find_bundle,
 		.has_user = fixture_has_user,
+		.has_cpus = fixture_has_cpus,
 		.ctx = f,
 		.descriptors_max = f->descriptors_max,
 		.memory_of = fixture_memory_of,

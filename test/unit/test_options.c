@@ -8,7 +8,7 @@
 #include "options_fixture.h"
 #include "tap.h"
 
-enum { WORDS_MAX = 8, GUARD_BYTES = 65536 };
+enum { WORDS_MAX = 10, GUARD_BYTES = 65536 };
 
 static struct options loaded; /* too large for the stack */
 
@@ -46,6 +46,7 @@ static bool load(const char *const *args, const char *const *env, struct fixture
 #define NO_FILE "\"nowhere\": No such file or directory"
 #define TOGETHER "Keycloak's URL, realm and client id belong together: missing: "
 #define DEMANDED "a set's keys sign for others too, so more is demanded: missing: "
+#define NO_CPUS(given) .error = "--cpu-affinity: \"" given "\" is not a list of CPUs (0, 0,2 or 1-3) or off"
 #define PROXY "an address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32), nor `unix`"
 
 static const struct row sources[] = {
@@ -146,6 +147,13 @@ static const struct row sources[] = {
 	{ "public reads: the last of two", .args = { "--public-reads=true", "--public-reads", "FALSE" },
 	  VALUE("public-reads", "off", "--public-reads") },
 	{ "public reads: no", .args = CONF, .file = "public_reads: no", VALUE("public-reads", "off", "c.conf:1: public_reads") },
+	{ "workers: one", .args = { "--workers=1" }, VALUE("workers", "1", "--workers") },
+	{ "busy-poll", .env = { "PRESENCED_BUSY_POLL=50" }, VALUE("busy-poll", "50", "PRESENCED_BUSY_POLL") },
+	{ "busy-poll: a second", .args = { "--busy-poll=1000000" }, VALUE("busy-poll", "1000000", "--busy-poll") },
+	{ "CPUs: off", .args = { "--cpu-affinity=1", "--cpu-affinity=OFF" }, VALUE("cpu-affinity", "OFF", "--cpu-affinity") },
+	{ "CPUs: the default", VALUE("cpu-affinity", "off", "default") },
+	{ "CPUs", .args = CONF, .file = "cpu_affinity: 0, 2 # x", VALUE("cpu-affinity", "0, 2", "c.conf:1: cpu_affinity") },
+	{ "seed 003: a fraction", .env = { "PRESENCE_OFFLINE_DEBOUNCE=1.5s" }, VALUE("offline-debounce", "1s500ms", "PRESENCE_OFFLINE_DEBOUNCE") },
 	{ "the sandbox: off", .args = { "--sandbox=off" }, VALUE("sandbox", "off", "--sandbox") },
 	{ "the sandbox: the default", VALUE("sandbox", "on", "default") },
 	{ "public reads: the default", VALUE("public-reads", "off", "default") },
@@ -278,6 +286,22 @@ static const struct row errors[] = {
 	  .error = "--allowed-origins: \"example.org\" is not an origin (https://example.org, or *)" },
 	{ "origin with a path", .args = { "--allowed-origins=https://a.example/" },
 	  .error = "--allowed-origins: \"https://a.example/\" is not an origin (https://example.org, or *)" },
+	{ "workers: two", .args = { "--workers=2" }, .error = "--workers: \"2\" is out of range (1 to 1)" },
+	{ "workers: none", .args = { "--workers=0" }, .error = "--workers: \"0\" is out of range (1 to 1)" },
+	{ "busy-poll: with a unit", .args = { "--busy-poll=50us" }, .error = "--busy-poll: \"50us\" is not a whole number" },
+	{ "busy-poll: too long", .args = { "--busy-poll=1000001" }, .error = "--busy-poll: \"1000001\" is out of range (0 to 1000000)" },
+	{ "CPUs: not there", .args = { "--cpu-affinity=0-4" }, .error = "--cpu-affinity: \"0-4\": this process cannot have all of these CPUs here" },
+	{ "CPUs: beyond all", .env = { "PRESENCED_CPU_AFFINITY=0,1024" },
+	  .error = "PRESENCED_CPU_AFFINITY: \"0,1024\" is out of range (0 to 1023)" },
+	{ "CPUs: a word", .args = { "--cpu-affinity=on" }, NO_CPUS("on") },
+	{ "CPUs: nothing", .args = { "--cpu-affinity=" }, NO_CPUS("") },
+	{ "CPUs: nothing behind a comma", .args = { "--cpu-affinity=1," }, NO_CPUS("1,") },
+	{ "CPUs: nothing between commas", .args = { "--cpu-affinity=1,,2" }, NO_CPUS("1,,2") },
+	{ "CPUs: backwards", .args = { "--cpu-affinity=2-1" }, NO_CPUS("2-1") },
+	{ "CPUs: half a range", .args = { "--cpu-affinity=1-" }, NO_CPUS("1-") },
+	{ "CPUs: three ends", .args = { "--cpu-affinity=0-1-2" }, NO_CPUS("0-1-2") },
+	{ "CPUs: off and others", .args = { "--cpu-affinity=off,1" }, NO_CPUS("off,1") },
+	{ "CPUs: below none", .args = { "--cpu-affinity=-1" }, NO_CPUS("-1") },
 	{ "no such user", .args = { "--user=stranger" }, .error = "--user: \"stranger\": no such user" },
 	{ "no key file", .args = { "--api-key-file=nowhere" }, .error = "--api-key-file: \"nowhere\": No such file or directory" },
 	{ "no config file", .args = { "--config=nowhere" }, .error = "--config: \"nowhere\" cannot be read: No such file or directory" },
@@ -446,7 +470,29 @@ static void test_defaults(void)
 	tap_ok(!c->origins_given && c->audience == AUDIENCE_ALL && str_absent(c->api_key), "origins, audience, key");
 	tap_ok(c->log_level == LOG_INFO && c->log_format == LOG_LOGFMT && str_eq(c->service_name, STR("presence")) &&
 	       str_eq(loaded.rights.user, STR("nobody")), "names and logs");
+	tap_ok(c->workers == 1 && c->busy_poll_us == 0 && !c->bound, "CONTRACT 1: workers, busy-poll, cpu-affinity");
 	tap_ok(str_eq(c->node_id, STR("0000000000abcdef")) && loaded.node_id_drawn, "node-id is drawn");
+}
+
+static void test_cpus(void)
+{
+	static const struct {
+		const char *arg;
+		uint64_t words[2];
+	} rows[] = {
+		{ "--cpu-affinity=0", { 1, 0 } },   { "--cpu-affinity=0,2", { 5, 0 } },      { "--cpu-affinity=1-3", { 14, 0 } },
+		{ "--cpu-affinity=64", { 0, 1 } },  { "--cpu-affinity=2,0-1,1", { 7, 0 } }, { "--cpu-affinity= 3 , 64-64", { 8, 1 } },
+		{ "--cpu-affinity=off", { 0, 0 } },
+	};
+	struct fixture f = { .descriptors_max = 65536 };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *args[WORDS_MAX] = { rows[i].arg };
+		const struct server_config *c = &loaded.config;
+
+		tap_ok(load(args, none, &f) && memcmp(c->cpus.words, rows[i].words, sizeof(rows[i].words)) == 0 &&
+		       c->bound == ((rows[i].words[0] | rows[i].words[1]) != 0), "%s", rows[i].arg);
+	}
 }
 
 /* All bytes of the file but one line's end: what ends in a byte that looks like half of one is a key as it is. */
@@ -698,7 +744,7 @@ static void test_round_trip(void)
 {
 	static const char *const flags[WORDS_MAX] = { "--listen=[::]:8080,dialect=rooms,admin unix:/tmp/x :0", "--auth=trust",
 		                                      "--allowed-origins=https://a.example,*", "--service-name= 'x' # y",
-		                                      "--max-message-size=1000", "--offline-debounce=1500ms", "--rate-typing=3",
+		                                      "--max-message-size=1000", "--cpu-affinity=0,2-3", "--offline-debounce=1500ms", "--rate-typing=3",
 		                                      "--trusted-proxies=unix,::/0,::/127,10.0.0.0/8,2001:db8::/33" };
 	static const char *const tokens[WORDS_MAX] = { "--jwks-file=jwks", "--jwt-issuer='i', #x", "--jwt-secret-file=secret",
 		                                       "--tls-cert=a b,cert", "--tls-key=cert,a b", "--listen=:0,tls", "--public-reads=1" };
@@ -751,6 +797,7 @@ int main(void)
 	test_rows("source", sources, sizeof(sources) / sizeof(sources[0]));
 	test_rows("error", errors, sizeof(errors) / sizeof(errors[0]));
 	test_secrets();
+	test_cpus();
 	test_seed_001();
 	test_lists();
 	test_descriptors();
