@@ -1,7 +1,7 @@
 /*
  * A message is looked at in this order: limits, JSON, the dialect's words, its command's own limit, whether
  * it has authenticated, the rooms that its token opens. What is refused before its command runs has changed
- * nothing.
+ * nothing. A goodbye is refused by none of them but the words.
  */
 #include "server/message.h"
 
@@ -150,6 +150,10 @@ static void text_message(struct server *s, struct conn *c, uint8_t *p, size_t n)
 	struct decode_error err;
 	enum refusal why = decode(s, c, p, n, &cmd, &err);
 
+	if (why == REFUSED_COUNT && cmd.type == CMD_LEAVE) { /* to hold who wants to go serves no limit */
+		run(s, c, &cmd);
+		return;
+	}
 	if (over) { /* the answer names the request; who goes on is closed soon */
 		limited(s, c, &cmd);
 		return;
