@@ -83,7 +83,7 @@ static bool put_rooms(struct engine *e, uint32_t user, uint32_t share, const str
 	for (i = list_first(haunts); i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i))
 		interests_at(&e->interests, i)->pos = HAUNT_OLD;
 	for (uint32_t n = 0; n < rooms->n; n++) {
-		uint32_t room = rooms_make(&e->rooms, rooms->v[n], ROOM_CHANNEL);
+		uint32_t room = rooms_make(&e->rooms, rooms->v[n]);
 
 		i = room == MAP_NONE ? POOL_NONE : interests_haunt_in(e, haunts, room);
 		if (i != POOL_NONE && interests_at(&e->interests, i)->pos == HAUNT_OLD) {
