@@ -33,16 +33,13 @@ static void answer_error(struct server *s, struct conn *c, const struct command 
 	outbox_event(s, c, &ev);
 }
 
-/* Over a limit: an error, and after many in a row the end. True: the message is not to be looked at. */
-static bool limited(struct server *s, struct conn *c, const struct command *cmd)
+/* Over a limit: an error, and after many in a row the end. */
+static void limited(struct server *s, struct conn *c, const struct command *cmd)
 {
 	s->metrics.refused[REFUSED_MESSAGE_RATE]++;
-	if (++c->limited_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {
-		session_close(s, c, WS_CODE_POLICY, STR("too many messages"), REFUSED_MESSAGE_RATE);
-		return true;
-	}
 	answer_error(s, c, cmd, 429, STR("too many messages"));
-	return true;
+	if (++c->limited_streak >= BAD_MESSAGES_IN_A_ROW_MAX)
+		session_close(s, c, WS_CODE_POLICY, STR("too many messages"), REFUSED_MESSAGE_RATE);
 }
 
 /* This node's part of what a user may send: nodes that host the user share it evenly, without a word. */
@@ -82,11 +79,9 @@ static void bad_message(struct server *s, struct conn *c, const struct command *
                         struct str text, enum refusal why)
 {
 	s->metrics.refused[why]++;
-	if (++c->bad_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {
-		session_close(s, c, WS_CODE_POLICY, STR("too many malformed messages"), why);
-		return;
-	}
 	answer_error(s, c, cmd, code, text);
+	if (++c->bad_streak >= BAD_MESSAGES_IN_A_ROW_MAX)
+		session_close(s, c, WS_CODE_POLICY, STR("too many malformed messages"), why);
 }
 
 static void run(struct server *s, struct conn *c, const struct command *cmd)
