@@ -58,7 +58,7 @@ struct peer_profile {
 /* All that one node says of one user. */
 struct peer_user {
 	struct str user_id;
-	struct str username;    /* absent: none was given, or it is not known */
+	struct str username;    /* as others know it; absent: none was given, or it is not known */
 	wall_t last_seen;       /* WALL_NONE: never */
 	int64_t left_ago_ms;    /* since the last device there was anywhere went; 0: there is one, or none was
 	                         * ever known */

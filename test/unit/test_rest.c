@@ -368,7 +368,8 @@ static void invisible(void)
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/ann", NULL, NULL);
 	tap_ok(strstr(a.body, "\"online_status\":\"offline\"") && strstr(a.body, "\"is_online\":false"), "2 invisible is offline");
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/presence/ann", NULL, NULL);
-	tap_ok(strstr(a.body, "username") == NULL, "2 invisible has seed 002's offline form");
+	tap_ok(strstr(a.body, "{\"user_id\":\"ann\",\"username\":\"Ann\",\"status\":\"offline\",\"last_seen\":\"") != NULL,
+	       "2 invisible has seed 002's form of who went");
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/api/v1/presence/ann/devices", NULL, NULL);
 	tap_is_str(a.body, "{\"devices\":[]}", "2 invisible has no devices");
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/presence", NULL, NULL);
