@@ -136,6 +136,8 @@ static bool belongs(const struct cluster *c, struct str channel, enum letter_typ
 	case LETTER_BEAT:
 	case LETTER_BYE:
 		return str_eq(channel, POST_NODES);
+	case LETTER_GONE:
+		return str_eq(channel, POST_NODES) || str_eq(channel, post_node(&own, cluster_node_id(c)));
 	case LETTER_USERS:
 		return str_eq(channel, POST_USERS);
 	case LETTER_SYNC:
@@ -204,7 +206,7 @@ static void hear_users(struct cluster *c, struct node *n, int64_t grace_ms)
 	}
 }
 
-static void hear(struct cluster *c, const struct letter *l)
+static void hear(struct cluster *c, struct str channel, const struct letter *l)
 {
 	struct node *n = nodes_hear(c, l);
 	uint64_t shown;
@@ -219,6 +221,9 @@ static void hear(struct cluster *c, const struct letter *l)
 		break;
 	case LETTER_BYE:
 		nodes_end(c, n);
+		break;
+	case LETTER_GONE:
+		nodes_gone(c, n, l, !str_eq(channel, POST_NODES));
 		break;
 	case LETTER_USERS:
 		if (!sync_will_tell(n))
@@ -260,7 +265,7 @@ void cluster_heard(struct cluster *c, struct str channel, char *payload, size_t 
 	if (str_eq(l.node, cluster_node_id(c)))
 		hear_own(c, &l);
 	else if (c->life != LIFE_LEFT)
-		hear(c, &l);
+		hear(c, channel, &l);
 	nodes_tell(c);
 }
 

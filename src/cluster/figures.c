@@ -42,8 +42,8 @@ static void write_letters(const struct figures *f, struct jsonw *w)
 {
 	static const struct str types[LETTER_COUNT] = {
 		[LETTER_HELLO] = STR("hello"), [LETTER_BEAT] = STR("beat"), [LETTER_BYE] = STR("bye"),
-		[LETTER_USERS] = STR("users"), [LETTER_SYNC] = STR("sync"), [LETTER_STATE] = STR("state"),
-		[LETTER_SAY] = STR("say"),
+		[LETTER_GONE] = STR("gone"), [LETTER_USERS] = STR("users"), [LETTER_SYNC] = STR("sync"),
+		[LETTER_STATE] = STR("state"), [LETTER_SAY] = STR("say"),
 	};
 
 	by_word(w, STR("presenced_letters_sent_total"), STR("Letters to other nodes, by type."), STR("type"),

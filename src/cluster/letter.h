@@ -4,6 +4,9 @@
  *	hello {"t":"hello","n":NODE,"e":EPOCH,"s":SEQ}   all nodes: I am new here, or back: show yourselves
  *	beat  {"t":"beat", ...the same}   all nodes: I live; my last letter of users had number SEQ
  *	bye   {"t":"bye",  ...the same}   all nodes: I end; all that I host is gone
+ *	gone  {..., "g":NODE, "ge":EPOCH, "gs":SEQ}  all nodes: that epoch of that node is over here, and the
+ *	      last letter of users that I heard of it had number SEQ; or to one node that said so of a smaller
+ *	      number: the answer, which is not answered
  *	users {..., "u":[USER,...]}       all nodes: these changed
  *	sync  {..., "c":CURSOR}           one node: tell me all you have, from CURSOR on
  *	state {..., "f":FIRST, "u":[USER,...], "c":NEXT}  one node: the answer; NEXT null: that was all
@@ -51,13 +54,15 @@ enum {
 	LETTER_FILL_TOKENS = JSON_TOKENS_MAX - 32,
 };
 
-enum letter_type { LETTER_HELLO, LETTER_BEAT, LETTER_BYE, LETTER_USERS, LETTER_SYNC, LETTER_STATE, LETTER_SAY,
-		   LETTER_COUNT };
+enum letter_type { LETTER_HELLO, LETTER_BEAT, LETTER_BYE, LETTER_GONE, LETTER_USERS, LETTER_SYNC,
+		   LETTER_STATE, LETTER_SAY, LETTER_COUNT };
 
 struct letter {
 	enum letter_type type;
 	struct str node;
 	uint64_t epoch, seq;        /* seq: at most 2^53 */
+	struct str gone;            /* LETTER_GONE: who is */
+	uint64_t gone_epoch, gone_seq;
 	uint32_t cursor;            /* LETTER_SYNC, LETTER_STATE; UINT32_MAX: null */
 	bool first;                 /* LETTER_STATE: of the first piece */
 	struct peer_message message; /* LETTER_SAY */

@@ -23,6 +23,7 @@ const struct str letter_form_types[LETTER_COUNT] = {
 	[LETTER_HELLO] = STR("hello"),
 	[LETTER_BEAT] = STR("beat"),
 	[LETTER_BYE] = STR("bye"),
+	[LETTER_GONE] = STR("gone"),
 	[LETTER_USERS] = STR("users"),
 	[LETTER_SYNC] = STR("sync"),
 	[LETTER_STATE] = STR("state"),
@@ -47,6 +48,11 @@ static const struct form_row head_rows[] = {
 	HEAD("n", NODE, true, node),
 	HEAD("e", HEX, true, epoch),
 	HEAD("s", SEQ, true, seq),
+};
+static const struct form_row gone_rows[] = {
+	HEAD("g", NODE, true, gone),
+	HEAD("ge", HEX, true, gone_epoch),
+	HEAD("gs", SEQ, true, gone_seq),
 };
 static const struct form_row cursor_rows[] = { HEAD("c", CURSOR, true, cursor) };
 static const struct form_row first_rows[] = { HEAD("f", FLAG, false, first) };
@@ -119,6 +125,7 @@ static const struct form_row broadcast_rows[] = {
 };
 
 const struct form letter_form_head = FORM(head_rows);
+const struct form letter_form_gone = FORM(gone_rows);
 const struct form letter_form_cursor = FORM(cursor_rows);
 const struct form letter_form_first = FORM(first_rows);
 const struct form letter_form_user = FORM(user_rows);

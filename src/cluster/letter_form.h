@@ -46,7 +46,8 @@ struct form {
 	uint32_t n;
 };
 
-extern const struct form letter_form_head, letter_form_cursor, letter_form_first; /* struct letter */
+extern const struct form letter_form_head, letter_form_gone;         /* struct letter */
+extern const struct form letter_form_cursor, letter_form_first;       /* struct letter */
 extern const struct form letter_form_user;                            /* struct peer_user */
 extern const struct form letter_form_profile, letter_form_shown;      /* struct peer_profile */
 extern const struct form letter_form_messages[PEER_MESSAGE_COUNT];    /* struct peer_message */

@@ -369,6 +369,7 @@ static bool read_letter(struct letter_reader *lr, struct letter *out)
 		return false;
 	out->type = (enum letter_type)type;
 	switch (out->type) {
+	case LETTER_GONE:  return read_form(lr, root, &letter_form_gone, out);
 	case LETTER_USERS: return check_users(lr, users);
 	case LETTER_SYNC:  return read_form(lr, root, &letter_form_cursor, out);
 	case LETTER_SAY:   return read_message(lr, json_get(&lr->json, root, STR("m")), &out->message);

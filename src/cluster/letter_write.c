@@ -216,6 +216,8 @@ void letter_open(struct letter_writer *lw, struct jsonw *w, const struct letter 
 	jsonw_key(w, STR("t"));
 	jsonw_str(w, letter_form_types[head->type]);
 	lw->tokens += write_form(w, &letter_form_head, head);
+	if (head->type == LETTER_GONE)
+		lw->tokens += write_form(w, &letter_form_gone, head);
 	if (head->type == LETTER_SYNC)
 		lw->tokens += write_form(w, &letter_form_cursor, head);
 	if (head->type == LETTER_SAY)

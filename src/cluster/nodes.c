@@ -1,13 +1,14 @@
 /*
- * Invariants: an id stands in the table at most once; a place is free only when the engine holds nothing of
- * that peer. A node is taken away only once a beat of ours was heard that left after its lease had ended:
- * Redis keeps the order of what it brings us, so whatever the node had published before was heard too,
- * however long Redis, or we, were stuck meanwhile.
+ * Invariants: an id stands in the table at most once, free places too; a place is free only when the engine
+ * holds nothing of that peer. A node is taken away only once a beat of ours was heard that left after its
+ * lease had ended: Redis keeps the order of what it brings us, so whatever the node had published before was
+ * heard too, however long Redis, or we, were stuck meanwhile.
  */
 #include "cluster/nodes.h"
 
 #include <assert.h>
 
+#include "cluster/post.h"
 #include "cluster/sync.h"
 
 static struct node *find(struct cluster *c, struct str id)
@@ -18,8 +19,12 @@ static struct node *find(struct cluster *c, struct str id)
 	return NULL;
 }
 
-static struct node *place(struct cluster *c)
+/* Who was here before has the same place again: what is known of the epoch before stays. */
+static struct node *place(struct cluster *c, struct str id)
 {
+	for (uint32_t i = 0; i < c->nodes_high; i++)
+		if (str_eq(nodes_id(&c->nodes[i]), id))
+			return &c->nodes[i];
 	for (uint32_t i = 0; i < PEERS_MAX; i++) {
 		if (c->nodes[i].state != NODE_FREE)
 			continue;
@@ -42,28 +47,37 @@ static void no_place(struct cluster *c, struct str id)
 
 static struct node *welcome(struct cluster *c, const struct letter *l)
 {
-	struct node *n = place(c);
+	struct node *n = place(c, l->node);
+	bool same;
 
 	if (n == NULL) {
 		no_place(c, l->node);
 		return NULL;
 	}
-	assert(l->node.n <= sizeof(n->id) && engine_peer_users(c->engine, nodes_peer(c, n)) == 0);
+	assert(n->state == NODE_FREE && l->node.n <= sizeof(n->id));
+	assert(engine_peer_users(c->engine, nodes_peer(c, n)) == 0);
+	same = str_eq(nodes_id(n), l->node);
 	*n = (struct node){
-		.state = NODE_HERE, .id_bytes = (uint8_t)l->node.n, .full_until = MONO_NEVER,
+		.id_bytes = (uint8_t)l->node.n, .full_until = MONO_NEVER,
+		.epoch = same ? n->epoch : 0, .seq = same ? n->seq : 0,
+		.epoch_before = same ? n->epoch_before : 0, .seq_before = same ? n->seq_before : 0,
 	};
 	memcpy(n->id, l->node.p, l->node.n);
 	return n;
 }
 
 /*
- * What a node says while it is asked for everything is not looked at, since that will hold it. If it ends
- * before, only the others know what it said: of the absent above all, whom it need not host.
+ * An epoch of a node is over: what it said and we did not hear only the others know, of the absent above all,
+ * whom it need not host. Either we know that we missed something, since it was asked and had not told all
+ * (nor is what a node says meanwhile looked at). Or we do not: then the others tell us how much they heard,
+ * as we tell them.
  */
-static void ask_others(struct cluster *c, const struct node *ended)
+static void end(struct cluster *c, const struct node *ended)
 {
-	if (!sync_will_tell(ended))
+	if (!sync_owes(ended)) {
+		post_gone(c, NULL, ended, ended->epoch, ended->seq);
 		return;
+	}
 	for (uint32_t i = 0; i < c->nodes_high; i++)
 		if (&c->nodes[i] != ended && c->nodes[i].state == NODE_HERE)
 			sync_want(c, &c->nodes[i]);
@@ -72,7 +86,12 @@ static void ask_others(struct cluster *c, const struct node *ended)
 /* All that was heard of it is void, but its users stay until it has told who they are now. */
 static void begin(struct cluster *c, struct node *n, const struct letter *l)
 {
-	ask_others(c, n);
+	if (n->state == NODE_HERE)
+		end(c, n);
+	if (n->epoch != l->epoch) {
+		n->epoch_before = n->epoch;
+		n->seq_before = n->seq;
+	}
 	n->state = NODE_HERE;
 	c->nodes_changed = true;
 	n->epoch = l->epoch;
@@ -131,7 +150,7 @@ struct node *nodes_hear(struct cluster *c, const struct letter *l)
 static void leave(struct cluster *c, struct node *n, struct str why)
 {
 	assert(n->state == NODE_HERE);
-	ask_others(c, n);
+	end(c, n);
 	n->state = NODE_LEAVING;
 	c->nodes_changed = true;
 	n->asking = ASKING_NOTHING;
@@ -161,6 +180,42 @@ void nodes_tell(struct cluster *c)
 void nodes_end(struct cluster *c, struct node *n)
 {
 	leave(c, n, STR("bye"));
+}
+
+/* Also of who is gone, as long as nobody else has the place. */
+static struct node *whose(struct cluster *c, const struct letter *l)
+{
+	for (uint32_t i = 0; i < c->nodes_high; i++) {
+		struct node *n = &c->nodes[i];
+
+		if (str_eq(nodes_id(n), l->gone) &&
+		    (n->epoch == l->gone_epoch || n->epoch_before == l->gone_epoch))
+			return n;
+	}
+	return NULL;
+}
+
+void nodes_gone(struct cluster *c, struct node *from, const struct letter *l, bool answer)
+{
+	struct node *n = whose(c, l);
+	uint64_t *heard;
+
+	assert(l->type == LETTER_GONE && from->state == NODE_HERE);
+	if (n == NULL)
+		return;
+	heard = n->epoch == l->gone_epoch ? &n->seq : &n->seq_before;
+	if (n->epoch == l->gone_epoch && n->state == NODE_HERE) { /* a gap; it, or end(), does the rest */
+		if (l->gone_seq > *heard && !sync_will_tell(n)) {
+			c->figures.gaps++;
+			sync_want(c, n);
+		}
+	} else if (l->gone_seq > *heard) {
+		*heard = l->gone_seq;
+		c->figures.gaps++;
+		sync_want(c, from);
+	} else if (l->gone_seq < *heard && !answer) {
+		post_gone(c, from, n, l->gone_epoch, *heard);
+	}
 }
 
 void nodes_renew(struct cluster *c)

@@ -17,6 +17,12 @@ void nodes_tell(struct cluster *);
 /* The node said bye. */
 void nodes_end(struct cluster *, struct node *);
 
+/*
+ * Node `from` said LETTER_GONE. What it heard of that node and we did not is asked for; if it is the other
+ * way round it is told so, unless that was an `answer`: one letter has one answer of each node at most.
+ */
+void nodes_gone(struct cluster *, struct node *from, const struct letter *, bool answer);
+
 /* We hear again: everybody has a full lease to show themselves. */
 void nodes_renew(struct cluster *);
 

@@ -96,6 +96,19 @@ bool post_short(struct cluster *c, enum letter_type type)
 	return post(c, &(struct letter){ .type = type }, POST_NODES);
 }
 
+void post_gone(struct cluster *c, const struct node *to, const struct node *of, uint64_t epoch,
+	       uint64_t seq)
+{
+	struct letter head = {
+		.type = LETTER_GONE, .gone = str_of(of->id, of->id_bytes),
+		.gone_epoch = epoch, .gone_seq = seq,
+	};
+	struct post_channel name;
+
+	assert(cluster_is_up(c));
+	post(c, &head, to == NULL ? POST_NODES : channel_of(c, &name, (uint32_t)(to - c->nodes)));
+}
+
 bool post_question(struct cluster *c, uint32_t peer, uint32_t cursor)
 {
 	struct post_channel to;

@@ -7,6 +7,13 @@
 /* LETTER_HELLO, LETTER_BEAT, LETTER_BYE. False: it did not go out. */
 bool post_short(struct cluster *, enum letter_type);
 
+/*
+ * LETTER_GONE: of the epoch `epoch` of `of`, which is over, the letter `seq` was the last that was heard. To
+ * all, or to one node (NULL: all). If it does not go out, it is not said.
+ */
+void post_gone(struct cluster *, const struct node *to, const struct node *of, uint64_t epoch,
+	       uint64_t seq);
+
 /* Tells node number `peer` where to go on telling. False: it did not go out. */
 bool post_question(struct cluster *, uint32_t peer, uint32_t cursor);
 

@@ -48,7 +48,7 @@ enum {
 };
 
 enum node_state {
-	NODE_FREE,
+	NODE_FREE,               /* id, epochs and sequences say who was there, until it is taken anew */
 	NODE_HERE,
 	NODE_LEAVING,            /* gone; what it hosted is being taken away */
 };
@@ -66,6 +66,7 @@ struct node {
 	char id[NODE_ID_BYTES_MAX];
 	uint8_t id_bytes;
 	uint64_t epoch, seq;     /* of its last letter of users that we heard, or heard of */
+	uint64_t epoch_before, seq_before; /* of the epoch before that */
 	mono_t heard_at;
 
 	enum asking asking;

@@ -58,10 +58,14 @@ static void put_off(struct cluster *c, struct node *n)
 	    LOG_STR("node", nodes_id(n)), LOG_U64("times", n->failures));
 }
 
+bool sync_owes(const struct node *n)
+{
+	return n->asking != ASKING_NOTHING && n->asking != ASKING_SWEEP;
+}
+
 bool sync_will_tell(const struct node *n)
 {
-	return n->asking != ASKING_NOTHING && n->asking != ASKING_SWEEP && n->cursor == 0 &&
-	       n->failures < UNANSWERED_MAX;
+	return sync_owes(n) && n->cursor == 0 && n->failures < UNANSWERED_MAX;
 }
 
 /* When the next piece may come, if the one before it made so many users' presence known. */

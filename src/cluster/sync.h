@@ -13,6 +13,9 @@ void sync_anew(struct cluster *, struct node *);
 /* A LETTER_HELLO: until now it may not have heard what it was asked. */
 void sync_greeted(struct cluster *, struct node *);
 
+/* It was to tell everything, and has not told all of it. */
+bool sync_owes(const struct node *);
+
 /* All that the node has is on its way, and newer than what it says of users until it comes. */
 bool sync_will_tell(const struct node *);
 

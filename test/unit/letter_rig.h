@@ -109,6 +109,7 @@ static inline bool rig_message_same(const struct peer_message *a, const struct p
 static inline bool rig_letter_same(const struct letter *a, const struct letter *b)
 {
 	return a->type == b->type && rig_str_same(a->node, b->node) && a->epoch == b->epoch && a->seq == b->seq &&
+	       rig_str_same(a->gone, b->gone) && a->gone_epoch == b->gone_epoch && a->gone_seq == b->gone_seq &&
 	       a->cursor == b->cursor && a->first == b->first && rig_message_same(&a->message, &b->message);
 }
 

@@ -147,6 +147,104 @@ static void test_lost(void)
 	rig_close(&r);
 }
 
+/* What node a asked, and what it said of who is gone. */
+static uint64_t asked(const struct rig_node *n)
+{
+	return n->c->figures.sent[LETTER_SYNC];
+}
+
+static uint64_t said_gone(const struct rig_node *n)
+{
+	return n->c->figures.sent[LETTER_GONE];
+}
+
+/* The last that the first node says is lost for the second, and then it dies. */
+static void test_untold(void)
+{
+	struct rig r;
+	struct rig_node *b, *c;
+	uint64_t before;
+
+	open_joined(&r, 3);
+	b = &r.nodes[1];
+	c = &r.nodes[2];
+	before = asked(b) + asked(c);
+	rig_say(&r.nodes[0], 3, false, 9);
+	rig_run(&r, 5);
+	rig_kill(&r.nodes[0]);
+	rig_run(&r, 6500);
+	tap_ok(said_gone(b) == 1 && said_gone(c) == 1 && asked(b) + asked(c) == before,
+	       "R9: everybody says once what they heard of who is gone, and nobody asks who heard as much");
+	rig_start(&r.nodes[0], "n1");
+	rig_run(&r, 1000);
+	before = asked(c);
+	tap_ok(rig_agree(&r) && said_gone(b) == 1 && said_gone(c) == 1, "R9: nor is it said when it is there again");
+	b->lose_users = 1;
+	rig_say(&r.nodes[0], 3, true, 10);
+	rig_run(&r, 5);
+	rig_kill(&r.nodes[0]);
+	rig_run(&r, 6500);
+	tap_ok(b->c->figures.gaps == 1 && rig_agree(&r), "R9: who heard less finds the gap");
+	tap_ok(said_gone(c) == 2 && asked(c) == before && c->c->figures.gaps == 0, "R9: who heard more does not ask");
+	rig_close(&r);
+}
+
+/* As who is there says: of n9, which was there in epoch 2 and then in 3, and is gone. */
+static void say_of_n9(struct rig *r, const char *to, const char *epoch, unsigned seq)
+{
+	char text[256];
+	int n = snprintf(text, sizeof(text), "{\"t\":\"gone\",\"n\":\"n2\",\"e\":\"%016llx\",\"s\":%llu,\"g\":\"n9\",\"ge\":\"000000000000000%s\","
+	                 "\"gs\":%u}", (unsigned long long)r->nodes[1].c->epoch, (unsigned long long)r->nodes[1].c->seq, epoch, seq);
+
+	rig_publish(r, str_of(to, strlen(to)), str_of(text, (size_t)n));
+	rig_run(r, 5);
+}
+
+static void test_gone(void)
+{
+	static const struct { const char *what, *to, *epoch; unsigned seq; bool asks, answers, no_space; } rows[] = {
+		{ "as much", "presenced:nodes", "3", 7, false, false, false },
+		{ "less: it is told so", "presenced:nodes", "3", 6, false, true, false },
+		{ "less, without space: it is not told so", "presenced:nodes", "3", 6, false, false, true },
+		{ "less, as an answer: no more words", "presenced:node:n1", "3", 6, false, false, false },
+		{ "more: it is asked", "presenced:nodes", "3", 8, true, false, false },
+		{ "as much as that: once is enough", "presenced:nodes", "3", 8, false, false, false },
+		{ "more, as an answer", "presenced:node:n1", "3", 9, true, false, false },
+		{ "of the epoch before, as much", "presenced:nodes", "2", 5, false, false, false },
+		{ "of the epoch before, less", "presenced:nodes", "2", 4, false, true, false },
+		{ "of the epoch before, more", "presenced:nodes", "2", 6, true, false, false },
+		{ "of an epoch that nobody knows, more", "presenced:nodes", "4", 99, false, false, false },
+		{ "of an epoch that nobody knows, less", "presenced:nodes", "1", 0, false, false, false },
+	};
+	static const struct str letters[] = {
+		STR("{\"t\":\"hello\",\"n\":\"n9\",\"e\":\"0000000000000002\",\"s\":5}"),
+		STR("{\"t\":\"bye\",\"n\":\"n9\",\"e\":\"0000000000000002\",\"s\":5}"),
+		STR("{\"t\":\"hello\",\"n\":\"n9\",\"e\":\"0000000000000003\",\"s\":7}"),
+		STR("{\"t\":\"bye\",\"n\":\"n9\",\"e\":\"0000000000000003\",\"s\":7}"),
+	};
+	struct rig r;
+	struct rig_node *n;
+
+	open_joined(&r, 2);
+	n = &r.nodes[0];
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
+		rig_publish(&r, STR("presenced:nodes"), letters[i]);
+		rig_run(&r, 500);
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t asks = asked(n), answers = said_gone(n);
+
+		n->no_space = rows[i].no_space;
+		say_of_n9(&r, rows[i].to, rows[i].epoch, rows[i].seq);
+		n->no_space = false;
+		rig_run(&r, 1000);
+		tap_ok((asked(n) > asks) == rows[i].asks && said_gone(n) == answers + rows[i].answers,
+		       "R9: another says what it heard of who is gone: %s", rows[i].what);
+	}
+	tap_ok(rig_agree(&r) && rig_swept(&r) == 0, "R9: nobody was taken away for it");
+	rig_close(&r);
+}
+
 /* While one is told everything, letters are missed, and those of whom it was told already change. */
 static void test_forgotten(void)
 {
@@ -643,6 +741,8 @@ int main(void)
 	test_lease();
 	test_bye();
 	test_lost();
+	test_untold();
+	test_gone();
 	test_forgotten();
 	test_interrupted();
 	test_freeze();

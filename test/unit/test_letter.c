@@ -15,6 +15,7 @@
 #define USERS(list) HEAD("users") ",\"u\":[" list "]}"
 #define SAY(members) HEAD("say") ",\"m\":{" members "}}"
 #define CALL(type) "\"t\":\"" type "\",\"u\":\"bob\",\"to\":\"eve\",\"c\":\"call-1\""
+#define GONE(members) HEAD("gone") "," members "}"
 #define KEY "\"0123456789abcdef\""
 
 static struct letter_reader *reader;
@@ -78,6 +79,9 @@ static const struct taken { const char *name, *text, *want; } taken[] = {
 	{ "hello", HEAD("hello") "}", NULL },
 	{ "beat", HEAD("beat") "}", NULL },
 	{ "bye", HEAD("bye") "}", NULL },
+	{ "gone", GONE("\"g\":\"node-2\",\"ge\":" KEY ",\"gs\":9007199254740992"), NULL },
+	{ "gone: who said nothing", GONE("\"g\":\"a\",\"ge\":\"0000000000000000\",\"gs\":0"), NULL },
+	{ "gone: of others no matter", HEAD("bye") ",\"g\":1,\"ge\":1,\"gs\":-1}", HEAD("bye") "}" },
 	{ "sync from the start", HEAD("sync") ",\"c\":0}", NULL },
 	{ "sync from the last", HEAD("sync") ",\"c\":4294967294}", NULL },
 	{ "state: the last piece", HEAD("state") ",\"u\":[],\"c\":null}", NULL },
@@ -252,6 +256,22 @@ static const struct hostile { const char *name, *text; } no_json[] = {
 	{ "seq 2^64", NO_HEAD("\"t\":\"beat\"," NODE "," EPOCH ",\"s\":18446744073709551616") },
 	{ "seq 1e999", NO_HEAD("\"t\":\"beat\"," NODE "," EPOCH ",\"s\":1e999") },
 	{ "seq true", NO_HEAD("\"t\":\"beat\"," NODE "," EPOCH ",\"s\":true") },
+	{ "gone: of nobody", GONE("\"ge\":" KEY ",\"gs\":1") },
+	{ "gone: node null", GONE("\"g\":null,\"ge\":" KEY ",\"gs\":1") },
+	{ "gone: node empty", GONE("\"g\":\"\",\"ge\":" KEY ",\"gs\":1") },
+	{ "gone: node with a colon", GONE("\"g\":\"a:b\",\"ge\":" KEY ",\"gs\":1") },
+	{ "gone: node with NUL", GONE("\"g\":\"a\\u0000\",\"ge\":" KEY ",\"gs\":1") },
+	{ "gone: node of 65 bytes", GONE("\"g\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"ge\":" KEY ",\"gs\":1") },
+	{ "gone: epoch missing", GONE("\"g\":\"a\",\"gs\":1") },
+	{ "gone: epoch a number", GONE("\"g\":\"a\",\"ge\":1,\"gs\":1") },
+	{ "gone: epoch short", GONE("\"g\":\"a\",\"ge\":\"123456789abcdef\",\"gs\":1") },
+	{ "gone: epoch upper case", GONE("\"g\":\"a\",\"ge\":\"0123456789ABCDEF\",\"gs\":1") },
+	{ "gone: seq missing", GONE("\"g\":\"a\",\"ge\":" KEY) },
+	{ "gone: seq null", GONE("\"g\":\"a\",\"ge\":" KEY ",\"gs\":null") },
+	{ "gone: seq a string", GONE("\"g\":\"a\",\"ge\":" KEY ",\"gs\":\"1\"") },
+	{ "gone: seq negative", GONE("\"g\":\"a\",\"ge\":" KEY ",\"gs\":-1") },
+	{ "gone: seq a fraction", GONE("\"g\":\"a\",\"ge\":" KEY ",\"gs\":0.5") },
+	{ "gone: seq 2^53 + 1", GONE("\"g\":\"a\",\"ge\":" KEY ",\"gs\":9007199254740993") },
 	{ "sync without a cursor", HEAD("sync") "}" },
 	{ "cursor negative", HEAD("sync") ",\"c\":-1}" },
 	{ "cursor 2^32 - 1", HEAD("sync") ",\"c\":4294967295}" },
