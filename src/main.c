@@ -33,14 +33,20 @@ static bool say(char *const *args)
 	return false;
 }
 
-static bool load(struct options *o, char *const *args, char *const *env)
+/* `serving`: what is found is said in the log, whose format the options say, if they can be read. */
+static bool load(struct options *o, char *const *args, char *const *env, bool serving)
 {
 	struct options_world world = world_open();
 	bool good = options_load(o, &world, args, env);
 	char *line = o->warnings, *end;
 
-	for (; (end = strchr(line, '\n')) != NULL; line = end + 1)
-		fprintf(stderr, "presenced: warning: %.*s\n", (int)(end - line), line);
+	for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		if (good && serving)
+			machine_log_warning(&o->config, line);
+		else
+			machine_warn(str_of(line, (size_t)(end - line)));
+	}
 	if (!good)
 		fprintf(stderr, "presenced: %s\n", o->error);
 	return good;
@@ -60,6 +66,10 @@ static enum exit_code serve(const struct options *o)
 	struct loop_companion companion;
 
 	mask_password(o);
+	if (o->config.bound && !machine_bind(&o->config.cpus)) { /* which the options' check could */
+		fprintf(stderr, "presenced: cpu-affinity: refused\n");
+		return EXIT_OPTIONS;
+	}
 	machine_lock(&o->config, sizeof(o->config));
 	machine_lock(o->api_key, sizeof(o->api_key));
 	if (o->config.clustered && !companion_new(&o->config, &companion)) {
@@ -103,9 +113,9 @@ int main(int argc, char **argv, char **env)
 	if (strcmp(command, "client") == 0)
 		return printed(client_run(args));
 	if (strcmp(command, "serve") == 0)
-		return load(&options, args, env) ? (int)serve(&options) : EXIT_OPTIONS;
+		return load(&options, args, env, true) ? (int)serve(&options) : EXIT_OPTIONS;
 	if (strcmp(command, "check") == 0)
-		return load(&options, args, env) ? printed(check_run(&options)) : EXIT_OPTIONS;
+		return load(&options, args, env, false) ? printed(check_run(&options)) : EXIT_OPTIONS;
 	fprintf(stderr,
 	        "presenced: \"%.64s\" is no command "
 	        "(serve, check, healthcheck, token, client; see --help)\n",

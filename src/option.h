@@ -15,6 +15,7 @@ enum option_kind {
 	OPTION_URL,          /* struct str, which url_parse() takes: http or https */
 	OPTION_REDIS,        /* struct redis_url; its text is in redis_url, and its password in no message */
 	OPTION_SWITCH,       /* bool */
+	OPTION_CPUS,         /* struct str; config.bound, config.cpus */
 	OPTION_CHOICE,       /* an enum */
 	OPTION_LISTENERS,    /* config.listeners, separated by blanks; repeatable */
 	OPTION_ORIGINS,      /* config.origins, separated by commas or blanks; repeatable */

@@ -55,6 +55,7 @@ void option_value_wanted(const struct option *row, char out[OPTION_WHY_BYTES])
 		[OPTION_URL] = "an http or https URL without user and fragment",
 		[OPTION_REDIS] = "the URL of a Redis (redis://host:6379/0)",
 		[OPTION_SWITCH] = "on or off (true, false, yes, no, 1, 0)",
+		[OPTION_CPUS] = "a list of CPUs (0, 0,2 or 1-3) or off",
 		[OPTION_LISTENERS] = "an address to listen on (ADDR:PORT or unix:PATH)",
 		[OPTION_ORIGINS] = "an origin (https://example.org, or *)",
 		[OPTION_NAMES] = "a name of 1 to 1024 bytes without control characters and double quotes",
@@ -216,6 +217,47 @@ static bool switch_set(struct options *o, const struct option *row, struct str v
 	return option_value_malformed(row, value, why);
 }
 
+/* `2` or `1-3`. */
+static bool cpus_span(struct str s, uint64_t *first, uint64_t *last)
+{
+	const char *dash = memchr(s.p, '-', s.n);
+	size_t n = dash == NULL ? s.n : (size_t)(dash - s.p);
+
+	if (!units_count(str_of(s.p, n), first))
+		return false;
+	*last = *first;
+	return dash == NULL || (units_count(str_of(dash + 1, s.n - n - 1), last) && *first <= *last);
+}
+
+static bool cpus_set(struct options *o, const struct option *row, struct str value,
+		     char why[OPTION_WHY_BYTES])
+{
+	struct cpu_set set = { { 0 } };
+	bool bound = !str_eq_nocase(value, STR("off"));
+	struct str rest = value;
+	const char *comma = rest.p;
+	uint64_t cpu, last;
+
+	while (bound && comma != NULL) {
+		size_t n;
+
+		comma = memchr(rest.p, ',', rest.n);
+		n = comma == NULL ? rest.n : (size_t)(comma - rest.p);
+		if (!cpus_span(str_trim(str_of(rest.p, n)), &cpu, &last))
+			return option_value_malformed(row, value, why);
+		if (last > (uint64_t)row->max)
+			return out_of_range(row, value, why);
+		for (; cpu <= last; cpu++)
+			set.words[cpu / 64] |= UINT64_C(1) << cpu % 64;
+		if (comma != NULL)
+			rest = str_of(comma + 1, rest.n - n - 1);
+	}
+	o->config.bound = bound;
+	o->config.cpus = set;
+	*(struct str *)place(o, row) = value;
+	return true;
+}
+
 bool option_value_set(struct options *o, uint32_t row_number, struct str value, bool anew,
 		      char why[OPTION_WHY_BYTES])
 {
@@ -232,6 +274,7 @@ bool option_value_set(struct options *o, uint32_t row_number, struct str value, 
 	case OPTION_URL: return text_set(o, row, value, why);
 	case OPTION_REDIS: return redis_set(o, row, value, why);
 	case OPTION_SWITCH: return switch_set(o, row, value, why);
+	case OPTION_CPUS: return cpus_set(o, row, value, why);
 	case OPTION_CHOICE: return choice_set(o, row, value, why);
 	case OPTION_LISTENERS:
 	case OPTION_ORIGINS:

@@ -373,6 +373,17 @@ static bool check_user(struct options *o, const struct options_world *world)
 			option_value_quote(o->rights.user, quoted));
 }
 
+static bool check_cpus(struct options *o, const struct options_world *world)
+{
+	char quoted[OPTION_QUOTE_BYTES];
+
+	if (!o->config.bound || world->has_cpus(world->ctx, &o->config.cpus))
+		return true;
+	return fault_at(o, option_by_flag(STR("cpu-affinity")),
+			"%s: this process cannot have all of these CPUs here",
+			option_value_quote(o->cpu_affinity, quoted));
+}
+
 /* SERVICE_PORT alone, once it is known that whoever asks has to show a token. */
 static void open_service_port(struct options *o)
 {
@@ -530,10 +541,13 @@ static bool finish(struct options *o, const struct options_world *world)
 	check_pings(o);
 	if (!options_auth_finish(o, world))
 		return false;
+	if (o->config.clustered && o->config.redis.tls &&
+	    !options_tls_trust(o, world, option_by_flag(STR("redis-url")), "rediss"))
+		return false;
 	open_service_port(o);
 	return check_node_id(o) && read_api_key(o, world) && options_tls_finish(o, world) &&
-	       check_user(o, world) && check_trust(o) && fit_connections(o, world->descriptors_max) &&
-	       fit_memory(o, world);
+	       check_user(o, world) && check_cpus(o, world) && check_trust(o) &&
+	       fit_connections(o, world->descriptors_max) && fit_memory(o, world);
 }
 
 bool options_load(struct options *o, const struct options_world *world, char *const *args, char *const *env)

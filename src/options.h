@@ -45,7 +45,7 @@ struct options {
 	struct str api_key_path, config_path;
 	struct str jwt_secret_path, jwt_key_path, jwks_path;
 	struct str jwks_url, user_check_url, keycloak_url, keycloak_realm;
-	struct str redis_url;           /* as it was written */
+	struct str redis_url, cpu_affinity; /* as they were written */
 	struct name_list keycloak_clients, tls_certs, tls_keys;
 	/* Of config.token.keys, first come those of jwks-file, then of jwt-key-file, then the secret. */
 	uint32_t jwks_key_count, pem_key_count;
@@ -74,8 +74,12 @@ struct options_world {
 	/* Can the file be opened and read? NULL, or why not. */
 	const char *(*can_read)(void *ctx, struct str path);
 	void *ctx;
+	/* Whom to trust without ca-file: the path of the machine's certificates, which outlives the options,
+	 * or NULL (bundle.h). */
+	const char *(*find_bundle)(void *ctx);
 	bool (*has_user)(void *ctx, struct str user); /* can be become, or need not be:
 	                                               * only root becomes another */
+	bool (*has_cpus)(void *ctx, const struct cpu_set *); /* all of them, for this process */
 	uint64_t descriptors_max;       /* RLIMIT_NOFILE */
 	uint64_t memory_max;            /* bytes, a control group's limit; UINT64_MAX: none */
 	/* Bytes that a server so configured may come to use; never less with more connections. */

@@ -10,6 +10,7 @@
 #include "fault.h"
 #include "option.h"
 #include "option_value.h"
+#include "options_tls.h"
 
 enum { NAMES_BYTES = 256 };
 
@@ -146,20 +147,18 @@ static bool keycloak(struct options *o)
 
 /* --- URLs --- */
 
-/* A service that is asked over TLS has to be known by somebody. */
-static bool read_url(struct options *o, uint32_t row, struct str text, struct url *out)
+static bool read_url(struct options *o, const struct options_world *world, uint32_t row, struct str text,
+		     struct url *out)
 {
-	char quoted[OPTION_QUOTE_BYTES];
+	char quoted[OPTION_QUOTE_BYTES], what[OPTION_QUOTE_BYTES + 16];
 	bool good = url_parse(text, out);
 
 	assert(good);
-	if (!out->tls || !str_absent(o->config.tls.ca))
-		return true;
-	return fault_at(o, row, "%s: an https URL needs ca-file, the certificates to trust",
-			option_value_quote(text, quoted));
+	snprintf(what, sizeof(what), "%s: an https URL", option_value_quote(text, quoted));
+	return !out->tls || options_tls_trust(o, world, row, what);
 }
 
-static bool read_user_check(struct options *o)
+static bool read_user_check(struct options *o, const struct options_world *world)
 {
 	uint32_t row = option_by_flag(STR("user-check-url"));
 	struct url *url = &o->config.user_check_url;
@@ -167,7 +166,7 @@ static bool read_user_check(struct options *o)
 
 	if (str_absent(o->user_check_url))
 		return true;
-	if (!read_url(o, row, o->user_check_url, url))
+	if (!read_url(o, world, row, o->user_check_url, url))
 		return false;
 	if (memchr(o->user_check_url.p, '?', o->user_check_url.n) != NULL)
 		return fault_at(o, row, "%s has a query, and /{user_id} could not follow it",
@@ -306,14 +305,14 @@ bool options_auth_finish(struct options *o, const struct options_world *world)
 	struct token_config *t = &o->config.token;
 
 	settle(o);
-	if (!read_user_check(o))
+	if (!read_user_check(o, world))
 		return false;
 	if (o->config.auth == AUTH_TRUST)
 		return true;
 	if (!keycloak(o))
 		return false;
 	if (!str_absent(o->jwks_url)) {
-		if (!read_url(o, option_by_flag(STR("jwks-url")), o->jwks_url, &t->jwks_url))
+		if (!read_url(o, world, option_by_flag(STR("jwks-url")), o->jwks_url, &t->jwks_url))
 			return false;
 		t->has_jwks_url = true;
 	}

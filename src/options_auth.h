@@ -10,7 +10,7 @@
 /*
  * Once all options are read: fills config.auth, config.token and config.user_check_url. False, and o->error
  * set: what is given does not suffice to verify a token, a file of keys is none, or an https URL is to be
- * asked without ca-file. Secrets stay nowhere but in config.token.keys.
+ * asked and nobody says whom to trust. Secrets stay nowhere but in config.token.keys.
  */
 bool options_auth_finish(struct options *o, const struct options_world *world);
 

@@ -5,6 +5,7 @@
 
 #include "fault.h"
 #include "listener.h"
+#include "net/bundle.h"
 #include "option.h"
 #include "option_value.h"
 
@@ -39,6 +40,35 @@ static bool pair(struct options *o, const struct options_world *world)
 	}
 	o->config.tls.pair_count = certs->n;
 	return can_read(o, world, cert, certs->v, certs->n) && can_read(o, world, key, keys->v, keys->n);
+}
+
+bool options_tls_trust(struct options *o, const struct options_world *world, uint32_t row, const char *what)
+{
+	const struct option_state *state = &o->state[row];
+	uint32_t ca = option_by_flag(STR("ca-file"));
+	char quoted[OPTION_QUOTE_BYTES];
+	const char *path, *reason;
+	struct str bundle;
+
+	if (!str_absent(o->config.tls.ca))
+		return true;
+	path = world->find_bundle(world->ctx);
+	if (path == NULL)
+		return fault_at(o, row,
+				"%s needs ca-file, the certificates to trust: this machine has none "
+				"(looked for: " BUNDLE_LOOKED_IN ")",
+				what);
+	bundle = str_of(path, strlen(path));
+	reason = world->can_read(world->ctx, bundle);
+	if (reason != NULL)
+		return fault_at(o, row,
+				"%s needs ca-file, the certificates to trust: SSL_CERT_FILE says %s: %s",
+				what, option_value_quote(bundle, quoted), reason);
+	o->config.tls.ca = bundle;
+	o->state[ca] = (struct option_state){
+		.source = OPTION_DERIVED, .by = state->source == OPTION_DERIVED ? state->by : row,
+	};
+	return true;
 }
 
 bool options_tls_finish(struct options *o, const struct options_world *world)

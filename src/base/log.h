@@ -58,7 +58,8 @@ struct log {
 #define LOG_MS(name, ms) LOG_FIELD_(name, LOG_KIND_MS, i64, ms) /* prints 500ms, 5s, 1m30s */
 
 /*
- * Writes one line unless `level` is below the log's. now: wall_t; WALL_NONE for no time. msg: a literal.
+ * Writes one line unless `level` is below the log's. now: wall_t; WALL_NONE for no time. msg: a literal, so
+ * that lines can be looked for; at start, a warning's text.
  * Fields are evaluated only if the line is written.
  */
 #define LOG(l, now, level_, msg, ...)                                                                  \
@@ -70,8 +71,8 @@ struct log {
 #define LOG_FIELDS_(...) ((const struct log_field[]){ { .name = NULL }, __VA_ARGS__ })
 
 /*
- * What LOG() calls; also checks the level. `msg` is a literal; fields and their strings are borrowed for
- * the call.
+ * What LOG() calls; also checks the level. `msg` is escaped and cut like any value; fields and
+ * their strings are borrowed for the call.
  */
 void log_line(struct log *l, wall_t now, enum log_level level, const char *msg,
               const struct log_field *fields, size_t fields_n);

@@ -16,7 +16,10 @@ static const struct {
 	{ { "ms", 2 }, 1 },
 };
 
-enum { DURATION_UNITS = sizeof(duration_units) / sizeof(duration_units[0]) };
+enum {
+	DURATION_UNITS = sizeof(duration_units) / sizeof(duration_units[0]),
+	FRACTION_DIGITS_MAX = 12, /* times an hour's milliseconds, they fit 64 bits */
+};
 
 static bool is_digit(char c)
 {
@@ -41,6 +44,25 @@ static bool digits_take(struct str *s, uint64_t *n)
 	return i > 0;
 }
 
+/* Takes a point and the digits behind it, if they are there: `.25` is 25 of 100. False: a point without
+ * digits, or with too many. */
+static bool fraction_take(struct str *s, uint64_t *n, uint64_t *of)
+{
+	size_t before;
+
+	*n = 0;
+	*of = 1;
+	if (s->n == 0 || s->p[0] != '.')
+		return true;
+	*s = str_of(s->p + 1, s->n - 1);
+	before = s->n;
+	if (!digits_take(s, n) || before - s->n > FRACTION_DIGITS_MAX)
+		return false;
+	for (size_t i = s->n; i < before; i++)
+		*of *= 10;
+	return true;
+}
+
 /* Takes the unit at the front, one of those from `first` on; DURATION_UNITS if there is none. */
 static size_t unit_take(struct str *s, size_t first)
 {
@@ -58,9 +80,10 @@ static size_t unit_take(struct str *s, size_t first)
 
 bool units_duration(struct str s, int64_t *ms)
 {
-	int64_t sum = 0;
-	uint64_t n;
+	int64_t sum = 0, part;
+	uint64_t n, fraction, of;
 	size_t unit = 0;
+	bool some = false;
 
 	if (units_count(s, &n)) {
 		if (n > INT64_MAX / 1000)
@@ -71,14 +94,21 @@ bool units_duration(struct str s, int64_t *ms)
 	if (s.n == 0)
 		return false;
 	while (s.n > 0) {
-		if (!digits_take(&s, &n))
+		if (!digits_take(&s, &n) || !fraction_take(&s, &fraction, &of))
 			return false;
+		some |= n > 0 || fraction > 0;
 		unit = unit_take(&s, unit);
 		if (unit == DURATION_UNITS || n > (uint64_t)((INT64_MAX - sum) / duration_units[unit].ms))
 			return false;
 		sum += (int64_t)n * duration_units[unit].ms;
+		part = (int64_t)(fraction * (uint64_t)duration_units[unit].ms / of);
+		if (part > INT64_MAX - sum)
+			return false;
+		sum += part;
 		unit++;
 	}
+	if (some && sum == 0)
+		return false; /* what is too short is not what 0 says */
 	*ms = sum;
 	return true;
 }

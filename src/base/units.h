@@ -15,8 +15,9 @@
 
 enum { UNITS_BYTES_MAX = 48 }; /* of any text that the writers write */
 
-/* `500ms`, `5s`, `1m30s`, `1h`, or bare seconds: units h, m, s, ms, each once at most, in this order.
- * Milliseconds. */
+/* `500ms`, `5s`, `1m30s`, `1h`, or bare seconds: units h, m, s, ms, each once at most, in this order;
+ * a fraction before a unit (`1.5s`, `0.5h`: 12 digits at most) is rounded down to milliseconds, and none of
+ * them is an error, unless 0 is written. Milliseconds. */
 bool units_duration(struct str s, int64_t *ms);
 
 /* Bytes, or with `k`, `m` or `g` (either case) 1024, 1024^2 or 1024^3 of them. */

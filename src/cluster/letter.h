@@ -26,7 +26,7 @@
  *	         is_read  us [id,...] users  ms [id,...] messages  c call_id  b TEXT body  w text
  *	         q count; of these:
  *	           typing u*, us or r, dm, on    receipt u* r* ms* us dm on to
- *	           close u* k*                   kick u*                       offer u* to* c* d* b
+ *	           close u* k*                   kick u* k                     offer u* to* c* d* b
  *	           rang u* to* c* q              answer u* to* c* k* b         answered u* to* c* k*
  *	           ice u* to* c* b               ended u* to* c* w*
  *	           broadcast: some of all true, us, r, tp topics; x [id,...] exclude  ty type  b* TEXT data

@@ -106,7 +106,7 @@ static const struct form_row receipt_rows[] = {
 	SAY("to", ID, false, target),
 };
 static const struct form_row close_rows[] = { SAY_USER, SAY_KEY };
-static const struct form_row kick_rows[] = { SAY_USER };
+static const struct form_row kick_rows[] = { SAY_USER, SAY("k", HEX, false, key) };
 static const struct form_row offer_rows[] = { SAY_CALL, SAY("d", ID, true, device_id), SAY_BODY };
 static const struct form_row rang_rows[] = { SAY_CALL, SAY("q", U32, false, count) };
 static const struct form_row answer_rows[] = { SAY_CALL, SAY_KEY, SAY_BODY };

@@ -64,7 +64,7 @@ static bool is_set(const struct form_row *row, const void *at)
 	case FORM_TIME:      return !wall_absent(*(const wall_t *)at);
 	case FORM_MARK:
 	case FORM_OVERRIDE:  return *(const enum status *)at != STATUS_OFFLINE;
-	case FORM_ROOM_KIND: return *(const enum room_kind *)at != ROOM_CHANNEL;
+	case FORM_ROOM_KIND: return *(const enum room_kind *)at != ROOM_UNNAMED;
 	case FORM_TOPICS:    return *(const uint8_t *)at != 0;
 	default:             return !str_absent(*(const struct str *)at);
 	}

@@ -18,6 +18,7 @@ enum {
 	REVIEW_OUTSIDE = 1 << 0, /* users that other programs brought: has a node taken them over? */
 	REVIEW_ALL = 1 << 1,     /* who speaks for whom has changed */
 	REVIEW_ANEW = 1 << 2,    /* nothing that was written or said counts any more */
+	REVIEW_LAST = 1 << 3,    /* nobody will write the keys of those who are there again */
 };
 
 enum { PROFILE_TEXT_BYTES = CUSTOM_STATUS_BYTES_MAX + METADATA_BYTES_MAX };
@@ -118,6 +119,18 @@ void seeds_rewrite(struct seeds *s)
 	seeds_roster_again(s);
 }
 
+void seeds_farewell(struct seeds *s, int64_t after_ms)
+{
+	int64_t ttl_ms = s->config.presence_ttl_ms;
+
+	if (!s->ready || s->last_ms > 0)
+		return;
+	s->last_ms = ttl_ms > 0 && ttl_ms < after_ms ? ttl_ms : after_ms;
+	if (s->last_ms < 1)
+		s->last_ms = 1;
+	review(s, REVIEW_LAST);
+}
+
 /* --- the bus, and who is there --- */
 
 void seeds_up(struct seeds *s, struct now now)
@@ -183,7 +196,9 @@ static void review_user(struct seeds *s, uint32_t user)
 	/* A key may name a connection that died with its node. */
 	if (told && (engine_peer_hosts(s->engine, user) & s->gone) != 0)
 		u->flags |= SEEDS_KEY;
-	if (outside || ((s->review_what & (REVIEW_ALL | REVIEW_ANEW)) != 0 && told))
+	if ((s->review_what & REVIEW_LAST) != 0 && told && !outside)
+		u->flags |= SEEDS_KEY;
+	if (outside || ((s->review_what & (REVIEW_ALL | REVIEW_ANEW | REVIEW_LAST)) != 0 && told))
 		enqueue(s, user);
 }
 
@@ -367,5 +382,6 @@ mono_t seeds_deadline(const struct seeds *s)
 
 bool seeds_idle(const struct seeds *s)
 {
-	return !s->up || (s->queue_count == 0 && s->happening_count == 0 && !s->roster_due);
+	return !s->up || (s->queue_count == 0 && s->happening_count == 0 && !s->roster_due &&
+			  !(s->ready && reviews(s)));
 }

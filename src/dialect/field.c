@@ -76,7 +76,7 @@ static bool read_ids_append(struct field_reader *r, json_ref v, void *out)
 
 static bool read_ids(struct field_reader *r, json_ref v, void *out)
 {
-	return read_ids_append(r, v, out) && ((struct strs *)out)->n > 0;
+	return read_ids_append(r, v, out) && ((struct strs *)out)->v != NULL;
 }
 
 static bool read_bool(struct field_reader *r, json_ref v, void *out)

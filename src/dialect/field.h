@@ -17,7 +17,7 @@
 enum field_kind {
 	FIELD_ID,          /* struct str: required */
 	FIELD_ID_OPTIONAL, /* struct str: absent or null leaves the absent slice */
-	FIELD_IDS,         /* struct strs: required, at least one */
+	FIELD_IDS,         /* struct strs: required, and may be empty */
 	FIELD_ID_APPEND,   /* struct strs: one id more, if it is there and not null */
 	FIELD_IDS_APPEND,  /* struct strs: a list of ids more, if there and not null;
 	                    * an empty list sets `v` too */
@@ -47,7 +47,7 @@ struct field {
 #define FIELD_WANT_EACH        "strings of 1 to 128 bytes without control characters"
 #define FIELD_WANT_ID          "an id is required: a string of 1 to 128 bytes without control characters"
 #define FIELD_WANT_ID_OPTIONAL "an id: a string of 1 to 128 bytes without control characters"
-#define FIELD_WANT_IDS         "a list of 1 to 1000 ids is required: " FIELD_WANT_EACH
+#define FIELD_WANT_IDS         "a list of at most 1000 ids is required: " FIELD_WANT_EACH
 #define FIELD_WANT_ID_APPEND   FIELD_WANT_ID_OPTIONAL
 #define FIELD_WANT_IDS_APPEND  "a list of at most 1000 ids: " FIELD_WANT_EACH
 #define FIELD_WANT_BOOL        "true or false is required"

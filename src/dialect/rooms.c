@@ -73,7 +73,7 @@ static const struct incoming in[] = {
 
 static void room_members(struct str room, enum room_kind kind, struct jsonw *w)
 {
-	member_str(w, STR("channel_id"), kind == ROOM_CHANNEL ? room : STR_NONE);
+	member_str(w, STR("channel_id"), kind != ROOM_DM ? room : STR_NONE);
 	member_str(w, STR("dm_id"), kind == ROOM_DM ? room : STR_NONE);
 }
 

@@ -1,6 +1,6 @@
 /*
  * net/anchors.h: whom outgoing TLS trusts: the certificates of a PEM bundle (`ca-file`), read once, at start.
- * No anchor is built in, and none is taken from the machine.
+ * No anchor is built in; without `ca-file` it is the machine's bundle (bundle.h).
  */
 #ifndef NET_ANCHORS_H
 #define NET_ANCHORS_H

@@ -49,6 +49,7 @@ struct loop {
 	int64_t accept_pause_ms;    /* the next one, for want of a descriptor; 0: none was wanting since the
 	                             * last newcomer */
 	uint32_t full_batches;      /* waits in a row that gave as many events as there is room for */
+	int64_t busy_until_us;      /* busy-poll: no sleep before */
 	bool quiet;                 /* nothing came in this turn */
 	bool heard;                 /* other nodes, in this turn */
 	bool stopped;               /* this process was, and timers have not run since */
@@ -285,13 +286,34 @@ static void take_events(struct loop *l, int n, struct now now)
 }
 
 /*
+ * As long as more may soon come: looks instead of sleeping. How many events there are; if none, *timeout is
+ * what is left of it, and whoever waits that long looks once more.
+ */
+static int look_busily(struct loop *l, int *timeout)
+{
+	int64_t now_us = machine_us(), end_us = *timeout < 0 ? INT64_MAX : now_us + *timeout * INT64_C(1000);
+	int n = 0;
+
+	while (n == 0 && now_us < l->busy_until_us && now_us < end_us) {
+		n = epoll_wait(l->epoll_fd, l->events, EVENTS_MAX, 0);
+		now_us = machine_us();
+	}
+	if (*timeout >= 0)
+		*timeout = now_us < end_us ? (int)((end_us - now_us + 999) / 1000) : 0;
+	return n;
+}
+
+/*
  * How many events there are, after so long at most. No signal has a handler, so EINTR says that the process
  * was stopped in the wait, and goes on; it comes before all that came meanwhile.
  */
 static int wait_for(struct loop *l, int timeout)
 {
-	int n = epoll_wait(l->epoll_fd, l->events, EVENTS_MAX, timeout);
+	int n = timeout != 0 && l->cfg->busy_poll_us > 0 ? look_busily(l, &timeout) : 0;
 
+	if (n > 0)
+		return n;
+	n = epoll_wait(l->epoll_fd, l->events, EVENTS_MAX, timeout);
 	if (n >= 0 || errno != EINTR)
 		return n;
 	l->stopped = true;
@@ -307,6 +329,8 @@ static bool turn(struct loop *l, int timeout)
 	bool more;
 
 	l->quiet = n <= 0;
+	if (!l->quiet)
+		l->busy_until_us = began_us + l->cfg->busy_poll_us;
 	server_begin_turn(l->server, now);
 	if (l->tls != NULL)
 		tls_begin_turn(l->tls, now);
@@ -438,7 +462,7 @@ static enum loop_result open_tls(struct loop *l)
 		return LOOP_OK;
 	l->tls = tls_new(l->cfg, &l->transport, l->epoll_fd, machine_now(), &report);
 	if (report.warning[0] != '\0')
-		machine_warn(str_of(report.warning, strlen(report.warning)));
+		machine_log_warning(l->cfg, report.warning);
 	if (l->tls == NULL && report.error[0] != '\0') {
 		machine_complain(str_of(report.error, strlen(report.error)), 0);
 		return LOOP_BAD_TLS;

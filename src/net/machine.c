@@ -1,9 +1,11 @@
 #include "net/machine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -11,6 +13,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 enum { NOBODY = 65534 }; /* where there is no /etc/passwd to ask */
 
@@ -107,6 +111,38 @@ void machine_warn(struct str what)
 
 	if (writev(STDERR_FILENO, line, 3) < 0)
 		return;
+}
+
+bool machine_bind(const struct cpu_set *cpus)
+{
+	cpu_set_t wish, has;
+
+	static_assert(sizeof(wish) == sizeof(cpus->words), "the kernel's words are these");
+	memcpy(&wish, cpus->words, sizeof(wish));
+	/* It refuses only a set of which it has none. */
+	return sched_setaffinity(0, sizeof(wish), &wish) == 0 &&
+	       sched_getaffinity(0, sizeof(has), &has) == 0 && memcmp(&wish, &has, sizeof(has)) == 0;
+}
+
+bool machine_has_cpus(const struct cpu_set *cpus)
+{
+	cpu_set_t before;
+	bool has;
+
+	if (sched_getaffinity(0, sizeof(before), &before) != 0)
+		return false;
+	has = machine_bind(cpus);
+	return sched_setaffinity(0, sizeof(before), &before) == 0 && has;
+}
+
+void machine_log_warning(const struct server_config *cfg, const char *what)
+{
+	struct log log = {
+		.level = cfg->log_level, .format = cfg->log_format, .service = cfg->service_name,
+		.sink = machine_log,
+	};
+
+	LOG(&log, machine_now().wall, LOG_WARN, what);
 }
 
 /* The number in `user`; false if it is not one. */

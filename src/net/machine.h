@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "server/config.h"
 
 struct now machine_now(void);
 
@@ -35,6 +36,16 @@ void machine_complain(struct str what, int error);
 
 /* The same, of something that can be lived with: "presenced: warning: WHAT". */
 void machine_warn(struct str what);
+
+/* That, of who serves: a line of the log that `cfg` asks for, while there is no server yet to write it. */
+void machine_log_warning(const struct server_config *cfg, const char *what);
+
+/* Can this process run on all of these? It stays where it is. */
+bool machine_has_cpus(const struct cpu_set *);
+
+/* Keeps this thread, and those that it will start, on these. False: it cannot have all of them; it may be on
+ * some of them now. */
+bool machine_bind(const struct cpu_set *);
 
 /* There is such a user, or this process is not root and stays what it is. */
 bool machine_has_user(struct str user);

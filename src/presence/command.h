@@ -36,8 +36,11 @@ enum topic {
 	TOPIC_OF_ROOM = TOPIC_CONVERSATION | TOPIC_TYPING | TOPIC_ROOM_PRESENCE,
 };
 
-/* How a room was first named; dialect `rooms` says it back (channel_id or dm_id). One id space for both. */
-enum room_kind { ROOM_CHANNEL, ROOM_DM };
+/*
+ * How a room was first named; dialect `rooms` says it back (channel_id or dm_id). One id space for both. The
+ * others name neither, which settles nothing; where it has to be said it is a channel.
+ */
+enum room_kind { ROOM_UNNAMED, ROOM_CHANNEL, ROOM_DM };
 
 enum command_type {
 	CMD_PING,         /* answered by the session: EV_PONG */

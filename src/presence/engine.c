@@ -460,12 +460,34 @@ uint32_t engine_kick_elsewhere(struct engine *e, struct str user_id)
 	return shares_connections(e, user);
 }
 
+bool engine_kick_one_elsewhere(struct engine *e, uint64_t key)
+{
+	uint32_t cursor = 0;
+
+	assert(key != 0);
+	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE;
+	     i = map_next(&e->users.by_id, &cursor)) {
+		struct peer_message m = { .type = PEER_KICK, .user_id = users_id(&e->users, i), .key = key };
+		struct shares_walk walk = { 0 };
+		const struct remote *r;
+
+		while ((r = shares_each(e, i, &walk)) != NULL)
+			if (r->key == key) {
+				assert(walk.peer < PEERS_MAX); /* who comes from outside has no connection */
+				pass_to_nodes(e, UINT64_C(1) << walk.peer, &m);
+				return true;
+			}
+	}
+	return false;
+}
+
 void engine_stats(const struct engine *e, struct engine_stats *out)
 {
 	uint32_t cursor = 0;
 
 	*out = (struct engine_stats){
-		.links = e->links.count, .users_online = e->users.present,
+		.links = e->links.count, .users_linked = e->links.users,
+		.users_online = e->users.present,
 		.users_known = pool_used(&e->users.cells),
 		.devices = pool_used(&e->devices.cells), .rooms = pool_used(&e->rooms.cells),
 		.typing = pool_used(&e->typings.cells), .calls = pool_used(&e->calls.cells),
@@ -550,15 +572,17 @@ static bool ids_valid(const struct engine *e)
 
 bool engine_valid(const struct engine *e)
 {
-	uint32_t cursor = 0, devices = 0, links = 0;
+	uint32_t cursor = 0, devices = 0, links = 0, linked = 0;
 
 	for (uint32_t i = map_next(&e->users.by_id, &cursor); i != MAP_NONE;
 	     i = map_next(&e->users.by_id, &cursor)) {
 		if (!stays_valid(e, i, &devices))
 			return false;
 		links += users_at(&e->users, i)->links;
+		linked += users_at(&e->users, i)->links > 0;
 	}
-	return devices == pool_used(&e->devices.cells) && links == e->links.count && links_valid(e) &&
-	       users_valid(&e->users) && shares_valid(e) && interests_valid(e) && typing_valid(e) &&
-	       calls_valid(e) && ids_valid(e) && pool_valid(&e->chunks) && pool_valid(&e->devices.cells);
+	return devices == pool_used(&e->devices.cells) && links == e->links.count &&
+	       linked == e->links.users && links_valid(e) && users_valid(&e->users) && shares_valid(e) &&
+	       interests_valid(e) && typing_valid(e) && calls_valid(e) && ids_valid(e) &&
+	       pool_valid(&e->chunks) && pool_valid(&e->devices.cells);
 }

@@ -188,9 +188,12 @@ bool engine_room_of(const struct engine *, uint32_t conn, uint32_t n, struct str
 uint32_t engine_connections_of(const struct engine *, struct str user_id, uint32_t *out, uint32_t max);
 /* Asks the other nodes to close theirs; returns how many there are. */
 uint32_t engine_kick_elsewhere(struct engine *, struct str user_id);
+/* Asks the node that has the connection of this key to close it; false: no other node has it. O(users). */
+bool engine_kick_one_elsewhere(struct engine *, uint64_t key);
 
 struct engine_stats {
-	uint32_t links, users_online, users_by_status[STATUS_COUNT], users_known, devices;
+	uint32_t links, users_linked; /* connections to this node, and the users who have one */
+	uint32_t users_online, users_by_status[STATUS_COUNT], users_known, devices;
 	uint32_t rooms, subscriptions, watches, typing, calls;
 };
 void engine_stats(const struct engine *, struct engine_stats *out);

@@ -83,7 +83,7 @@ static bool put_rooms(struct engine *e, uint32_t user, uint32_t share, const str
 	for (i = list_first(haunts); i != POOL_NONE; i = list_next(&e->interests.cells, INTERESTS_OF_LINK, i))
 		interests_at(&e->interests, i)->pos = HAUNT_OLD;
 	for (uint32_t n = 0; n < rooms->n; n++) {
-		uint32_t room = rooms_make(&e->rooms, rooms->v[n], ROOM_CHANNEL);
+		uint32_t room = rooms_make(&e->rooms, rooms->v[n]);
 
 		i = room == MAP_NONE ? POOL_NONE : interests_haunt_in(e, haunts, room);
 		if (i != POOL_NONE && interests_at(&e->interests, i)->pos == HAUNT_OLD) {
@@ -126,17 +126,17 @@ static enum engine_status put_user(struct engine *e, uint32_t peer, uint32_t use
 {
 	struct user *u = users_at(&e->users, user);
 	struct announce_state before = announce_state_of(e, user);
-	bool counts = u->device_count > 0 || was_there_unheard(e, p), all;
+	bool counts = u->device_count > 0 || was_there_unheard(e, p), all = true;
 	bool is_new = (u->flags & USER_PRESENT) == 0 && wall_absent(u->last_seen);
 	uint32_t share;
 
-	all = put_profile(e, peer, user, p, now);
+	if (p->link_count > 0 || is_new) /* who is gone has no newer name there */
+		all = users_rename(&e->users, user, p->username);
+	all = put_profile(e, peer, user, p, now) && all;
 	if (is_online_there(e, u, p))
 		announce_hush(e, user);
 	if (is_new)
 		date_leaving(e, u, p->left_ago_ms, now);
-	if (p->link_count > 0)
-		all = users_rename(&e->users, user, p->username) && all;
 	see(u, p->last_seen, now);
 	all = shares_put(e, peer, user, p) && all;
 	calls_afar_hear_share(e, user, now);
@@ -229,10 +229,15 @@ static void hear_close(struct engine *e, uint32_t user, uint64_t key, struct now
 	}
 }
 
-static void hear_kick(struct engine *e, uint32_t user, struct now now)
+/* `key`: of the only one that is meant; 0: all. */
+static void hear_kick(struct engine *e, uint32_t user, uint64_t key, struct now now)
 {
-	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE;
-	     c = links_first(users_at(&e->users, user)->link_plus1)) {
+	uint32_t c = links_first(users_at(&e->users, user)->link_plus1), next;
+
+	for (; c != LINK_NONE; c = next) {
+		next = links_next(&e->links, c);
+		if (key != 0 && e->sink->key(e->sink->ctx, c) != key)
+			continue;
 		stay_detach(e, c, now);
 		e->sink->close(e->sink->ctx, c, ENGINE_CLOSE_KICKED);
 	}
@@ -252,7 +257,7 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 		hear_close(e, user, m->key, now);
 		return;
 	case PEER_KICK:
-		hear_kick(e, user, now);
+		hear_kick(e, user, m->key, now);
 		return;
 	case PEER_CALL_OFFER:
 	case PEER_CALL_RANG:

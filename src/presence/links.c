@@ -1,6 +1,6 @@
 /*
- * presence/links.c: see links.h. Invariant: `count` links have LINK_HERE, each in its user's list;
- * no other has a topic.
+ * presence/links.c: see links.h. Invariant: `count` links have LINK_HERE, each in its user's list, of which
+ * `users` are not empty; no other has a topic.
  */
 #include "presence/links.h"
 
@@ -12,7 +12,7 @@ void links_init(struct links *ls, struct region *r, uint32_t connections_max)
 	/* Whole words of them can be read. */
 	ls->topics = region_take_array(r, ((size_t)connections_max + 7) / 8, 8, REGION_ALIGN);
 	ls->max = connections_max;
-	ls->count = ls->high = ls->hearers = 0;
+	ls->count = ls->users = ls->high = ls->hearers = 0;
 }
 
 static bool eight_hear(const uint8_t *bytes, uint8_t topics)
@@ -52,6 +52,8 @@ void links_push(struct links *ls, uint32_t *first_plus1, uint32_t conn)
 	l->next_plus1 = *first_plus1;
 	if (*first_plus1 != 0)
 		links_at(ls, *first_plus1 - 1)->prev_plus1 = conn + 1;
+	else
+		ls->users++;
 	*first_plus1 = conn + 1;
 	ls->count++;
 }
@@ -68,5 +70,9 @@ void links_remove(struct links *ls, uint32_t *first_plus1, uint32_t conn)
 		links_at(ls, l->prev_plus1 - 1)->next_plus1 = l->next_plus1;
 	else
 		*first_plus1 = l->next_plus1;
+	if (*first_plus1 == 0) {
+		assert(ls->users > 0);
+		ls->users--;
+	}
 	ls->count--;
 }

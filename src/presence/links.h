@@ -46,6 +46,7 @@ struct links {
 	struct link *v;
 	uint8_t *topics;  /* enum topic bits that are of no room, and LINK_HERE; 0: no such connection */
 	uint32_t max, count;
+	uint32_t users;   /* with a link */
 	uint32_t high;    /* links at and above were never there */
 	uint32_t hearers; /* links with TOPIC_PRESENCE */
 };

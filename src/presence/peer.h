@@ -58,7 +58,7 @@ struct peer_profile {
 /* All that one node says of one user. */
 struct peer_user {
 	struct str user_id;
-	struct str username;    /* absent: none was given, or it is not known */
+	struct str username;    /* as others know it; absent: none was given, or it is not known */
 	wall_t last_seen;       /* WALL_NONE: never */
 	int64_t left_ago_ms;    /* since the last device there was anywhere went; 0: there is one, or none was
 	                         * ever known */
@@ -76,7 +76,7 @@ enum peer_message_type {
 	                     * none: to the room, but not to target, who is told apart */
 	PEER_BROADCAST,     /* broadcast */
 	PEER_CLOSE,         /* the connection `key` of user has to make room for a newer one */
-	PEER_KICK,          /* all connections of user: an operator wants it */
+	PEER_KICK,          /* all connections of user, or the one of `key`: an operator wants it */
 	PEER_CALL_OFFER,    /* user: caller, device_id; target: callee; call_id, body */
 	PEER_CALL_RANG,     /* user: the caller; target: the callee; call_id; count: connections that ring, or
 	                     * have it still */

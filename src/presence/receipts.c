@@ -22,7 +22,7 @@ static void tell(const struct engine *e, struct receipt *r, struct now now)
 
 	r->ev.type = EV_RECEIPT;
 	if (room != MAP_NONE)
-		r->ev.kind = (enum room_kind)rooms_at(&e->rooms, room)->kind;
+		r->ev.kind = rooms_kind(&e->rooms, room, r->ev.kind);
 	users_view(&e->users, r->reader, false, now, &r->ev.user);
 	tell_begin(e, &r->ev, now);
 	tell_skip_links_of(e, r->reader);

@@ -21,7 +21,7 @@ uint32_t rooms_find(const struct rooms *rs, struct str id)
 	return map_find(&rs->by_id, id);
 }
 
-uint32_t rooms_make(struct rooms *rs, struct str id, enum room_kind kind)
+uint32_t rooms_make(struct rooms *rs, struct str id)
 {
 	uint32_t i = map_find(&rs->by_id, id);
 	strref ref;
@@ -34,10 +34,22 @@ uint32_t rooms_make(struct rooms *rs, struct str id, enum room_kind kind)
 		return MAP_NONE;
 	ref = strpool_put(rs->ids, id);
 	assert(ref != STRREF_FULL);
-	*rooms_at(rs, i) = (struct room){ .id = ref, .kind = (uint8_t)kind };
+	*rooms_at(rs, i) = (struct room){ .id = ref };
 	rs->live[i] = 1;
 	map_insert(&rs->by_id, id, i);
 	return i;
+}
+
+enum room_kind rooms_kind(const struct rooms *rs, uint32_t i, enum room_kind said)
+{
+	const struct room *room = rooms_at(rs, i);
+
+	return room->kind == ROOM_UNNAMED ? said : (enum room_kind)room->kind;
+}
+
+void rooms_name(struct rooms *rs, uint32_t i, enum room_kind kind)
+{
+	rooms_at(rs, i)->kind = (uint8_t)rooms_kind(rs, i, kind);
 }
 
 void rooms_settle(struct rooms *rs, uint32_t i)

@@ -14,7 +14,7 @@ struct room {
 	strref id;
 	uint32_t refs;            /* interests in it, those without a receiver too */
 	struct receivers members; /* mask: enum topic bits */
-	uint8_t kind;             /* enum room_kind, as it was first named */
+	uint8_t kind;             /* enum room_kind, as the first subscription that names one has it */
 };
 
 struct rooms {
@@ -41,8 +41,14 @@ static inline struct str rooms_id(const struct rooms *rs, uint32_t i)
 /* MAP_NONE when there is none. */
 uint32_t rooms_find(const struct rooms *rs, struct str id);
 
-/* The room, made (refs 0) when there was none; `kind` counts only then. MAP_NONE when the table is full. */
-uint32_t rooms_make(struct rooms *rs, struct str id, enum room_kind kind);
+/* The room, made (refs 0) when there was none. MAP_NONE when the table is full. */
+uint32_t rooms_make(struct rooms *rs, struct str id);
+
+/* Somebody subscribes to it by that kind of name. */
+void rooms_name(struct rooms *rs, uint32_t i, enum room_kind kind);
+
+/* What it is when `said` names it, which counts only where nobody did before. */
+enum room_kind rooms_kind(const struct rooms *rs, uint32_t i, enum room_kind said);
 
 /* Frees a room that nobody is interested in; else nothing. */
 void rooms_settle(struct rooms *rs, uint32_t i);

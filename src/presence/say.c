@@ -125,7 +125,7 @@ bool engine_peer_say(const struct engine *e, uint32_t user, struct now now, stru
 		return false;
 	u = users_at(&e->users, user);
 	*out = (struct peer_user){
-		.user_id = users_id(&e->users, user), .username = strpool_get(&e->ids, u->name),
+		.user_id = users_id(&e->users, user), .username = users_name_shown(&e->users, u),
 		.last_seen = u->last_seen, .left_ago_ms = left_ago_ms(e, u, now),
 	};
 	say_links(e, u, s, out);

@@ -139,6 +139,7 @@ static void show(struct engine *e, uint32_t user)
 	p->shown_custom = p->custom;
 	p->shown_metadata = p->metadata;
 	p->shown_expires = p->custom_expires;
+	users_show_name(&e->users, p);
 }
 
 /* The only place that writes `override`. `by`: hash of the device that did it; 0: none of them. */

@@ -26,7 +26,7 @@ static bool wants_users(const struct command *cmd)
 static enum interest_outcome make_rooms(struct engine *e, uint32_t conn, const struct command *cmd)
 {
 	for (uint32_t i = 0; i < cmd->subscription.rooms.n; i++) {
-		uint32_t room = rooms_make(&e->rooms, cmd->subscription.rooms.v[i], cmd->subscription.kind);
+		uint32_t room = rooms_make(&e->rooms, cmd->subscription.rooms.v[i]);
 		enum interest_outcome outcome;
 
 		if (room == MAP_NONE)
@@ -75,9 +75,10 @@ static enum interest_outcome make_interests(struct engine *e, uint32_t conn, con
 /* --- the second pass --- */
 
 /* Sets the masks of the rooms. Where room mates are the audience, those in the new ones hear of the user. */
-static void enter_rooms(struct engine *e, uint32_t conn, const struct strs *rooms, uint8_t topics,
+static void enter_rooms(struct engine *e, uint32_t conn, const struct command *cmd, uint8_t topics,
 			struct now now)
 {
+	const struct strs *rooms = &cmd->subscription.rooms;
 	uint32_t user = links_at(&e->links, conn)->user;
 	bool entered = false;
 
@@ -89,6 +90,7 @@ static void enter_rooms(struct engine *e, uint32_t conn, const struct strs *room
 
 		entered = entered || *mask == 0;
 		*mask |= topics;
+		rooms_name(&e->rooms, room, cmd->subscription.kind);
 	}
 	if (entered && e->config.audience_rooms)
 		pass_changed(e, user);
@@ -106,7 +108,7 @@ static void set_masks(struct engine *e, uint32_t conn, const struct command *cmd
 		of_link &= (uint8_t)~TOPIC_PRESENCE;
 	interests_set_topics(e, conn, interests_topics(e, conn) | of_link);
 	if (wants_room(cmd))
-		enter_rooms(e, conn, &cmd->subscription.rooms, of_room, now);
+		enter_rooms(e, conn, cmd, of_room, now);
 	for (uint32_t i = 0; wants_users(cmd) && i < cmd->subscription.users.n; i++) {
 		uint32_t watch = interests_find(e, conn, INTEREST_USER,
 						users_find(&e->users, cmd->subscription.users.v[i]));

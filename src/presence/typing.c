@@ -89,7 +89,7 @@ static void tell_typing(const struct engine *e, const struct said *s, struct now
 	users_view(&e->users, s->user, false, now, &ev.user);
 	ev.subject = tell_subject(e, ev.user.user_id, s->room);
 	if (room != MAP_NONE)
-		ev.kind = (enum room_kind)rooms_at(&e->rooms, room)->kind;
+		ev.kind = rooms_kind(&e->rooms, room, s->kind);
 	tell_begin(e, &ev, now);
 	tell_skip_links_of(e, s->user);
 	if (s->recipients != NULL || remembered_count(s) > 0)
@@ -285,7 +285,7 @@ void typing_command(struct engine *e, uint32_t conn, const struct command *cmd, 
 
 bool typing_from_outside(struct engine *e, uint32_t user, struct str room, bool is_typing, struct now now)
 {
-	struct said s = { .user = user, .room = room, .kind = ROOM_CHANNEL, .is_typing = is_typing };
+	struct said s = { .user = user, .room = room, .is_typing = is_typing };
 
 	if (users_at(&e->users, user)->override == STATUS_INVISIBLE)
 		return true;

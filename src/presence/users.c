@@ -114,6 +114,7 @@ static void blank(struct users *us, uint32_t i)
 		drop_text(us, p->custom, p->shown_custom);
 		drop_text(us, p->metadata, p->shown_metadata);
 		p->custom = p->metadata = p->shown_custom = p->shown_metadata = STRREF_NONE;
+		users_show_name(us, p);
 		p->custom_expires = p->shown_expires = WALL_NONE;
 		p->told_texts = p->told_own_texts = 0;
 		p->version = 0;
@@ -228,12 +229,44 @@ void users_blank_if_old(struct users *us, uint32_t i, mono_t now)
 		blank(us, i);
 }
 
+/* A new name would give away who is invisible: others go on seeing the one they know. False: no room. */
+static bool freeze_name(struct users *us, uint32_t i)
+{
+	const struct user *u = users_at(us, i);
+	struct profile *p = users_profile(us, u);
+	strref ref;
+
+	if (u->override != STATUS_INVISIBLE || p->shown_name != STRREF_NONE)
+		return true;
+	ref = strpool_put(&us->texts, strpool_get(us->ids, u->name != STRREF_NONE ? u->name : u->id));
+	if (ref == STRREF_FULL)
+		return false;
+	p->shown_name = ref;
+	return true;
+}
+
+struct str users_name_shown(const struct users *us, const struct user *u)
+{
+	const struct profile *p = users_profile(us, u);
+
+	if (p != NULL && p->shown_name != STRREF_NONE)
+		return strpool_get(&us->texts, p->shown_name);
+	return strpool_get(us->ids, u->name);
+}
+
+void users_show_name(struct users *us, struct profile *p)
+{
+	strpool_drop(&us->texts, p->shown_name);
+	p->shown_name = STRREF_NONE;
+}
+
 bool users_rename(struct users *us, uint32_t i, struct str name)
 {
 	struct user *u = users_at(us, i);
 	strref fresh;
 
-	if (str_absent(name) || str_eq(name, strpool_get(us->ids, u->name != STRREF_NONE ? u->name : u->id)))
+	if (str_absent(name) || str_eq(name, strpool_get(us->ids, u->name != STRREF_NONE ? u->name : u->id)) ||
+	    !freeze_name(us, i))
 		return true;
 	fresh = strpool_put(us->ids, str_eq(name, users_id(us, i)) ? STR_NONE : name);
 	if (fresh == STRREF_FULL)
@@ -373,13 +406,15 @@ void users_view(const struct users *us, uint32_t i, bool own, struct now now, st
 	const struct user *u = users_at(us, i);
 	const struct profile *p = users_profile(us, u);
 	bool frozen = !own && u->override == STATUS_INVISIBLE;
+	struct str name;
 
 	assert(u->override != STATUS_INVISIBLE || p != NULL);
 	users_view_unknown(users_id(us, i), out);
 	if (faded(us, u, own, now.mono))
 		return;
-	if (u->name != STRREF_NONE)
-		out->username = strpool_get(us->ids, u->name);
+	name = own ? strpool_get(us->ids, u->name) : users_name_shown(us, u);
+	if (!str_absent(name))
+		out->username = name;
 	out->known = true;
 	out->status = own ? users_status_own(u) : users_status_shown(u);
 	out->online = out->status != STATUS_OFFLINE;
@@ -460,7 +495,7 @@ static bool user_valid(const struct users *us, uint32_t i)
 	if (p->user != i || needless(u, p))
 		return false;
 	return u->override == STATUS_INVISIBLE ||
-	       (p->custom == p->shown_custom && p->metadata == p->shown_metadata);
+	       (p->shown_name == STRREF_NONE && p->custom == p->shown_custom && p->metadata == p->shown_metadata);
 }
 
 /* Cells of texts that a profile holds. */
@@ -468,6 +503,7 @@ static uint32_t texts_held(const struct profile *p)
 {
 	uint32_t n = p->custom != STRREF_NONE;
 
+	n += p->shown_name != STRREF_NONE;
 	n += p->metadata != STRREF_NONE;
 	n += p->shown_custom != STRREF_NONE && p->shown_custom != p->custom;
 	return n + (p->shown_metadata != STRREF_NONE && p->shown_metadata != p->metadata);

@@ -69,6 +69,8 @@ struct profile {
 	uint32_t call_leg_plus1;             /* first of the user's calls; 0: none */
 	strref custom, metadata;             /* as the user sees them */
 	strref shown_custom, shown_metadata; /* as others do: the same unless invisible */
+	strref shown_name;                   /* one of the texts: what others knew, once it changed while
+	                                      * invisible; none: as the user's */
 	wall_t custom_expires, shown_expires; /* WALL_NONE: never */
 	wall_t shown_last_seen;              /* frozen while invisible */
 	int64_t hidden_ms;                   /* mono; invisible since */
@@ -177,8 +179,15 @@ bool users_old(const struct users *us, uint32_t i, mono_t now);
 /* If so, it is forgotten. */
 void users_blank_if_old(struct users *us, uint32_t i, mono_t now);
 
-/* The name a user gave; absent: keeps what there is. False when there is no room; nothing changed. */
+/* The name a user gave; absent: keeps what there is, and so does an invisible one's when there is no room for
+ * what the others go on seeing. False when there is no room; nothing changed. */
 bool users_rename(struct users *us, uint32_t i, struct str name);
+
+/* The name that others know; absent: the id. */
+struct str users_name_shown(const struct users *us, const struct user *u);
+
+/* Who was invisible is seen again, by the name they have now. */
+void users_show_name(struct users *us, struct profile *);
 
 /*
  * A custom status or metadata for a profile; may evict idle users, so pin those in use. STRREF_FULL when

@@ -147,7 +147,7 @@ void admin_close_connection(struct server *s, struct conn *c, struct rest_call *
 {
 	uint64_t key;
 
-	if (!hex_get_u64(call->id, &key)) {
+	if (!hex_get_u64(call->id, &key) || key == 0) {
 		rest_refuse(s, c, 404, STR("no such connection"), REFUSED_NOT_FOUND);
 		return;
 	}
@@ -156,6 +156,10 @@ void admin_close_connection(struct server *s, struct conn *c, struct rest_call *
 			respond_empty(s, c, 204);
 			return;
 		}
+	}
+	if (engine_kick_one_elsewhere(s->engine, key)) {
+		respond_empty(s, c, 204);
+		return;
 	}
 	rest_refuse(s, c, 404, STR("no such connection"), REFUSED_NOT_FOUND);
 }

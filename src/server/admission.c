@@ -87,10 +87,11 @@ static bool is_id(struct str s)
 	return str_absent(s) || utf8_is_id(s);
 }
 
-/* Reads everything; false: 400. Two tokens that differ make token.n == 0: 401. */
+/* Reads everything; false: 400. A token that is malformed, and two of them, make token.n == 0: 401. */
 static bool read_claim(struct claim *cl, const struct http_request *req)
 {
 	struct str in_query, in_header;
+	bool bad;
 
 	cl->bad = false;
 	cl->snake_id = header(cl, req, STR("x-user-id"));
@@ -105,12 +106,14 @@ static bool read_claim(struct claim *cl, const struct http_request *req)
 	if (str_absent(cl->device_id))
 		cl->device_id = parameter(cl, req, STR("client_id"), cl->device_text[1],
 		                          sizeof(cl->device_text[1]));
+	bad = cl->bad;
+	cl->bad = false;
 	in_query = parameter(cl, req, STR("token"), cl->token_text, sizeof(cl->token_text));
 	in_header = credential_bearer(header(cl, req, STR("authorization")));
 	cl->token = str_absent(in_query) ? in_header : in_query;
-	if (!str_absent(in_query) && !str_absent(in_header) && !str_eq(in_query, in_header))
+	if (cl->bad || (!str_absent(in_query) && !str_absent(in_header) && !str_eq(in_query, in_header)))
 		cl->token = str_of("", 0);
-	return !cl->bad && is_id(cl->snake_id) && is_id(cl->dotted_id) && is_id(cl->upper_id) &&
+	return !bad && is_id(cl->snake_id) && is_id(cl->dotted_id) && is_id(cl->upper_id) &&
 	       is_id(cl->username) && is_id(cl->device_id);
 }
 
@@ -123,6 +126,20 @@ struct choice {
 	bool none;                /* nothing chose one */
 	bool named;               /* listener, protocol or parameter did: the request means it */
 };
+
+/* Offered for a listener whose dialect is fixed: wherever it stands, and `echo` too. */
+static bool is_offered(const struct http_request *req, enum dialect_id dialect)
+{
+	struct handshake_protocols it = { .req = req };
+	struct str token, prefix = STR("presenced.");
+	enum dialect_id d;
+
+	while (handshake_protocol_next(&it, &token))
+		if (str_has_prefix(token, prefix) &&
+		    dialect_find(str_of(token.p + prefix.n, token.n - prefix.n), &d) && d == dialect)
+			return true;
+	return false;
+}
 
 static bool choose_by_subprotocol(const struct http_request *req, struct choice *ch)
 {
@@ -151,11 +168,9 @@ static struct choice choose_dialect(const struct server *s, const struct conn *c
 	struct choice ch = { .dialect = DIALECT_ROOMS };
 
 	if (l->has_dialect) {
-		struct choice offered = ch;
-
 		ch.dialect = l->dialect;
 		ch.named = true;
-		ch.subprotocol = choose_by_subprotocol(req, &offered) && offered.dialect == l->dialect;
+		ch.subprotocol = is_offered(req, l->dialect);
 		return ch;
 	}
 	ch.named = choose_by_subprotocol(req, &ch) || !str_absent(cl->dialect);

@@ -101,12 +101,10 @@ static void failed(struct server *s, struct conn *c, struct str reply_to, struct
 
 	s->metrics.errors_total++;
 	server_refused(s, REFUSED_CREDENTIAL, c);
-	if (++c->bad_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {
-		session_close(s, c, WS_CODE_POLICY, STR("too many bad tokens"), REFUSED_CREDENTIAL);
-		return;
-	}
 	ev.text = reason;
 	outbox_event(s, c, &ev);
+	if (++c->bad_streak >= BAD_MESSAGES_IN_A_ROW_MAX)
+		session_close(s, c, WS_CODE_POLICY, STR("too many bad tokens"), REFUSED_CREDENTIAL);
 }
 
 static void succeeded(struct server *s, struct conn *c, struct str reply_to, struct str user_id,

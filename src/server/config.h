@@ -22,6 +22,7 @@ enum {
 	PROXIES_MAX = 32,
 	JWT_NAMES_MAX = 8,        /* issuers, audiences, clients: of each */
 	TLS_PAIRS_MAX = 8,
+	CPUS_MAX = 1024,          /* that libraries have room for in a set (sched.h) */
 };
 
 struct listener_config {
@@ -64,6 +65,11 @@ struct tls_config {
 
 enum audience { AUDIENCE_ALL, AUDIENCE_ROOMS };
 enum slow_consumer { SLOW_DROP, SLOW_CLOSE };
+
+/* CPU number n is bit n % 64 of word n / 64. */
+struct cpu_set {
+	uint64_t words[CPUS_MAX / 64];
+};
 
 struct proxy_network {
 	uint8_t address[16];      /* IPv4 as ::ffff:a.b.c.d */
@@ -115,6 +121,11 @@ struct server_config {
 	struct str service_name, node_id;
 	enum log_level log_level;
 	enum log_format log_format;
+
+	uint32_t workers;                       /* event loops: 1 */
+	uint32_t busy_poll_us;                  /* after something came: no sleep for so long; 0: off */
+	bool bound;                             /* all threads stay on `cpus`, which counts with it */
+	struct cpu_set cpus;
 };
 
 #endif

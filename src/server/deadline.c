@@ -12,7 +12,6 @@
 #include "wire/ws_frame.h"
 
 enum {
-	DRAIN_REPLY_MS = 2000,       /* how long a Close of ours is waited for when we leave (CONTRACT 5) */
 	MESSAGE_MS = 10000,          /* an unfinished message: RELIABILITY F18 */
 	MESSAGE_BYTES_PER_MS = 640,  /* and what the largest one may take on top: 5 Mbit/s */
 };

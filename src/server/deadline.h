@@ -10,6 +10,11 @@
 
 struct server;
 
+enum {
+	/* When we leave: for a peer's Close, and for the rest of a request that has begun (CONTRACT 5). */
+	DRAIN_REPLY_MS = 2000,
+};
+
 /* When the connection next has to be looked at; MONO_NEVER if nothing about it is a matter of time. */
 mono_t deadline_of(const struct server *, const struct conn *);
 

@@ -11,14 +11,15 @@ enum {
 	REFRESH_MS = 3600000,
 	REFRESH_JITTER_MS = 360000,   /* not all nodes of a cluster at once */
 	UNKNOWN_PAUSE_MS = 30000,
-	RETRY_MIN_MS = 1000,          /* doubled with every failure in a row */
+	RETRY_MIN_MS = 1000,          /* doubled with every failure in a row, unless somebody waits */
 	RETRY_MAX_MS = 30000,
 	RETRY_DOUBLINGS_MAX = 5,
 };
 
 static void set_timer(struct server *s, int64_t after_ms)
 {
-	wheel_set(&s->wheel, &s->keys.timer, mono_add_ms(s->now.mono, after_ms));
+	s->keys.next_at = mono_add_ms(s->now.mono, after_ms);
+	wheel_set(&s->wheel, &s->keys.timer, s->keys.next_at);
 }
 
 static int64_t retry_ms(struct server *s)
@@ -26,6 +27,8 @@ static int64_t retry_ms(struct server *s)
 	uint32_t doublings = s->keys.failures < RETRY_DOUBLINGS_MAX ? s->keys.failures : RETRY_DOUBLINGS_MAX;
 	int64_t ms = (int64_t)RETRY_MIN_MS << doublings;
 
+	if (!s->keys.fetched && mono_before(s->now.mono, s->keys.wanted_until))
+		return RETRY_MIN_MS;
 	if (s->keys.fetched || ms > RETRY_MAX_MS)
 		ms = RETRY_MAX_MS;
 	return ms / 2 + (int64_t)(server_random(s) % (uint64_t)(ms / 2 + 1));
@@ -45,7 +48,7 @@ static void ask(struct server *s)
 void keys_start(struct server *s)
 {
 	timer_init(&s->keys.timer, TIMER_KEYS);
-	s->keys.unknown_again = s->now.mono;
+	s->keys.unknown_again = s->keys.wanted_until = s->now.mono;
 	if (s->cfg->token.has_jwks_url)
 		set_timer(s, 0);
 }
@@ -71,14 +74,26 @@ const struct jwk *keys_find(const struct server *s, const struct jwt *t, enum jw
 	return key;
 }
 
+/* Who waits for the first set does not wait for longer than need be when its endpoint comes back. */
+static void hasten(struct server *s)
+{
+	struct keys *k = &s->keys;
+
+	k->wanted_until = mono_add_ms(s->now.mono, WAITING_MS);
+	if (!k->asked && mono_since_ms(k->next_at, s->now.mono) > RETRY_MIN_MS)
+		set_timer(s, RETRY_MIN_MS);
+}
+
 bool keys_may_come(struct server *s)
 {
 	struct keys *k = &s->keys;
 
 	if (!s->cfg->token.has_jwks_url)
 		return false;
+	if (!k->fetched)
+		hasten(s); /* without any set, the timer asks and asks again */
 	if (k->asked || !k->fetched)
-		return true; /* without any set, the timer asks and asks again */
+		return true;
 	if (mono_before(s->now.mono, k->unknown_again))
 		return false;
 	k->unknown_again = mono_add_ms(s->now.mono, UNKNOWN_PAUSE_MS);

@@ -27,6 +27,8 @@ struct keys {
 	bool asked;                  /* a fetch is under way */
 	uint32_t failures;           /* in a row */
 	uint32_t generation;         /* of the set: what was verified with an older one counts no more */
+	mono_t next_at;              /* when the timer is set for */
+	mono_t wanted_until;         /* somebody waits for the first set until then */
 	mono_t unknown_again;        /* from then on an unknown name is worth a fetch */
 	struct timer timer;          /* of the next fetch */
 	wall_t fetched_at;

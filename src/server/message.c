@@ -1,7 +1,7 @@
 /*
  * A message is looked at in this order: limits, JSON, the dialect's words, its command's own limit, whether
  * it has authenticated, the rooms that its token opens. What is refused before its command runs has changed
- * nothing.
+ * nothing. A goodbye is refused by none of them but the words.
  */
 #include "server/message.h"
 
@@ -33,16 +33,13 @@ static void answer_error(struct server *s, struct conn *c, const struct command 
 	outbox_event(s, c, &ev);
 }
 
-/* Over a limit: an error, and after many in a row the end. True: the message is not to be looked at. */
-static bool limited(struct server *s, struct conn *c, const struct command *cmd)
+/* Over a limit: an error, and after many in a row the end. */
+static void limited(struct server *s, struct conn *c, const struct command *cmd)
 {
 	s->metrics.refused[REFUSED_MESSAGE_RATE]++;
-	if (++c->limited_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {
-		session_close(s, c, WS_CODE_POLICY, STR("too many messages"), REFUSED_MESSAGE_RATE);
-		return true;
-	}
 	answer_error(s, c, cmd, 429, STR("too many messages"));
-	return true;
+	if (++c->limited_streak >= BAD_MESSAGES_IN_A_ROW_MAX)
+		session_close(s, c, WS_CODE_POLICY, STR("too many messages"), REFUSED_MESSAGE_RATE);
 }
 
 /* This node's part of what a user may send: nodes that host the user share it evenly, without a word. */
@@ -82,11 +79,9 @@ static void bad_message(struct server *s, struct conn *c, const struct command *
                         struct str text, enum refusal why)
 {
 	s->metrics.refused[why]++;
-	if (++c->bad_streak >= BAD_MESSAGES_IN_A_ROW_MAX) {
-		session_close(s, c, WS_CODE_POLICY, STR("too many malformed messages"), why);
-		return;
-	}
 	answer_error(s, c, cmd, code, text);
+	if (++c->bad_streak >= BAD_MESSAGES_IN_A_ROW_MAX)
+		session_close(s, c, WS_CODE_POLICY, STR("too many malformed messages"), why);
 }
 
 static void run(struct server *s, struct conn *c, const struct command *cmd)
@@ -150,6 +145,10 @@ static void text_message(struct server *s, struct conn *c, uint8_t *p, size_t n)
 	struct decode_error err;
 	enum refusal why = decode(s, c, p, n, &cmd, &err);
 
+	if (why == REFUSED_COUNT && cmd.type == CMD_LEAVE) { /* to hold who wants to go serves no limit */
+		run(s, c, &cmd);
+		return;
+	}
 	if (over) { /* the answer names the request; who goes on is closed soon */
 		limited(s, c, &cmd);
 		return;

@@ -241,7 +241,11 @@ static void write_engine(const struct server *s, struct jsonw *w)
 	struct engine_stats st;
 
 	engine_stats(s->engine, &st);
-	expose_scalar(w, STR("ws_clients_current"), EXPOSE_GAUGE, STR("Users online."), st.users_online);
+	expose_scalar(w, STR("ws_clients_current"), EXPOSE_GAUGE,
+	       STR("Users with a WebSocket connection to this node."), st.users_linked);
+	expose_scalar(w, STR("presenced_users_online"), EXPOSE_GAUGE,
+	       STR("Users online, wherever they are connected, those whose debounce runs too."),
+	       st.users_online);
 	expose_head(w, STR("presenced_users"), EXPOSE_GAUGE, STR("Users, by the status that they set."));
 	for (int i = 0; i < STATUS_COUNT; i++)
 		expose_sample(w, STR("presenced_users"), STR("status"), status_word((enum status)i),

@@ -19,10 +19,14 @@ static void refuse(struct server *s, struct conn *c, unsigned status, struct str
 	});
 }
 
-static void malformed(struct server *s, struct conn *c)
+/* What can be known of it: an answer to HEAD has no body (RFC 9110 9.3.2), whatever else is wrong. */
+static void malformed(struct server *s, struct conn *c, struct str bytes)
 {
 	enum http_error e = (enum http_error)c->http.error;
 
+	c->flags &= ~(uint32_t)CONN_HEAD_ONLY;
+	if (str_has_prefix(bytes, STR("HEAD ")))
+		c->flags |= CONN_HEAD_ONLY;
 	refuse(s, c, http_error_status(e), http_error_text(e), REFUSED_HTTP_MALFORMED);
 }
 
@@ -45,6 +49,25 @@ static bool wants_more_requests(const struct conn *c)
 	return c->state == CONN_HTTP && !(c->flags & (CONN_LAST_RESPONSE | CONN_DOOMED));
 }
 
+/*
+ * Another protocol is offered where no WebSocket begins: `h2c`, by clients that would rather speak HTTP/2.
+ * Such an offer may be let be (RFC 9110 7.8).
+ */
+static bool offers_other(const struct http_request *req)
+{
+	struct str offered = http_header(req, STR("upgrade")), token;
+
+	if (str_eq(req->path, STR("/")) || str_eq(req->path, STR("/ws")))
+		return false;
+	if (http_header_count(req, STR("upgrade")) != 1 ||
+	    !str_absent(http_header(req, STR("sec-websocket-key"))))
+		return false;
+	while (http_list_next(&offered, &token))
+		if (str_eq_nocase(token, STR("websocket")))
+			return false;
+	return true;
+}
+
 /* A request with its whole body. */
 static void serve(struct server *s, struct conn *c, uint8_t *body, size_t body_bytes)
 {
@@ -56,6 +79,10 @@ static void serve(struct server *s, struct conn *c, uint8_t *body, size_t body_b
 	if (s->request.method == HTTP_HEAD)
 		c->flags |= CONN_HEAD_ONLY;
 	handshake_check(&s->request, &hs);
+	if (hs.outcome == HANDSHAKE_REFUSED && offers_other(&s->request)) {
+		s->request.keep_alive = false; /* a proxy may take what follows for the other protocol */
+		hs.outcome = HANDSHAKE_NONE;
+	}
 	if (hs.outcome == HANDSHAKE_NONE)
 		rest_handle(s, c, &s->request, body, body_bytes);
 	else
@@ -96,7 +123,7 @@ static enum step step(struct server *s, struct conn *c, uint8_t *bytes, size_t n
 	if (r == HTTP_MORE)
 		return STEP_MORE;
 	if (r == HTTP_BAD) {
-		malformed(s, c);
+		malformed(s, c, str_of((const char *)bytes, n));
 		return STEP_LAST;
 	}
 	*used = s->request.head_bytes + s->request.content_length;
@@ -263,6 +290,8 @@ void request_drain(struct server *s, struct conn *c)
 		intake_release(&s->intake, c);
 		return;
 	}
+	if (!answering && c->intake != POOL_NONE)
+		return; /* it has begun: its answer will be the last, if it comes in time */
 	c->flags |= CONN_LAST_RESPONSE;
 	if (!answering)
 		conn_doom(s, c);

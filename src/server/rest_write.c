@@ -22,7 +22,7 @@ void rest_write_seed_user(struct jsonw *w, const struct presence_view *v)
 {
 	jsonw_obj(w);
 	member_str(w, STR("user_id"), v->user_id);
-	if (v->online)
+	if (v->online || !wall_absent(v->last_seen))
 		member_str(w, STR("username"), v->username);
 	member_str(w, STR("status"), status_word(v->status));
 	member_wall(w, STR("last_seen"), v->last_seen);

@@ -8,7 +8,8 @@
 #include "presence/engine.h"
 #include "presence/event.h"
 
-/* A user as in seed 002: {"user_id","username","status","last_seen"}; offline there is no username. */
+/* A user as in seed 002: {"user_id","username","status","last_seen"}; there is no username where
+ * nothing is known. */
 void rest_write_seed_user(struct jsonw *, const struct presence_view *);
 
 /* A user as in CONTRACT 4: {user_id, online_status, custom_status,

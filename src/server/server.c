@@ -498,6 +498,12 @@ static mono_t drain_end(const struct server *s)
 	return mono_add_ms(s->drain_since, s->cfg->drain_timeout_ms);
 }
 
+/* Until then a request that has begun may still come to its end. */
+static mono_t requests_end(const struct server *s)
+{
+	return mono_min(mono_add_ms(s->drain_since, DRAIN_REPLY_MS), drain_end(s));
+}
+
 /* Tells the next connections to go: all at once when they are few,
  * else spread over half of the time there is. */
 static void drain_step(struct server *s)
@@ -523,7 +529,9 @@ static void drain_step(struct server *s)
 	else
 		s->drain_told = true;
 	/* To be woken when the time is over, whatever is waited for. */
-	if (s->drain_told && mono_before(s->now.mono, drain_end(s)))
+	if (s->drain_told && mono_before(s->now.mono, requests_end(s)))
+		wheel_set(&s->wheel, &s->drain_timer, requests_end(s));
+	else if (s->drain_told && mono_before(s->now.mono, drain_end(s)))
 		wheel_set(&s->wheel, &s->drain_timer, drain_end(s));
 }
 
@@ -539,13 +547,17 @@ void server_drain(struct server *s)
 	drain_step(s);
 }
 
-/* Is an answer to a request still on its way? */
+/* Is an answer to a request still on its way, or the request? */
 static bool answering(const struct server *s)
 {
+	bool late = !mono_before(s->now.mono, requests_end(s));
+
 	for (uint32_t ci = 0; ci < s->conns_high; ci++) {
 		const struct conn *c = conn_at(s, ci);
 
-		if (c->state == CONN_HTTP && (c->head != FRAME_NONE || (c->flags & CONN_STREAMING)))
+		if (c->state != CONN_HTTP || (c->flags & CONN_DOOMED))
+			continue;
+		if (c->head != FRAME_NONE || (c->flags & CONN_STREAMING) || (c->intake != POOL_NONE && !late))
 			return true;
 	}
 	return false;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "net/anchors.h"
+#include "net/bundle.h"
 #include "net/machine.h"
 #include "tool/args.h"
 #include "tool/client_commands.h"
@@ -126,15 +127,10 @@ static bool read_flag(struct client *c, int flag, char *value)
 /* Whom to trust over wss://: --ca-file, else the bundle of the machine. */
 static bool load_anchors(struct client *c)
 {
-	static const char *const places[] = { "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem",
-					      "/etc/pki/tls/certs/ca-bundle.crt" };
-	const char *path = c->ca_path != NULL ? c->ca_path : getenv("SSL_CERT_FILE");
+	const char *path = c->ca_path != NULL ? c->ca_path : bundle_find();
 
 	if (!c->target.url.tls)
 		return true;
-	for (size_t i = 0; path == NULL && i < sizeof(places) / sizeof(places[0]); i++)
-		if (access(places[i], R_OK) == 0)
-			path = places[i];
 	if (path == NULL)
 		return args_say(&c->args,
 				"wss:// needs --ca-file: this machine has no certificates to trust");

@@ -11,11 +11,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "config_file.h"
 #include "listener.h"
 #include "net/anchors.h"
 #include "net/machine.h"
 #include "net/tls_client.h"
+#include "option.h"
 #include "tool/args.h"
+#include "tool/world.h"
 #include "wire/url.h"
 
 enum { LIMIT_S = 5, REQUEST_BYTES = 2 * URL_BYTES_MAX, SERVICE_BYTES = 8, SAID = -2 };
@@ -112,21 +115,18 @@ static struct str variable(char *const *env, struct str name)
 	return STR_NONE;
 }
 
-/* What the server of the same environment listens on: the first without TLS, else the first. */
-static bool take_environment(struct target *t, char *const *env, char why[LISTENER_WHY_BYTES])
-{
-	struct str rest = variable(env, STR("PRESENCED_LISTEN=")), port = variable(env, STR("SERVICE_PORT="));
-	struct listener_config l = { .tls = true }, first = { .port = 0 };
-	bool any = false;
+/* What a server listens on: of all that is offered, the first without TLS, else the first. */
+struct choice {
+	struct listener_config listener;
+	bool any;
+};
 
-	if (str_absent(rest)) {
-		if (str_absent(port))
-			port = STR("8080");
-		snprintf(t->port_text, sizeof(t->port_text), "127.0.0.1:%.*s", port.n < 16 ? (int)port.n : 16,
-			 port.p);
-		rest = str_of(t->port_text, strlen(t->port_text));
-	}
-	while (rest.n > 0 && l.tls) {
+/* `rest`: listeners, separated by blanks. */
+static bool offer(struct choice *c, struct str rest, char why[LISTENER_WHY_BYTES])
+{
+	struct listener_config l;
+
+	while (rest.n > 0 && (!c->any || c->listener.tls)) {
 		size_t n = 0;
 
 		while (n < rest.n && rest.p[n] != ' ' && rest.p[n] != '\t')
@@ -134,16 +134,62 @@ static bool take_environment(struct target *t, char *const *env, char why[LISTEN
 		if (n > 0) {
 			if (!listener_parse(str_of(rest.p, n), &l, why))
 				return false;
-			first = any ? first : l;
-			any = true;
+			if (!c->any || !l.tls)
+				c->listener = l;
+			c->any = true;
 		}
 		n += n < rest.n;
 		rest = str_of(rest.p + n, rest.n - n);
 	}
+	return true;
+}
+
+/* The listeners of a configuration file; what else is in it, the server looks at. */
+static bool offer_file(struct choice *c, struct str path, char why[LISTENER_WHY_BYTES])
+{
+	static char text[OPTIONS_FILE_BYTES_MAX];
+	uint32_t listen = option_by_flag(STR("listen"));
+	enum config_file_result r;
+	struct config_entry entry;
+	struct config_file file;
+	size_t n = 0;
+	const char *reason = world_read_file(NULL, path, text, sizeof(text), &n);
+
+	if (reason != NULL) {
+		snprintf(why, LISTENER_WHY_BYTES, "cannot be told: %.*s: %s",
+			 path.n < 64 ? (int)path.n : 64, path.p, reason);
+		return false;
+	}
+	config_file_init(&file, str_of(text, n));
+	while ((r = config_file_next(&file, &entry)) == CONFIG_FILE_ENTRY || r == CONFIG_FILE_EMPTY)
+		if (r == CONFIG_FILE_ENTRY && option_by_key(entry.key) == listen &&
+		    !offer(c, entry.value, why))
+			return false;
+	return true;
+}
+
+/* What the server of the same environment and configuration file listens on. */
+static bool take_own(struct target *t, struct str config, char *const *env, char why[LISTENER_WHY_BYTES])
+{
+	struct str listen = variable(env, STR("PRESENCED_LISTEN="));
+	struct str port = variable(env, STR("SERVICE_PORT="));
+	struct choice c = { .any = false };
+
+	if (str_absent(listen) && str_absent(port) && config.n > 0 && !offer_file(&c, config, why))
+		return false;
+	if (str_absent(listen) && !c.any) {
+		if (str_absent(port))
+			port = STR("8080");
+		snprintf(t->port_text, sizeof(t->port_text), "127.0.0.1:%.*s", port.n < 16 ? (int)port.n : 16,
+			 port.p);
+		listen = str_of(t->port_text, strlen(t->port_text));
+	}
+	if (!c.any && !offer(&c, listen, why))
+		return false;
 	snprintf(why, LISTENER_WHY_BYTES, "is none");
-	if (any)
-		take_listener(t, l.tls ? &first : &l);
-	return any;
+	if (c.any)
+		take_listener(t, &c.listener);
+	return c.any;
 }
 
 /* --- asking --- */
@@ -334,9 +380,11 @@ static int ask(const struct target *t)
 /* False: one line said why. */
 static bool take_arguments(struct target *t, char *const *arguments, char *const *env)
 {
-	static const char *const flags[] = { "ca-file", NULL };
+	enum { CA_FILE, CONFIG };
+	static const char *const flags[] = { [CA_FILE] = "ca-file", [CONFIG] = "config", NULL };
 	struct args a = { arguments, "healthcheck", flags };
 	char why[LISTENER_WHY_BYTES], *value, *url = NULL, *ca = NULL;
+	struct str config = str_trim(variable(env, STR("PRESENCED_CONFIG=")));
 	int found;
 
 	while ((found = args_next(&a, &value)) != ARGS_END) {
@@ -344,10 +392,13 @@ static bool take_arguments(struct target *t, char *const *arguments, char *const
 			return false;
 		if (found == ARGS_WORD && url != NULL)
 			return args_say(&a, "\"%.64s\" is one word too many", value);
-		*(found == ARGS_WORD ? &url : &ca) = value;
+		if (found == CONFIG)
+			config = str_of(value, strlen(value));
+		else
+			*(found == ARGS_WORD ? &url : &ca) = value;
 	}
-	if (url != NULL ? !take_url(t, str_of(url, strlen(url)), why) : !take_environment(t, env, why))
-		return args_say(&a, "%.200s %s", url != NULL ? url : "the listener of the environment", why);
+	if (url != NULL ? !take_url(t, str_of(url, strlen(url)), why) : !take_own(t, config, env, why))
+		return args_say(&a, "%.200s %s", url != NULL ? url : "the server's listener", why);
 	if (ca != NULL && (url == NULL || !t->tls))
 		return args_say(&a, "--ca-file is for an https URL");
 	t->verified = ca != NULL;

@@ -27,6 +27,12 @@ static void print_words(const char *text, int *column)
 	}
 }
 
+/* A count that says what it counts is one of microseconds. */
+static bool is_time(const struct option *row)
+{
+	return row->kind == OPTION_DURATION || (row->kind == OPTION_COUNT && row->value != NULL);
+}
+
 static void print_row(const struct option *row)
 {
 	bool zero = row->min == 0;
@@ -37,9 +43,9 @@ static void print_row(const struct option *row)
 	printf("\n  --%s %s\n%*s", row->name, text, INDENT, "");
 	snprintf(text, sizeof(text), "%s. Default: %s%s.%s%s%s", row->help,
 		 row->fallback != NULL ? row->fallback : row->unset,
-		 zero && row->kind == OPTION_DURATION ? "; 0 disables"
-		 : zero && row->kind == OPTION_COUNT  ? "; 0: no limit"
-						      : "",
+		 zero && is_time(row)                ? "; 0 disables"
+		 : zero && row->kind == OPTION_COUNT ? "; 0: no limit"
+						     : "",
 		 row->env != NULL ? " Also read from " : "", row->env != NULL ? row->env : "",
 		 row->env != NULL ? "." : "");
 	print_words(text, &column);
@@ -52,13 +58,14 @@ void help_print(void)
 	      "\n"
 	      "  presenced [serve] [options]   runs the server\n"
 	      "  presenced check [options]     validates the options and prints what they come to\n"
-	      "  presenced healthcheck [URL] [--ca-file FILE]\n"
+	      "  presenced healthcheck [URL] [--ca-file FILE] [--config FILE]\n"
 	      "                                exits 0 when URL answers 200: http://HOST[:PORT][/PATH],\n"
 	      "                                https://... or unix:PATH; without a path it is /ready.\n"
-	      "                                Without URL: the first listener of PRESENCED_LISTEN that\n"
-	      "                                has no TLS, else its first, else http://127.0.0.1:8080\n"
-	      "                                (or SERVICE_PORT). A certificate is verified only with\n"
-	      "                                --ca-file: it seldom names localhost\n"
+	      "                                Without URL: the first listener without TLS, else the\n"
+	      "                                first, of PRESENCED_LISTEN, else SERVICE_PORT, else of the\n"
+	      "                                file of --config or PRESENCED_CONFIG, else port 8080. A\n"
+	      "                                certificate is verified only with --ca-file: it seldom\n"
+	      "                                names localhost\n"
 	      "  presenced token --secret-file FILE --sub ID [--claim NAME=VALUE]... [--ttl 1h]\n"
 	      "                                prints a JWT for development (HS256); a VALUE is JSON if it\n"
 	      "                                can be, else a string; iat and exp may be claims too\n"

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "cluster/companion.h"
+#include "net/bundle.h"
 #include "net/machine.h"
 #include "net/tls.h"
 #include "server/server.h"
@@ -81,10 +82,22 @@ static const char *can_read(void *ctx, struct str path)
 	return reason;
 }
 
+static const char *find_bundle(void *ctx)
+{
+	(void)ctx;
+	return bundle_find();
+}
+
 static bool has_user(void *ctx, struct str user)
 {
 	(void)ctx;
 	return machine_has_user(user);
+}
+
+static bool has_cpus(void *ctx, const struct cpu_set *cpus)
+{
+	(void)ctx;
+	return machine_has_cpus(cpus);
 }
 
 static uint64_t descriptors_max(void)
@@ -171,7 +184,9 @@ struct options_world world_open(void)
 	struct options_world w = {
 		.read_file = world_read_file,
 		.can_read = can_read,
+		.find_bundle = find_bundle,
 		.has_user = has_user,
+		.has_cpus = has_cpus,
 		.descriptors_max = descriptors_max(),
 		.memory_max = memory_max(),
 		.memory_of = memory_of,

@@ -486,6 +486,18 @@ async def kick(c):
     await close(stay)
 
 
+@case("5 4 DELETE /admin/connections/{id} closes that one (4002), whatever node it is at, and no other of the user's")
+async def kick_one(c):
+    one, other = [await Snake.open(c[1], "one-ann", d) for d in ("one", "other")]
+    await soon(lambda: c[0].get("/one-ann")["device_count"], 2)
+    ids = {d["device_id"]: d["connection_id"] for d in c[0].get(V1 + "one-ann/devices")["devices"]}
+    equal(curl(c[0].http("/admin/connections/" + ids["one"]), method="DELETE").status, 204)
+    await one.closed(4002)
+    await other.sync()
+    await soon(lambda: curl(c[0].http("/admin/connections/" + ids["one"]), method="DELETE").status, 404)
+    await close(other)
+
+
 @case("2 5 max-connections-per-user holds across nodes: the longest silent one, on the other node, is closed 4003")
 async def replaced(c):
     many = [await Snake.open(c[0], "max-ann", "d0")]

@@ -29,6 +29,8 @@ async def twenty(server, name):
             await me.sync()
         for _ in range(20):
             await me.send('{"type":"no such type"}')
+        for _ in range(20):
+            await me.want(ERROR[name](400))
         await me.closed(1008)
 
 

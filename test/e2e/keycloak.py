@@ -201,6 +201,20 @@ async def tls(_):
         issuer.close()
 
 
+@case("over TLS without ca-file: the machine's certificates, which SSL_CERT_FILE names")
+async def machines_own(_):
+    stranger = Certificates(tempfile.mkdtemp(dir=HERE))
+    issuer = Issuer([RSA], tls=CERTIFICATES.issue("localhost"))
+    with Server(*issuer.options(), env={"SSL_CERT_FILE": CERTIFICATES.ca}) as server:
+        await is_ready(server)
+        await comes_in(server, RSA.token(issuer.claims("ann")), "ann")
+    for options, env in (((), {"SSL_CERT_FILE": stranger.ca}), (("--ca-file", stranger.ca), {"SSL_CERT_FILE": CERTIFICATES.ca})):
+        with Server(*issuer.options(), *options, env=env) as server:
+            server.wait_log("Keys could not be fetched", 8)
+            equal(ready(server).status, 503, "another CA")
+    issuer.close()
+
+
 @case("user-check-url: known, unknown, no answer; asked once a minute")
 async def users(_):
     service = Users({"ann": 200, "bob": 404, "cat": 500, "a%2Fb%20c": 204, "dan": None})

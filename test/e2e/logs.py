@@ -97,6 +97,26 @@ async def level(_, name, info):
         equal("level=INFO" in server.log(), info)
 
 
+@rows("a warning of the start is a line of the log", [("logfmt", "logfmt", "info"), ("json", "json", "warn"), ("not above warn", "logfmt", "error")])
+async def at_start(_, form, least):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    with Server("--log-format", form, "--log-level", least, "--listen", "127.0.0.1:%d" % port, listen=(),
+                env={"PRESENCED_NOTHING": "1", "SERVICE_NAME": "mine"}) as server:
+        for _ in range(200):
+            if subprocess.run([BINARY, "healthcheck", "http://127.0.0.1:%d/ready" % port], stderr=subprocess.DEVNULL).returncode == 0:
+                break
+            await asyncio.sleep(0.02)
+        if least == "error":
+            equal([l for l in server.lines if l and "PRESENCED_NOTHING" in l], [])
+            return
+        line = server.wait_log("PRESENCED_NOTHING")
+        got = json.loads(line) if form == "json" else fields(line)
+        equal((got["level"], got["service"], "time" in got), ("WARN", "mine", True))
+        assert "in the environment is no option; ignored" in got["msg"], line
+
+
 @rows("service-name", [("SERVICE_NAME", (), {"SERVICE_NAME": "chat-presence"}), ("the flag", ("--service-name", "chat-presence"), {})])
 async def service(_, options, env):
     with Server(*options, env=env) as server:

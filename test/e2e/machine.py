@@ -182,5 +182,44 @@ def families():
     ok(why is None, "a clean end", why or "")
 
 
-scenes(states, input_order, no_descriptors, signals, families)
+def status_of(server, name):
+    return re.search(r"^%s:\s+(.*)$" % name, open("/proc/%d/status" % server.pid).read(), re.M)[1]
+
+
+def sleeps(server):
+    """How often it went to sleep while a client sent a ping every 10 ms for a second, and how many pings were answered."""
+    with websocket(server, "/", listener=0) as raw:
+        before, answered = int(status_of(server, "voluntary_ctxt_switches")), 0
+        for _ in range(100):
+            raw.send(masked(9, b"?"))
+            answered += raw.frame()[0] == 0x8a
+            time.sleep(0.01)
+        return int(status_of(server, "voluntary_ctxt_switches")) - before, answered
+
+
+def processors():
+    cpu = max(os.sched_getaffinity(0))
+    server = Server("--cpu-affinity", cpu, "--workers=1", listen=("dialect=echo",))
+    bound = [re.search(r"^Cpus_allowed_list:\s+(.*)$", open("/proc/%d/task/%s/status" % (server.pid, t)).read(), re.M)[1]
+             for t in os.listdir("/proc/%d/task" % server.pid)]
+    ok(set(bound) == {str(cpu)}, "cpu-affinity: every thread is on that CPU", bound)
+    count, answered = sleeps(server)
+    ok(answered == 100 and count >= 90, "without busy-poll it sleeps between two pings", (count, answered))
+    why = server.stop()
+    ok(why is None, "a clean end", why or "")
+    server = Server("--busy-poll=100000", listen=("dialect=echo",))
+    count, answered = sleeps(server)
+    ok(answered == 100 and count <= 10, "busy-poll: it does not", (count, answered))
+    rests(server, "busy-poll, and nothing comes")
+    why = server.stop()
+    ok(why is None, "a clean end", why or "")
+    server = Server("--busy-poll=1000000", "--ping-period=100ms", listen=("dialect=echo",))
+    with websocket(server, "/", listener=0) as raw:
+        start = time.monotonic()
+        ok(raw.frame()[0] == 0x89 and time.monotonic() - start < 0.7, "busy-poll: a timer is not late", time.monotonic() - start)
+    why = server.stop()
+    ok(why is None, "a clean end", why or "")
+
+
+scenes(states, input_order, no_descriptors, signals, families, processors)
 end()

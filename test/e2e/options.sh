@@ -52,7 +52,7 @@ done
 for flag in presence-rate message-rate message-burst user-message-rate rate-ping rate-heartbeat rate-authenticate rate-presence \
 	rate-query rate-subscribe rate-unsubscribe rate-typing rate-receipt rate-call-offer rate-call-answer rate-call-ice \
 	rate-call-hangup max-connections max-connections-per-ip max-connections-per-user connection-rate max-subscriptions \
-	max-fragments client-buffer; do
+	max-fragments client-buffer workers busy-poll; do
 	wrong "--$flag: \"1.5\" is not a whole number" -- --$flag=1.5
 done
 for flag in max-message-size client-buffer-bytes; do
@@ -79,6 +79,12 @@ for flag in tls-cert tls-key; do
 done
 wrong '--tls-cert: "none": No such file or directory' -- --tls-cert none --tls-key none
 wrong '--listen: 127.0.0.1:0,tls needs tls-cert and tls-key' -- --listen 127.0.0.1:0,tls
+wrong '--workers: "2" is out of range (1 to 1)' -- --workers 2
+wrong '--busy-poll: "1000001" is out of range (0 to 1000000)' -- --busy-poll 1000001
+wrong '--cpu-affinity: "none" is not a list of CPUs (0, 0,2 or 1-3) or off' -- --cpu-affinity none
+for cpus in 1023 0-1023; do # the second: a kernel takes those that it has
+	wrong "--cpu-affinity: \"$cpus\": this process cannot have all of these CPUs here" -- --cpu-affinity $cpus
+done
 wrong '--sandbox: "maybe" is not on or off (true, false, yes, no, 1, 0)' -- --sandbox maybe
 wrong '--public-reads: "maybe" is not on or off (true, false, yes, no, 1, 0)' -- --public-reads maybe
 wrong "--trusted-proxies: \"proxy\" is not an address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32), nor \`unix\`" -- --trusted-proxies proxy
@@ -86,8 +92,8 @@ wrong '--auth: tokens need keys: one of jwt-secret-file, jwt-key-file, jwks-file
 wrong '--jwt-secret-file: "/dev/null" is empty' -- --jwt-secret-file /dev/null
 wrong "--jwks-url: a set's keys sign for others too, so more is demanded: missing: jwt-issuer, jwt-audience (or keycloak-client-id)" \
 	-- --jwks-url http://127.0.0.1/
-wrong '--jwks-url: "https://127.0.0.1/": an https URL needs ca-file, the certificates to trust' \
-	-- --jwks-url https://127.0.0.1/ --jwt-issuer i --jwt-audience a
+wrong '--jwks-url: "https://127.0.0.1/": an https URL needs ca-file, the certificates to trust: SSL_CERT_FILE says "none": No such file or directory' \
+	SSL_CERT_FILE=none -- --jwks-url https://127.0.0.1/ --jwt-issuer i --jwt-audience a
 wrong "KEYCLOAK_URL: Keycloak's URL, realm and client id belong together: missing: keycloak-client-id" \
 	KEYCLOAK_URL=http://kc KEYCLOAK_REALM=r --
 for flag in service-name node-id user; do
@@ -105,7 +111,7 @@ wrong '--api-key-file: "empty": it is empty' -- --api-key-file empty
 wrong '--config: "none" cannot be read: No such file or directory' -- --config none
 wrong '--config: "." cannot be read: Is a directory' -- --config .
 wrong 'unknown option "--foo" (--help lists them)' -- --foo=1
-wrong 'unknown option "--workers" (--help lists them)' -- --workers 2
+wrong 'unknown option "--threads" (--help lists them)' -- --threads 2
 wrong '"-v" is not an option (--help lists them)' -- -v
 wrong '"x" is not an option (--help lists them)' -- serve x
 wrong "--typing-ttl: no value is given; it takes ${duration#is not }" -- --typing-ttl
@@ -226,6 +232,15 @@ run PRESENCED_LISTEN="0.0.0.0:$(cat ready),admin unix:/x" -- healthcheck
 is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the listener of PRESENCED_LISTEN"
 run SERVICE_PORT="$(cat ready)" -- healthcheck
 is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the port of SERVICE_PORT"
+printf 'typing-ttl = 5s\nserver:\n  listen: 127.0.0.1:1,tls\n  listen: "127.0.0.1:%s,admin"\n' "$(cat ready)" >listens.conf
+run PRESENCED_CONFIG=listens.conf -- healthcheck
+is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the listener of PRESENCED_CONFIG's file"
+run PRESENCED_CONFIG=none -- healthcheck --config listens.conf
+is "$CODE|$OUT|$ERR" "0||" "healthcheck asks the listener of --config's file"
+run PRESENCED_CONFIG=listens.conf SERVICE_PORT="$(cat unready)" -- healthcheck
+is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: 127.0.0.1:$(cat unready): answered 503" "healthcheck: the environment wins over the file"
+run PRESENCED_CONFIG=none SERVICE_PORT="$(cat ready)" -- healthcheck
+is "$CODE|$OUT|$ERR" "0||" "healthcheck: a file that is not needed is not read"
 run -- healthcheck "http://localhost:$(cat unready)/"
 is "$CODE|$OUT|$ERR" "1||presenced: healthcheck: localhost:$(cat unready): answered 503" "healthcheck: 503"
 run -- healthcheck "http://localhost:$(cat unready)/nothing"
@@ -250,6 +265,7 @@ wrong 'healthcheck: --ca-file wants a value' -- healthcheck https://h --ca-file
 wrong 'healthcheck: --ca-file is for an https URL' -- healthcheck http://h --ca-file f
 wrong 'healthcheck: --ca-file is for an https URL' -- healthcheck --ca-file=f
 wrong 'ca-file /none: No such file or directory' -- healthcheck https://h --ca-file /none
-wrong 'healthcheck: the listener of the environment has no port (ADDR:PORT)' PRESENCED_LISTEN="1.2.3.4" -- healthcheck
+wrong 'healthcheck: the server'\''s listener cannot be told: none: No such file or directory' -- healthcheck --config none
+wrong "healthcheck: the server's listener has no port (ADDR:PORT)" PRESENCED_LISTEN="1.2.3.4" -- healthcheck
 echo "1..$n"
 exit $bad

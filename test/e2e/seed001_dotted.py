@@ -98,6 +98,7 @@ async def health(server):
      has(type="unsubscribed", reply_to="q", payload__topics=["presence"])),
     ("presence.query", ask("presence.query", {"user_ids": ["row", "nobody"]}),
      frame("presence.update", {"users": [shown("row", "online"), shown("nobody", "offline", devices=0)]}, "q")),
+    ("presence.query of nobody", ask("presence.query", {"user_ids": []}), frame("presence.update", {"users": []}, "q")),
 ])
 async def answer(server, message, wanted):
     async with await Dotted.open(server, "row") as me:

@@ -184,6 +184,13 @@ async def rest(server):
             assert any(same(user, u) for u in got["users"]), got
         equal(curl(server.http("/presence/never-seen")).json,
               {"user_id": "never-seen", "status": "offline", "last_seen": None})
+    gone = {"user_id": "user-456", "username": "bob", "status": "offline", "last_seen": TIME}
+    for _ in range(50):
+        got = curl(server.http("/presence/user-456")).json
+        if same(gone, got):
+            break
+        await asyncio.sleep(0.1)
+    equal(got, gone, "one who was seen")
 
 
 @case("metrics: every name of the document")

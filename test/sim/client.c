@@ -315,6 +315,22 @@ static bool dechunk(char *body, size_t n, size_t *used, size_t *length)
 	}
 }
 
+/* " clients 2 online 3": what is heard of /metrics. */
+static void reduce_metrics(char *out, size_t cap, const char *body, size_t n)
+{
+	static const struct {
+		const char *name, *word;
+	} shown[] = { { "\nws_clients_current ", "clients" }, { "\npresenced_users_online ", "online" } };
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		const char *p = memmem(body, n, shown[i].name, strlen(shown[i].name));
+
+		if (p != NULL) /* a newline ends it, and the document */
+			at += (size_t)snprintf(out + at, cap - at, " %s %lu", shown[i].word, strtoul(p + strlen(shown[i].name), NULL, 10));
+	}
+}
+
 static void hear_answer(struct crowd *c, struct client *cl, struct str head, unsigned status, char *body, size_t n)
 {
 	static char text[TEXT_MAX];
@@ -328,6 +344,8 @@ static void hear_answer(struct crowd *c, struct client *cl, struct str head, uns
 		text[at++] = ' ';
 		if (!client_reduce(c, cl, text + at, sizeof(text) - at, body, n))
 			sim_fault(&c->sim, "a body that is no JSON");
+	} else if (n > 0 && body[0] == '#') {
+		reduce_metrics(text + at, sizeof(text) - at, body, n);
 	}
 	client_heard(c, cl, text, n > 0 ? body : NULL, n);
 }

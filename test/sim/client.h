@@ -6,8 +6,9 @@
  * `close CODE`. A silent one answers nothing, and its Pings and its end are put down.
  *
  * A JSON message is put down as its values in order: `presence_update bob away 2`. Left out are names (but of booleans: is_typing=true),
- * nulls, timestamps, and the ids that the server draws; `reply_to` is `re:7`; objects other than `payload` are {a,b}, arrays [a,b], and
- * metadata, data, sdp, candidate stay as they are.
+ * nulls, timestamps, and the ids that the server draws; `reply_to` is `re:7`, `dm_id` `dm r1`; objects other than `payload` are {a,b}, arrays
+ * [a,b], and metadata, data, sdp, candidate stay as they are. Of /metrics: `200 clients 2 online 3`, ws_clients_current and
+ * presenced_users_online.
  */
 #ifndef TEST_SIM_CLIENT_H
 #define TEST_SIM_CLIENT_H

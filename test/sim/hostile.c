@@ -252,12 +252,14 @@ static void judge(struct life *l, uint32_t node, const struct client *x, const s
 {
 	const struct crowd *c = life_crowd(l, node);
 	bool answered = false, ended = false;
+	unsigned errors = 0;
 	const char *last = "nothing";
 
 	for (size_t k = 0; k < c->heard_count; k++)
 		if (&c->clients[c->heard[k].client] == x) {
 			answered |= begins(c->heard[k].text, r->want);
 			ended |= strcmp(c->heard[k].text, "end") == 0;
+			errors += begins(c->heard[k].text, "error 400");
 			last = c->heard[k].text;
 		}
 	l->rejected++;
@@ -265,6 +267,8 @@ static void judge(struct life *l, uint32_t node, const struct client *x, const s
 		life_fault(l, "(9) %s, row %d: wanted %s, and last heard: %s", r->id, (int)(r - rows), r->want, last);
 	else if (r->kind == RAW && !ended)
 		life_fault(l, "(9) %s, row %d: the connection stays", r->id, (int)(r - rows));
+	else if (r->kind == TWENTY && errors != 20)
+		life_fault(l, "(9) %s, row %d: %u of 20 are answered", r->id, (int)(r - rows), errors);
 }
 
 void hostile_act(struct life *l)

@@ -114,6 +114,8 @@ static void string(struct reduction *r, struct str s)
 	separate(r);
 	if (str_eq(r->key, STR("reply_to")))
 		put(r, "re:", 3);
+	else if (str_eq(r->key, STR("dm_id")))
+		put(r, "dm ", 3);
 	put(r, "\"", quote);
 	put(r, s.p, s.n);
 	put(r, "\"", quote);

@@ -473,7 +473,7 @@ static void rig_subscription(struct rig_line *l, const char *verb, const char *a
 	c->subscription.rooms = rig_strs(l, rig_value(l, "rooms"));
 	c->subscription.users = rig_strs(l, rig_value(l, "users"));
 	c->subscription.users_given = rig_value(l, "users") != NULL;
-	c->subscription.kind = rig_has(l, "dm") ? ROOM_DM : ROOM_CHANNEL;
+	c->subscription.kind = rig_has(l, "dm") ? ROOM_DM : rig_has(l, "channel") ? ROOM_CHANNEL : ROOM_UNNAMED;
 }
 
 static bool rig_command_of(struct rig *r, struct rig_line *l, struct command *c)

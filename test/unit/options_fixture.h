@@ -8,6 +8,7 @@
 
 struct fixture {
 	struct str config, key;               /* absent: no such file */
+	const char *bundle;                   /* what SSL_CERT_FILE says; NULL: nothing, and the machine has none */
 	uint64_t descriptors_max, memory_max; /* memory_max 0: no limit */
 };
 
@@ -56,10 +57,26 @@ static inline const char *fixture_read(void *ctx, struct str path, char *out, si
 	return NULL;
 }
 
+static inline const char *fixture_find_bundle(void *ctx)
+{
+	return ((const struct fixture *)ctx)->bundle;
+}
+
 static inline bool fixture_has_user(void *ctx, struct str user)
 {
 	(void)ctx;
 	return !str_eq(user, STR("stranger"));
+}
+
+/* 0 to 3, and 64. */
+static inline bool fixture_has_cpus(void *ctx, const struct cpu_set *cpus)
+{
+	bool good = (cpus->words[0] & ~UINT64_C(15)) == 0 && (cpus->words[1] & ~UINT64_C(1)) == 0;
+
+	(void)ctx;
+	for (uint32_t i = 2; i < CPUS_MAX / 64; i++)
+		good &= cpus->words[i] == 0;
+	return good;
 }
 
 /* 1 MiB, and 1 KiB a connection. */
@@ -74,7 +91,9 @@ static inline bool fixture_load(struct options *o, struct fixture *f, char *cons
 	struct options_world w = {
 		.read_file = fixture_read,
 		.can_read = fixture_can_read,
+		.find_bundle = fixture_find_bundle,
 		.has_user = fixture_has_user,
+		.has_cpus = fixture_has_cpus,
 		.ctx = f,
 		.descriptors_max = f->descriptors_max,
 		.memory_of = fixture_memory_of,

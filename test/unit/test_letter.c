@@ -115,8 +115,7 @@ static const struct taken { const char *name, *text, *want; } taken[] = {
 	  "{\"t\":\"beat\"," NODE "," EPOCH ",\"s\":100}" },
 	{ "typing in a room", SAY("\"t\":\"typing\",\"u\":\"bob\",\"r\":\"x\",\"on\":true"), NULL },
 	{ "typing: all", SAY("\"t\":\"typing\",\"u\":\"bob\",\"r\":\"x\",\"dm\":true,\"on\":true,\"us\":[\"a\",\"b\"]"), NULL },
-	{ "typing in a channel, said so", SAY("\"t\":\"typing\",\"u\":\"bob\",\"r\":\"x\",\"dm\":false,\"on\":true"),
-	  SAY("\"t\":\"typing\",\"u\":\"bob\",\"r\":\"x\",\"on\":true") },
+	{ "typing in a channel", SAY("\"t\":\"typing\",\"u\":\"bob\",\"r\":\"x\",\"dm\":false,\"on\":true"), NULL },
 	{ "typing no more, to some, no room", SAY("\"t\":\"typing\",\"u\":\"bob\",\"us\":[\"a\"]"), NULL },
 	{ "receipt: delivered", SAY("\"t\":\"receipt\",\"u\":\"bob\",\"r\":\"x\",\"ms\":[\"m\"]"), NULL },
 	{ "receipt: all", SAY("\"t\":\"receipt\",\"u\":\"bob\",\"r\":\"x\",\"dm\":true,\"on\":true,\"ms\":[\"m\",\"n\"],"
@@ -136,8 +135,9 @@ static const struct taken { const char *name, *text, *want; } taken[] = {
 	{ "call: answered", SAY(CALL("answered") ",\"k\":" KEY), NULL },
 	{ "call: ice", SAY(CALL("ice") ",\"b\":\"null\""), NULL },
 	{ "call: ice, none", SAY(CALL("ice")), NULL },
+	{ "kick: one connection", SAY("\"t\":\"kick\",\"u\":\"bob\",\"k\":\"00000000000000ff\""), NULL },
 	{ "call: ended", SAY(CALL("ended") ",\"w\":\"timeout\""), NULL },
-	{ "message: members of other types are no matter", SAY("\"t\":\"kick\",\"u\":\"bob\",\"k\":1,\"b\":\"{\",\"r\":null"),
+	{ "message: members of other types are no matter", SAY("\"t\":\"kick\",\"u\":\"bob\",\"on\":1,\"b\":\"{\",\"r\":null"),
 	  SAY("\"t\":\"kick\",\"u\":\"bob\"") },
 };
 

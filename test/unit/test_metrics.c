@@ -178,7 +178,7 @@ static void promised(void)
 		{ "ws_messages_sent", "counter" }, { "ws_messages_received", "counter" }, { "ws_messages_total", "counter" },
 		{ "ws_errors_total", "counter" }, { "ws_clients_current", "gauge" }, { "ws_message_size_bytes", "histogram" },
 		{ "ws_latency_seconds", "histogram" }, { "presenced_refused_total", "counter" }, { "presenced_pool_used", "gauge" },
-		{ "presenced_uptime_seconds", "gauge" }, { "presenced_build_info", "gauge" },
+		{ "presenced_users_online", "gauge" }, { "presenced_uptime_seconds", "gauge" }, { "presenced_build_info", "gauge" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -8,13 +8,14 @@
 #include "options_fixture.h"
 #include "tap.h"
 
-enum { WORDS_MAX = 8, GUARD_BYTES = 65536 };
+enum { WORDS_MAX = 10, GUARD_BYTES = 65536 };
 
 static struct options loaded; /* too large for the stack */
 
 struct row {
 	const char *name;
 	const char *args[WORDS_MAX], *env[WORDS_MAX];
+	const char *bundle;                  /* what SSL_CERT_FILE says */
 	const char *file;                    /* c.conf; NULL: there is none */
 	const char *error;                   /* the whole line; NULL: it loads */
 	const char *option, *value, *origin; /* then the first value of this option is this, and comes from there */
@@ -38,11 +39,14 @@ static bool load(const char *const *args, const char *const *env, struct fixture
 
 #define VALUE(option_, value_, origin_) .option = (option_), .value = (value_), .origin = (origin_)
 #define CONF { "--config", "c.conf" }
+#define NOBODY "needs ca-file, the certificates to trust: this machine has none (looked for: SSL_CERT_FILE, " \
+	"/etc/ssl/certs/ca-certificates.crt, /etc/ssl/cert.pem, /etc/pki/tls/certs/ca-bundle.crt)"
 /* seed 002 */
 #define KEYCLOAK "KEYCLOAK_URL=http://kc:8080", "KEYCLOAK_REALM=colink", "KEYCLOAK_CLIENT_ID=colink-api"
 #define NO_FILE "\"nowhere\": No such file or directory"
 #define TOGETHER "Keycloak's URL, realm and client id belong together: missing: "
 #define DEMANDED "a set's keys sign for others too, so more is demanded: missing: "
+#define NO_CPUS(given) .error = "--cpu-affinity: \"" given "\" is not a list of CPUs (0, 0,2 or 1-3) or off"
 #define PROXY "an address or network (192.0.2.1, 10.0.0.0/8, 2001:db8::/32), nor `unix`"
 
 static const struct row sources[] = {
@@ -112,6 +116,17 @@ static const struct row sources[] = {
 	  VALUE("jwks-url", "http://h:81/x?y", "--jwks-url") },
 	{ "a set over TLS", .args = { "--jwks-url=https://h/x", "--jwt-issuer=i", "--jwt-audience=a", "--ca-file=cert" },
 	  VALUE("ca-file", "cert", "--ca-file") },
+	{ "a set over TLS: the machine's certificates", .args = { "--jwks-url=https://h/x", "--jwt-issuer=i", "--jwt-audience=a" }, .bundle = "cert",
+	  VALUE("ca-file", "cert", "--jwks-url") },
+	{ "a set over TLS: ca-file comes first", .args = { "--jwks-url=https://h/x", "--jwt-issuer=i", "--jwt-audience=a", "--ca-file=a b" },
+	  .bundle = "nowhere", VALUE("ca-file", "a b", "--ca-file") },
+	{ "Keycloak over TLS: the machine's certificates", .env = { "KEYCLOAK_URL=https://kc", "KEYCLOAK_REALM=r", "KEYCLOAK_CLIENT_ID=c" },
+	  .bundle = "cert", VALUE("ca-file", "cert", "KEYCLOAK_URL") },
+	{ "user check over TLS: the machine's certificates", .args = { "--user-check-url=https://u" }, .bundle = "cert",
+	  VALUE("ca-file", "cert", "--user-check-url") },
+	{ "Redis over TLS: the machine's certificates", .env = { "REDIS_URL=rediss://r" }, .bundle = "cert", VALUE("ca-file", "cert", "REDIS_URL") },
+	{ "nothing over TLS: nobody to trust", .args = { "--user-check-url=http://u", "--redis-url=redis://r" }, .bundle = "nowhere",
+	  VALUE("ca-file", "", "default") },
 	{ "Keycloak: keys", .env = { KEYCLOAK }, VALUE("jwks-url", "http://kc:8080/realms/colink/protocol/openid-connect/certs", "KEYCLOAK_URL") },
 	{ "Keycloak: issuer", .args = { "--keycloak-url=http://kc/auth/", "--keycloak-realm=r", "--keycloak-client-id=c" },
 	  VALUE("jwt-issuer", "http://kc/auth/realms/r", "--keycloak-url") },
@@ -132,6 +147,13 @@ static const struct row sources[] = {
 	{ "public reads: the last of two", .args = { "--public-reads=true", "--public-reads", "FALSE" },
 	  VALUE("public-reads", "off", "--public-reads") },
 	{ "public reads: no", .args = CONF, .file = "public_reads: no", VALUE("public-reads", "off", "c.conf:1: public_reads") },
+	{ "workers: one", .args = { "--workers=1" }, VALUE("workers", "1", "--workers") },
+	{ "busy-poll", .env = { "PRESENCED_BUSY_POLL=50" }, VALUE("busy-poll", "50", "PRESENCED_BUSY_POLL") },
+	{ "busy-poll: a second", .args = { "--busy-poll=1000000" }, VALUE("busy-poll", "1000000", "--busy-poll") },
+	{ "CPUs: off", .args = { "--cpu-affinity=1", "--cpu-affinity=OFF" }, VALUE("cpu-affinity", "OFF", "--cpu-affinity") },
+	{ "CPUs: the default", VALUE("cpu-affinity", "off", "default") },
+	{ "CPUs", .args = CONF, .file = "cpu_affinity: 0, 2 # x", VALUE("cpu-affinity", "0, 2", "c.conf:1: cpu_affinity") },
+	{ "seed 003: a fraction", .env = { "PRESENCE_OFFLINE_DEBOUNCE=1.5s" }, VALUE("offline-debounce", "1s500ms", "PRESENCE_OFFLINE_DEBOUNCE") },
 	{ "the sandbox: off", .args = { "--sandbox=off" }, VALUE("sandbox", "off", "--sandbox") },
 	{ "the sandbox: the default", VALUE("sandbox", "on", "default") },
 	{ "public reads: the default", VALUE("public-reads", "off", "default") },
@@ -264,6 +286,22 @@ static const struct row errors[] = {
 	  .error = "--allowed-origins: \"example.org\" is not an origin (https://example.org, or *)" },
 	{ "origin with a path", .args = { "--allowed-origins=https://a.example/" },
 	  .error = "--allowed-origins: \"https://a.example/\" is not an origin (https://example.org, or *)" },
+	{ "workers: two", .args = { "--workers=2" }, .error = "--workers: \"2\" is out of range (1 to 1)" },
+	{ "workers: none", .args = { "--workers=0" }, .error = "--workers: \"0\" is out of range (1 to 1)" },
+	{ "busy-poll: with a unit", .args = { "--busy-poll=50us" }, .error = "--busy-poll: \"50us\" is not a whole number" },
+	{ "busy-poll: too long", .args = { "--busy-poll=1000001" }, .error = "--busy-poll: \"1000001\" is out of range (0 to 1000000)" },
+	{ "CPUs: not there", .args = { "--cpu-affinity=0-4" }, .error = "--cpu-affinity: \"0-4\": this process cannot have all of these CPUs here" },
+	{ "CPUs: beyond all", .env = { "PRESENCED_CPU_AFFINITY=0,1024" },
+	  .error = "PRESENCED_CPU_AFFINITY: \"0,1024\" is out of range (0 to 1023)" },
+	{ "CPUs: a word", .args = { "--cpu-affinity=on" }, NO_CPUS("on") },
+	{ "CPUs: nothing", .args = { "--cpu-affinity=" }, NO_CPUS("") },
+	{ "CPUs: nothing behind a comma", .args = { "--cpu-affinity=1," }, NO_CPUS("1,") },
+	{ "CPUs: nothing between commas", .args = { "--cpu-affinity=1,,2" }, NO_CPUS("1,,2") },
+	{ "CPUs: backwards", .args = { "--cpu-affinity=2-1" }, NO_CPUS("2-1") },
+	{ "CPUs: half a range", .args = { "--cpu-affinity=1-" }, NO_CPUS("1-") },
+	{ "CPUs: three ends", .args = { "--cpu-affinity=0-1-2" }, NO_CPUS("0-1-2") },
+	{ "CPUs: off and others", .args = { "--cpu-affinity=off,1" }, NO_CPUS("off,1") },
+	{ "CPUs: below none", .args = { "--cpu-affinity=-1" }, NO_CPUS("-1") },
 	{ "no such user", .args = { "--user=stranger" }, .error = "--user: \"stranger\": no such user" },
 	{ "no key file", .args = { "--api-key-file=nowhere" }, .error = "--api-key-file: \"nowhere\": No such file or directory" },
 	{ "no config file", .args = { "--config=nowhere" }, .error = "--config: \"nowhere\" cannot be read: No such file or directory" },
@@ -316,7 +354,7 @@ static const struct row errors[] = {
 	{ "set: no issuer, beside a secret", .args = { "--jwks-file=jwks", "--jwt-audience=i", "--jwt-secret-file=secret" },
 	  .error = "--jwks-file: " DEMANDED "jwt-issuer" },
 	{ "set over TLS without ca-file", .args = { "--jwks-url=https://h/", "--jwt-issuer=i", "--jwt-audience=a" },
-	  .error = "--jwks-url: \"https://h/\": an https URL needs ca-file, the certificates to trust" },
+	  .error = "--jwks-url: \"https://h/\": an https URL " NOBODY },
 	{ "set: no URL", .args = { "--jwks-url=h/x" }, .error = "--jwks-url: \"h/x\" is not an http or https URL without user and fragment" },
 	{ "set: a WebSocket's URL", .args = { "--jwks-url=ws://h/x" },
 	  .error = "--jwks-url: \"ws://h/x\" is not an http or https URL without user and fragment" },
@@ -335,8 +373,7 @@ static const struct row errors[] = {
 	{ "Keycloak: keys otherwise, but no issuer", .args = { "--keycloak-client-id=r", "--jwks-file=jwks" },
 	  .error = "--keycloak-client-id: " TOGETHER "keycloak-url, keycloak-realm" },
 	{ "Keycloak: over TLS without ca-file", .env = { "KEYCLOAK_URL=https://kc", "KEYCLOAK_REALM=r", "KEYCLOAK_CLIENT_ID=c" },
-	  .error = "KEYCLOAK_URL: \"https://kc/realms/r/protocol/openid-connect/certs\": an https URL needs ca-file, the certificates to "
-	           "trust" },
+	  .error = "KEYCLOAK_URL: \"https://kc/realms/r/protocol/openid-connect/certs\": an https URL " NOBODY },
 	{ "Keycloak: a realm of dots", .args = { "--keycloak-url=http://kc", "--keycloak-realm=..", "--keycloak-client-id=c" },
 	  .error = "--keycloak-realm: \"..\" could not be said in a URL" },
 	{ "Keycloak: a comma", .args = { "--keycloak-url=http://kc/a,b", "--keycloak-realm=a", "--keycloak-client-id=c" },
@@ -348,7 +385,10 @@ static const struct row errors[] = {
 	{ "user check: a query", .args = { "--user-check-url=http://u/?id=" },
 	  .error = "--user-check-url: \"http://u/?id=\" has a query, and /{user_id} could not follow it" },
 	{ "user check: over TLS without ca-file, under trust too", .args = { "--user-check-url=https://u" },
-	  .error = "--user-check-url: \"https://u\": an https URL needs ca-file, the certificates to trust" },
+	  .error = "--user-check-url: \"https://u\": an https URL " NOBODY },
+	{ "Redis over TLS without ca-file", .args = { "--redis-url=rediss://:secret@r" }, .error = "--redis-url: rediss " NOBODY },
+	{ "SSL_CERT_FILE: none", .args = { "--user-check-url=https://u" }, .bundle = "nowhere",
+	  .error = "--user-check-url: \"https://u\": an https URL needs ca-file, the certificates to trust: SSL_CERT_FILE says " NO_FILE },
 	{ "ca-file: none", .args = { "--ca-file=nowhere" }, .error = "--ca-file: " NO_FILE },
 	{ "public reads: neither", .args = { "--public-reads=maybe" },
 	  .error = "--public-reads: \"maybe\" is not on or off (true, false, yes, no, 1, 0)" },
@@ -398,7 +438,7 @@ static bool row_holds(const struct row *r, bool good)
 static void test_rows(const char *group, const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct fixture f = { .config = from(rows[i].file), .key = STR("123\n"), .descriptors_max = 65536 };
+		struct fixture f = { .config = from(rows[i].file), .key = STR("123\n"), .bundle = rows[i].bundle, .descriptors_max = 65536 };
 		bool good = load(rows[i].args, rows[i].env, &f);
 
 		tap_ok(row_holds(&rows[i], good), "%s: %s", group, rows[i].name);
@@ -430,7 +470,29 @@ static void test_defaults(void)
 	tap_ok(!c->origins_given && c->audience == AUDIENCE_ALL && str_absent(c->api_key), "origins, audience, key");
 	tap_ok(c->log_level == LOG_INFO && c->log_format == LOG_LOGFMT && str_eq(c->service_name, STR("presence")) &&
 	       str_eq(loaded.rights.user, STR("nobody")), "names and logs");
+	tap_ok(c->workers == 1 && c->busy_poll_us == 0 && !c->bound, "CONTRACT 1: workers, busy-poll, cpu-affinity");
 	tap_ok(str_eq(c->node_id, STR("0000000000abcdef")) && loaded.node_id_drawn, "node-id is drawn");
+}
+
+static void test_cpus(void)
+{
+	static const struct {
+		const char *arg;
+		uint64_t words[2];
+	} rows[] = {
+		{ "--cpu-affinity=0", { 1, 0 } },   { "--cpu-affinity=0,2", { 5, 0 } },      { "--cpu-affinity=1-3", { 14, 0 } },
+		{ "--cpu-affinity=64", { 0, 1 } },  { "--cpu-affinity=2,0-1,1", { 7, 0 } }, { "--cpu-affinity= 3 , 64-64", { 8, 1 } },
+		{ "--cpu-affinity=off", { 0, 0 } },
+	};
+	struct fixture f = { .descriptors_max = 65536 };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *args[WORDS_MAX] = { rows[i].arg };
+		const struct server_config *c = &loaded.config;
+
+		tap_ok(load(args, none, &f) && memcmp(c->cpus.words, rows[i].words, sizeof(rows[i].words)) == 0 &&
+		       c->bound == ((rows[i].words[0] | rows[i].words[1]) != 0), "%s", rows[i].arg);
+	}
 }
 
 /* All bytes of the file but one line's end: what ends in a byte that looks like half of one is a key as it is. */
@@ -682,7 +744,7 @@ static void test_round_trip(void)
 {
 	static const char *const flags[WORDS_MAX] = { "--listen=[::]:8080,dialect=rooms,admin unix:/tmp/x :0", "--auth=trust",
 		                                      "--allowed-origins=https://a.example,*", "--service-name= 'x' # y",
-		                                      "--max-message-size=1000", "--offline-debounce=1500ms", "--rate-typing=3",
+		                                      "--max-message-size=1000", "--cpu-affinity=0,2-3", "--offline-debounce=1500ms", "--rate-typing=3",
 		                                      "--trusted-proxies=unix,::/0,::/127,10.0.0.0/8,2001:db8::/33" };
 	static const char *const tokens[WORDS_MAX] = { "--jwks-file=jwks", "--jwt-issuer='i', #x", "--jwt-secret-file=secret",
 		                                       "--tls-cert=a b,cert", "--tls-key=cert,a b", "--listen=:0,tls", "--public-reads=1" };
@@ -735,6 +797,7 @@ int main(void)
 	test_rows("source", sources, sizeof(sources) / sizeof(sources[0]));
 	test_rows("error", errors, sizeof(errors) / sizeof(errors[0]));
 	test_secrets();
+	test_cpus();
 	test_seed_001();
 	test_lists();
 	test_descriptors();

@@ -58,6 +58,35 @@ static const struct {
 	  "-> c1: unsubscribed rooms=r9 re=2\n"
 	  "c1 unsub presence users=x id=3\n"
 	  "-> c1: unsubscribed users=x re=3\n" },
+	{ "C3 rooms", "whoever names neither kind settles nothing; the first that does, does",
+	  "c1 connect bob as=dotted\n"
+	  "c2 connect alice as=dotted\n"
+	  "c3 connect carol as=dotted\n"
+	  "c1 sub conv rooms=r1\n"
+	  "-> c1: subscribed rooms=r1\n"
+	  "c2 typing r1\n"
+	  "-> c2: ack typing\n"
+	  "-> c1: typing r1 by alice\n"
+	  "c2 sub conv rooms=r1 dm\n"
+	  "-> c2: subscribed rooms=r1\n"
+	  "c3 sub conv rooms=r1 channel\n"
+	  "-> c3: subscribed rooms=r1\n"
+	  "c1 typing r1\n"
+	  "-> c1: ack typing\n"
+	  "-> c2 c3: typing r1 by bob dm\n" },
+	{ "C3 rooms", "a subscription that fails names nothing",
+	  "config per-conn=1\n"
+	  "c1 connect bob as=dotted\n"
+	  "c2 connect alice as=dotted\n"
+	  "c1 sub conv rooms=r1\n"
+	  "-> c1: subscribed rooms=r1\n"
+	  "c2 sub conv rooms=r1,r2 dm\n"
+	  "-> c2: error 429\n"
+	  "c2 sub conv rooms=r1 channel\n"
+	  "-> c2: subscribed rooms=r1\n"
+	  "c1 typing r1\n"
+	  "-> c1: ack typing\n"
+	  "-> c2: typing r1 by bob\n" },
 	{ "C3 rooms", "a room is as it was first subscribed to, and goes with its last subscriber",
 	  "c1 connect bob as=dotted\n"
 	  "c2 connect alice as=dotted\n"

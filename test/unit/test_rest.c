@@ -136,6 +136,20 @@ static const struct row {
 	{ "4", "favicon is no user", "GET", "/favicon.ico", NULL, NULL, 404, NULL, NULL, NULL, 0, NULL },
 	{ "4", "robots", "GET", "/robots.txt", NULL, NULL, 200, "Content-Type: text/plain\r\n", "User-agent: *\nDisallow: /\n", NULL, 0, NULL },
 	{ "U2", "ws without upgrade", "GET", "/ws", NULL, NULL, 426, "Upgrade: websocket\r\n", NULL, NULL, 0, NULL },
+	{ "7.8", "h2c is let be, and nothing behind the answer is read", "GET", "/live",
+	  "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n", NULL, 200, "Connection: close\r\n", "{\"status\":\"live\"}",
+	  NULL, 0, NULL },
+	{ "7.8", "h2c beside a body", "PUT", "/api/v1/presence/cat", JSON "Upgrade: h2c\r\nConnection: Upgrade\r\n", "{\"online_status\":\"online\"}", 200,
+	  "Connection: close\r\n", NULL, "\"user_id\":\"cat\"", 0, NULL },
+	{ "U2", "h2c where WebSockets are", "GET", "/ws", "Upgrade: h2c\r\nConnection: Upgrade\r\n", NULL, 426, "Connection: close, upgrade\r\n", NULL, NULL, 0, NULL },
+	{ "U2", "websocket elsewhere", "GET", "/live", WS, NULL, 404, "Connection: close\r\n", NULL, NULL, 0, NULL },
+	{ "U2", "websocket beside h2c elsewhere", "GET", "/live", "Upgrade: h2c, websocket\r\nConnection: Upgrade\r\n", NULL, 426, NULL, NULL, NULL, 0, NULL },
+	{ "H21", "HEAD that is malformed has no body either", "HEAD", "/live", "nothing\r\n", NULL, 400, NULL, "", NULL, 0, NULL },
+	{ "U6", "a listener's own dialect, wherever it is offered", "GET", "/?userId=dot", WS "Sec-WebSocket-Protocol: presenced.snake, presenced.upper\r\n", NULL,
+	  101, "Sec-WebSocket-Protocol: presenced.upper\r\n", NULL, NULL, ON_UPPER, NULL },
+	{ "U6", "another's", "GET", "/?userId=dot", WS "Sec-WebSocket-Protocol: presenced.snake\r\n", NULL, 101, NULL, NULL, NULL, ON_UPPER, NULL },
+	{ "U13", "two tokens", "GET", "/ws?token=a&token=a", WS, NULL, 401, NULL, NULL, NULL, 0, NULL },
+	{ "T8", "a token with a newline", "GET", "/ws?token=a%0a", WS, NULL, 401, NULL, NULL, NULL, 0, NULL },
 	{ "4", "no such path", "GET", "/api/v2/x", NULL, NULL, 404, NULL, ERR(404, "no such path"), NULL, 0, NULL },
 	{ "4", "longer than any path", "GET", "/1/2/3/4/5/6/7/8/9/10", NULL, NULL, 404, NULL, NULL, NULL, 0, NULL },
 	{ "4", "a path under a fixed one", "GET", "/health/x", NULL, NULL, 404, NULL, NULL, NULL, 0, NULL },
@@ -354,7 +368,8 @@ static void invisible(void)
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/ann", NULL, NULL);
 	tap_ok(strstr(a.body, "\"online_status\":\"offline\"") && strstr(a.body, "\"is_online\":false"), "2 invisible is offline");
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/presence/ann", NULL, NULL);
-	tap_ok(strstr(a.body, "username") == NULL, "2 invisible has seed 002's offline form");
+	tap_ok(strstr(a.body, "{\"user_id\":\"ann\",\"username\":\"Ann\",\"status\":\"offline\",\"last_seen\":\"") != NULL,
+	       "2 invisible has seed 002's form of who went");
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/api/v1/presence/ann/devices", NULL, NULL);
 	tap_is_str(a.body, "{\"devices\":[]}", "2 invisible has no devices");
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/presence", NULL, NULL);
