@@ -265,7 +265,8 @@ bool users_rename(struct users *us, uint32_t i, struct str name)
 	struct user *u = users_at(us, i);
 	strref fresh;
 
-	if (str_absent(name) || str_eq(name, strpool_get(us->ids, u->name != STRREF_NONE ? u->name : u->id)) ||
+	if (str_absent(name) ||
+	    str_eq(name, strpool_get(us->ids, u->name != STRREF_NONE ? u->name : u->id)) ||
 	    !freeze_name(us, i))
 		return true;
 	fresh = strpool_put(us->ids, str_eq(name, users_id(us, i)) ? STR_NONE : name);
@@ -495,7 +496,8 @@ static bool user_valid(const struct users *us, uint32_t i)
 	if (p->user != i || needless(u, p))
 		return false;
 	return u->override == STATUS_INVISIBLE ||
-	       (p->shown_name == STRREF_NONE && p->custom == p->shown_custom && p->metadata == p->shown_metadata);
+	       (p->shown_name == STRREF_NONE && p->custom == p->shown_custom &&
+		p->metadata == p->shown_metadata);
 }
 
 /* Cells of texts that a profile holds. */

@@ -168,6 +168,10 @@ static void rig_say_event(struct rig *r, const struct event *ev)
 	case EV_PRESENCE:
 		rig_say_presence(r, ev);
 		break;
+	case EV_PRESENCE_TEXTS:
+		rig_say(r, "texts");
+		rig_say_view(r, &ev->user);
+		break;
 	case EV_PRESENCE_LIST:
 	case EV_ROSTER:
 		rig_say(r, "%s", ev->type == EV_ROSTER ? "roster" : "list");

@@ -6,6 +6,8 @@
 #include "option_value.h"
 #include "options_keys.h"
 
+enum { FIXTURE_WORDS_MAX = 10 };
+
 struct fixture {
 	struct str config, key;               /* absent: no such file */
 	const char *bundle;                   /* what SSL_CERT_FILE says; NULL: nothing, and the machine has none */
@@ -103,6 +105,18 @@ static inline bool fixture_load(struct options *o, struct fixture *f, char *cons
 
 	memset(o, 0, sizeof(*o));
 	return options_load(o, &w, args, env);
+}
+
+/* Up to FIXTURE_WORDS_MAX arguments and variables each. */
+static inline bool fixture_load_words(struct options *o, struct fixture *f, const char *const *args, const char *const *env)
+{
+	char *argv[FIXTURE_WORDS_MAX + 1] = { NULL }, *envp[FIXTURE_WORDS_MAX + 1] = { NULL };
+
+	for (int i = 0; i < FIXTURE_WORDS_MAX && args[i] != NULL; i++)
+		argv[i] = (char *)args[i];
+	for (int i = 0; i < FIXTURE_WORDS_MAX && env[i] != NULL; i++)
+		envp[i] = (char *)env[i];
+	return fixture_load(o, f, argv, envp);
 }
 
 /* Every option that has a value, as lines of a file: what `check` prints, without its comments. Bytes

@@ -144,14 +144,14 @@ static const struct row rows[] = {
 		{ 0, "c9 connect w as=dotted", NULL }, { 0, "c9 sub presence", NULL }, MESH("settle"), { 0, "view x", NULL },
 		{ 1, "c1 connect alice", NULL }, { 1, "c1 set busy custom=x", NULL }, MESH("lose 0"), MESH("settle"),
 		MESH("tell 2 0"), { 0, "view alice", "= alice offline custom=x\n" }, MESH("tell 1 0"),
-		{ 0, "view alice", "-> c9: online alice busy dc=1 custom=x\n= alice busy dc=1 custom=x\n" },
+		{ 0, "view alice", "-> c9: online alice busy dc=1 custom=x\n-> c9: texts alice busy dc=1 custom=x\n= alice busy dc=1 custom=x\n" },
 	} },
 	{ "P2: one who came, set something and left a moment ago, none of which was heard: nobody is shown offline", NULL, {
 		{ 0, "c9 connect w as=dotted", NULL }, { 0, "c9 sub presence", NULL }, MESH("settle"), { 0, "view x", NULL },
 		{ 1, "c1 connect alice", NULL }, { 1, "c1 set busy custom=x", NULL }, { 1, "c1 gone", NULL }, MESH("lose 0"),
 		MESH("+2000"), MESH("tell 1 0"), { 0, "view alice", "= alice offline custom=x\n" },
 		{ 1, "c1 connect alice", NULL }, MESH("settle"),
-		{ 0, "view alice", "-> c9: online alice busy dc=1 custom=x\n= alice busy dc=1 custom=x\n" },
+		{ 0, "view alice", "-> c9: online alice busy dc=1 custom=x\n-> c9: texts alice busy dc=1 custom=x\n= alice busy dc=1 custom=x\n" },
 	} },
 	{ "P1: one who leaves, and comes back where the others are not heard: online until they are heard", NULL, {
 		{ 0, "c9 connect w as=dotted", NULL }, { 0, "c9 sub presence", NULL }, { 1, "c1 connect alice", NULL },

@@ -268,6 +268,7 @@ static const struct {
 	  "c2 set online\n"
 	  "-> c2: ack set alice online dc=2 custom=secret\n"
 	  "-> c1: online alice online dc=2 custom=secret\n"
+	  "-> c1: texts alice online dc=2 custom=secret\n"
 	  "-> c2 c3: update alice online dc=2 custom=secret\n" },
 	{ "C2", "an invisible user comes and goes unseen, and fades from memory as an offline one",
 	  "c1 connect bob\n"
@@ -309,6 +310,7 @@ static const struct {
 	  "c2 set online custom=tea expires=1000\n"
 	  "-> c2: ack set alice online dc=1 custom=tea\n"
 	  "-> c1: online alice online dc=1 custom=tea\n"
+	  "-> c1: texts alice online dc=1 custom=tea\n"
 	  "-> c2: update alice online dc=1 custom=tea\n"
 	  "c2 set invisible\n"
 	  "-> c2: ack set alice invisible dc=1 custom=tea\n"
@@ -423,6 +425,7 @@ static const struct {
 	  "-> c1: update alice offline custom=x\n"
 	  "c2 connect alice\n"
 	  "-> c1: online alice busy dc=1 custom=x\n"
+	  "-> c1: texts alice busy dc=1 custom=x\n"
 	  "put alice away\n"
 	  "-> c1 c2: update alice away dc=1 custom=x\n"
 	  "put alice online\n"
