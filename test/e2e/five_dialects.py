@@ -188,6 +188,10 @@ def comes_and_goes(user):
         assert back in ("online", state), "%s, then %s" % (state, back)
         await world.all_see(but=[user], wanted=lambda k: has(type="presence.online", payload__user_id=user,
                             payload__status=back) if k is Dotted else came(k, user, back, PEOPLE))
+        texts = {name: curl(server.http("/" + user)).json[name] for name in ("custom_status", "metadata")}
+        if any(texts.values()):  # presence.online has no place for them
+            await world.all_see(but=[user], wanted=lambda k: has(type="presence.update", payload__user_id=user, payload__status=back,
+                                **{"payload__" + name: value for name, value in texts.items()}) if k is Dotted else None)
         rest_agrees(server, user, back)
         await world.quiet(but=user)
     return check
