@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -441,6 +442,8 @@ WRAP(void *, NULL, realloc, (void *p, size_t n), (p, n))
 WRAP(int, -1, getrlimit, (int which, struct rlimit *limit), (which, limit))
 WRAP(int, -1, setrlimit, (int which, const struct rlimit *limit), (which, limit))
 WRAP(struct passwd *, NULL, getpwnam, (const char *name), (name))
+WRAP(int, -1, sched_getaffinity, (pid_t pid, size_t bytes, cpu_set_t *set), (pid, bytes, set))
+WRAP(int, -1, sched_setaffinity, (pid_t pid, size_t bytes, const cpu_set_t *set), (pid, bytes, set))
 WRAP(int, -1, setgroups, (size_t n, const gid_t *groups), (n, groups))
 WRAP(int, -1, setgid, (gid_t id), (id))
 WRAP(int, -1, seteuid, (uid_t id), (id))

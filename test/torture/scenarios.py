@@ -155,7 +155,7 @@ class File:
 
 # --- servers ---
 
-@scenario(options=lambda s: ["--config", s.path("presenced.conf"), "--api-key-file", s.path("api-key"), "--log-level=debug"],
+@scenario(options=lambda s: ["--config", s.path("presenced.conf"), "--api-key-file", s.path("api-key"), "--log-level=debug", "--cpu-affinity=0"],
           listens={"main": "", "admin": "admin", "unix": "", **({"six": ""} if SIX else {})}, descriptors=256)
 def start(run):
     web = Http(run, run.where("main"), "web")
