@@ -363,7 +363,7 @@ bool life_leave(struct cluster *c)
 	if (c->life == LIFE_LEFT)
 		return c->bye_heard || mono_since_ms(c->now.mono, c->bye_at) >= BYE_MS;
 	if (nodes_count(c) == 0)
-		seeds_farewell(&c->seeds, c->cfg.offline_debounce_ms);
+		seeds_farewell(&c->seeds);
 	post_users(c);
 	if (c->outgoing.count > 0 || !seeds_idle(&c->seeds))
 		return false;

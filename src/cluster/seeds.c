@@ -119,15 +119,11 @@ void seeds_rewrite(struct seeds *s)
 	seeds_roster_again(s);
 }
 
-void seeds_farewell(struct seeds *s, int64_t after_ms)
+void seeds_farewell(struct seeds *s)
 {
-	int64_t ttl_ms = s->config.presence_ttl_ms;
-
-	if (!s->ready || s->last_ms > 0)
+	if (!s->ready || s->farewell)
 		return;
-	s->last_ms = ttl_ms > 0 && ttl_ms < after_ms ? ttl_ms : after_ms;
-	if (s->last_ms < 1)
-		s->last_ms = 1;
+	s->farewell = true;
 	review(s, REVIEW_LAST);
 }
 

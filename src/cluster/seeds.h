@@ -119,7 +119,7 @@ struct seeds {
 	uint32_t high;                   /* above the numbers of all users that were ever looked at */
 	uint32_t review;                 /* the next user to be looked at again; from `high` on: none */
 	uint8_t review_what;             /* enum in seeds.c */
-	int64_t last_ms;                 /* after the farewell: keys end after so long; 0: before */
+	bool farewell;                   /* keys say `offline` from now on, of everybody */
 	int64_t tidy_ms;                 /* mono; users from outside are looked at again */
 	uint32_t fresh;                  /* the next user whose key is kept fresh */
 	int64_t fresh_ms;                /* mono; when that walk began with the first */
@@ -168,8 +168,9 @@ void seeds_nodes(struct seeds *, struct str self, uint64_t alive, const struct s
 /* The lease key was gone (FLUSHALL, failover): all that this node speaks for is written and said anew. */
 void seeds_rewrite(struct seeds *);
 
-/* This node ends, and is the only one: its users' keys end `after_ms` from now, once seeds_idle() again. */
-void seeds_farewell(struct seeds *, int64_t after_ms);
+/* This node ends, and is the only one: its users' keys say `offline`, once seeds_idle() again. On the
+ * channels nothing is said: who comes back within the debounce, to the next process, was never gone. */
+void seeds_farewell(struct seeds *);
 
 /* --- what happens here --- */
 

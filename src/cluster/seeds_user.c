@@ -114,7 +114,6 @@ static bool write_key(struct seeds *s, struct seeds_user *u, const struct presen
 		      uint64_t connection)
 {
 	char mem[SEEDS_TEXT_BYTES], key[SEEDS_KEY_BYTES_MAX], digits[HEX_U64_BYTES];
-	bool last = s->last_ms > 0 && v->status != STATUS_OFFLINE;
 	struct jsonw w;
 
 	hex_put_u64(digits, connection);
@@ -122,7 +121,7 @@ static bool write_key(struct seeds *s, struct seeds_user *u, const struct presen
 	seeds_write_user(&w, v, connection == 0 ? STR_NONE : str_of(digits, sizeof(digits)));
 	assert(!w.failed);
 	if (!s->bus.set(s->bus.ctx, seeds_write_presence_key(key, v->user_id), jsonw_text(&w),
-			last ? s->last_ms : s->config.presence_ttl_ms))
+			s->config.presence_ttl_ms))
 		return false;
 	u->link = fold(connection);
 	u->flags &= (uint8_t)~SEEDS_KEY;
@@ -145,7 +144,11 @@ static bool keep_key(struct seeds *s, uint32_t user, const struct presence_view 
 	if ((u->flags & SEEDS_KEY) == 0 && u->link == fold(connection))
 		return true;
 	u->flags |= SEEDS_KEY;
-	return !engine_user_view(s->engine, user, &again, now) || write_key(s, u, &again, connection);
+	if (!engine_user_view(s->engine, user, &again, now))
+		return true;
+	if (s->farewell)
+		again.status = STATUS_OFFLINE;
+	return write_key(s, u, &again, s->farewell ? 0 : connection);
 }
 
 /*
