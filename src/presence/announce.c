@@ -303,6 +303,19 @@ static void tell_others(const struct engine *e, uint32_t user, struct now now)
 	}
 }
 
+/* Those who were shown by a snapshot what waited, and is not so any more. */
+static void tell_shown(const struct engine *e, const struct user *u)
+{
+	uint32_t conns[LINKS_BATCH], cursor = 0, n;
+
+	while (e->links.hearers > 0 &&
+	       (n = links_next_hearing(&e->links, TOPIC_PRESENCE, &cursor, conns)) > 0)
+		for (uint32_t i = 0; i < n; i++)
+			if (snapshot_after(links_at(&e->links, conns[i])->snapshot, u->pending_from))
+				tell_link(e, conns[i]);
+	tell_receivers(e, &u->watchers, WATCH_MISLED);
+}
+
 /*
  * The user is again as all others know them, and nothing is told; but those who were shown what was pending
  * in between know something else. Who asked for it is not noted: then all are told what most know.
@@ -312,7 +325,6 @@ static void tell_misled(const struct engine *e, uint32_t user, struct now now)
 	const struct user *u = users_at(&e->users, user);
 	struct event ev = event_of(e, user, false, now);
 	bool asked = was_asked(e, u);
-	uint32_t conns[LINKS_BATCH], cursor = 0, n;
 
 	if (u->pending_from == e->snapshots && !asked)
 		return;
@@ -325,13 +337,8 @@ static void tell_misled(const struct engine *e, uint32_t user, struct now now)
 	skip_informed(e, u);
 	if (asked)
 		tell_audience(e, user);
-	while (!asked && e->links.hearers > 0 &&
-	       (n = links_next_hearing(&e->links, TOPIC_PRESENCE, &cursor, conns)) > 0)
-		for (uint32_t i = 0; i < n; i++)
-			if (snapshot_after(links_at(&e->links, conns[i])->snapshot, u->pending_from))
-				tell_link(e, conns[i]);
-	if (!asked)
-		tell_receivers(e, &u->watchers, WATCH_MISLED);
+	else
+		tell_shown(e, u);
 	tell_end(e);
 }
 

@@ -217,29 +217,18 @@ bool engine_peer_sweep(struct engine *e, uint32_t peer, uint32_t max, struct now
 
 /* --- what is told once --- */
 
-static void hear_close(struct engine *e, uint32_t user, uint64_t key, struct now now)
-{
-	for (uint32_t c = links_first(users_at(&e->users, user)->link_plus1); c != LINK_NONE;
-	     c = links_next(&e->links, c)) {
-		if (e->sink->key(e->sink->ctx, c) != key)
-			continue;
-		stay_detach(e, c, now);
-		e->sink->close(e->sink->ctx, c, ENGINE_CLOSE_REPLACED);
-		return;
-	}
-}
-
-/* `key`: of the only one that is meant; 0: all. */
-static void hear_kick(struct engine *e, uint32_t user, uint64_t key, struct now now)
+/* Closes the user's connection of that key, or all of them. */
+static void hear_close(struct engine *e, uint32_t user, bool all, uint64_t key, enum engine_close why,
+		       struct now now)
 {
 	uint32_t c = links_first(users_at(&e->users, user)->link_plus1), next;
 
 	for (; c != LINK_NONE; c = next) {
 		next = links_next(&e->links, c);
-		if (key != 0 && e->sink->key(e->sink->ctx, c) != key)
+		if (!all && e->sink->key(e->sink->ctx, c) != key)
 			continue;
 		stay_detach(e, c, now);
-		e->sink->close(e->sink->ctx, c, ENGINE_CLOSE_KICKED);
+		e->sink->close(e->sink->ctx, c, why);
 	}
 }
 
@@ -254,10 +243,10 @@ static void hear_of_user(struct engine *e, uint32_t peer, uint32_t user, const s
 		receipts_hear(e, user, m, now);
 		return;
 	case PEER_CLOSE:
-		hear_close(e, user, m->key, now);
+		hear_close(e, user, false, m->key, ENGINE_CLOSE_REPLACED, now);
 		return;
 	case PEER_KICK:
-		hear_kick(e, user, m->key, now);
+		hear_close(e, user, m->key == 0, m->key, ENGINE_CLOSE_KICKED, now);
 		return;
 	case PEER_CALL_OFFER:
 	case PEER_CALL_RANG:

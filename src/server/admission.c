@@ -127,16 +127,26 @@ struct choice {
 	bool named;               /* listener, protocol or parameter did: the request means it */
 };
 
-/* Offered for a listener whose dialect is fixed: wherever it stands, and `echo` too. */
+/* The next dialect that is offered as presenced.NAME. */
+static bool next_offered(struct handshake_protocols *it, enum dialect_id *d)
+{
+	const struct str prefix = STR("presenced.");
+	struct str token;
+
+	while (handshake_protocol_next(it, &token))
+		if (str_has_prefix(token, prefix) &&
+		    dialect_find(str_of(token.p + prefix.n, token.n - prefix.n), d))
+			return true;
+	return false;
+}
+
 static bool is_offered(const struct http_request *req, enum dialect_id dialect)
 {
 	struct handshake_protocols it = { .req = req };
-	struct str token, prefix = STR("presenced.");
 	enum dialect_id d;
 
-	while (handshake_protocol_next(&it, &token))
-		if (str_has_prefix(token, prefix) &&
-		    dialect_find(str_of(token.p + prefix.n, token.n - prefix.n), &d) && d == dialect)
+	while (next_offered(&it, &d))
+		if (d == dialect)
 			return true;
 	return false;
 }
@@ -144,14 +154,9 @@ static bool is_offered(const struct http_request *req, enum dialect_id dialect)
 static bool choose_by_subprotocol(const struct http_request *req, struct choice *ch)
 {
 	struct handshake_protocols it = { .req = req };
-	struct str token, prefix = STR("presenced.");
+	enum dialect_id d;
 
-	while (handshake_protocol_next(&it, &token)) {
-		enum dialect_id d;
-
-		if (!str_has_prefix(token, prefix) ||
-		    !dialect_find(str_of(token.p + prefix.n, token.n - prefix.n), &d))
-			continue;
+	while (next_offered(&it, &d)) {
 		if (d == DIALECT_ECHO)
 			continue;
 		ch->dialect = d;

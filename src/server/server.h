@@ -91,9 +91,10 @@ bool server_emptied(const struct server *);
 struct log *server_log(struct server *);
 void server_count_accept_error(struct server *);
 
+enum { SERVER_ALIGNMENT = 64 }; /* of its memory: a cache line */
+
 /* Bytes that the options come to: what server_new() will take from its region.
- * `scratch` is zeroed memory of server_scratch_bytes(), which begins a cache line. */
-enum { SERVER_ALIGNMENT = 64 };
+ * `scratch` is zeroed memory of server_scratch_bytes(), so aligned. */
 struct server_budget {
 	size_t total, connections, engine, frames, intake, other;
 };
