@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rfc3339.h"
 #include "sim/client.h"
 
 enum { DEPTH_MAX = 32 };
@@ -68,6 +69,15 @@ static bool is_drawn_id(struct str s)
 	return true;
 }
 
+/* Who was seen last so long ago, or was not told of for so long, may be forgotten: what others know of them counts then, older as it may be. */
+static bool may_be_forgotten(const struct crowd *c, const char *seen, int64_t told_ms)
+{
+	int64_t ttl_ms = c->sim.cfg.presence_ttl_ms;
+	wall_t at;
+
+	return c->sim.now.mono.ms - told_ms >= ttl_ms || (rfc3339_parse(str_of(seen, strlen(seen)), &at) && c->sim.now.wall.ms - at.ms >= ttl_ms);
+}
+
 /* RELIABILITY P8. Timestamps have one width: text order is time order. */
 static void watch_last_seen(const struct reduction *r, struct str at)
 {
@@ -86,8 +96,7 @@ static void watch_last_seen(const struct reduction *r, struct str at)
 		c->seen[i].by = r->by;
 		memcpy(c->seen[i].user, r->user.p, r->user.n);
 		c->seen[i].user[r->user.n] = '\0';
-	} else if (memcmp(c->seen[i].at, at.p, at.n) > 0 && !r->by->was_stalled &&
-	           c->sim.now.mono.ms - c->seen[i].told_ms < c->sim.cfg.presence_ttl_ms) { /* then it may be forgotten */
+	} else if (memcmp(c->seen[i].at, at.p, at.n) > 0 && !r->by->was_stalled && !may_be_forgotten(c, c->seen[i].at, c->seen[i].told_ms)) {
 		sim_fault(&c->sim, "a user's last_seen went back");
 	}
 	c->seen[i].told_ms = c->sim.now.mono.ms;

@@ -1,5 +1,5 @@
 # The simulator for speed, beside the one under the sanitizers (build/asan/test/sim/test_world): the same sources.
-$(eval $(call flavour,sim-obj,$(CC),-O2 -g,-O2,$(LIB_SRC) $(filter test/sim/%,$(HELP_SRC)),test/sim/test_world.c test/sim/test_scenarios.c))
+$(eval $(call flavour,sim-obj,$(CC),-O2 -g,-O2,$(LIB_SRC) $(filter test/sim/%,$(HELP_SRC)),test/sim/test_world.c test/sim/test_scenarios.c test/sim/test_chaos.c))
 
 build/sim/sim: build/sim-obj/test/sim/test_world.o $(sim-obj_LIBS)
 	@mkdir -p $(@D)
