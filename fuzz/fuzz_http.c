@@ -143,11 +143,11 @@ static void check_handshake(const struct http_request *req)
 	if (origin_of(req, &o) == ORIGIN_OK)
 		assert(origin_eq(&o, &o) && o.where.host.n > 0);
 	for (size_t i = 0; i < req->header_count; i++) {
-		struct http_error_response e = { .status = 400,
-						 .message = req->headers[i].value,
-						 .extra = &req->headers[i],
-						 .extra_count = 1,
-						 .head_only = true };
+		struct http_error_answer e = { .status = 400,
+					       .message = req->headers[i].value,
+					       .extra = &req->headers[i],
+					       .extra_count = 1,
+					       .head_only = true };
 		size_t n = http_write_error(out, sizeof(out), &e);
 
 		if (n > 0)

@@ -46,17 +46,29 @@ static bool queue_bytes(struct server *s, struct conn *c, const void *bytes, siz
 	return outbox_frame(s, c, f);
 }
 
-static bool queue_head(struct server *s, struct conn *c, unsigned status, struct str type, int64_t length)
+/* RFC 9110 6.6.1 */
+static struct str date(const struct server *s, char out[HTTP_DATE_BYTES])
 {
-	char head[HEAD_BYTES_MAX];
-	struct http_header cors[2];
-	struct http_response r = {
-		.status = status, .content_type = type, .content_length = length,
-		.keep_alive = finish_headers(s, c, status), .extra = cors,
-		.extra_count = rest_cors_headers(s, c, request(s), cors),
-	};
-	size_t n = http_write_head(head, sizeof(head), &r);
+	http_date(s->now.wall, out);
+	return str_of(out, HTTP_DATE_BYTES);
+}
 
+/* With `own_count` headers more, at most RESPOND_HEADERS_MAX. */
+static bool queue_head(struct server *s, struct conn *c, struct http_answer r, const struct http_header *own,
+                       size_t own_count)
+{
+	char head[HEAD_BYTES_MAX], at[HTTP_DATE_BYTES];
+	struct http_header extra[CORS_HEADERS_MAX + RESPOND_HEADERS_MAX];
+	size_t n;
+
+	assert(own_count <= RESPOND_HEADERS_MAX);
+	r.date = date(s, at);
+	r.keep_alive = finish_headers(s, c, r.status);
+	r.extra = extra;
+	r.extra_count = rest_cors_headers(s, c, request(s), extra);
+	for (size_t i = 0; i < own_count; i++)
+		extra[r.extra_count++] = own[i];
+	n = http_write_head(head, sizeof(head), &r);
 	assert(n > 0);
 	return queue_bytes(s, c, head, n);
 }
@@ -78,6 +90,7 @@ void respond_close(struct server *s, struct conn *c, struct response *r, unsigne
                    struct str content_type)
 {
 	uint32_t f = r->open ? frame_close(&r->body) : FRAME_NONE;
+	struct http_answer head = { .status = status, .content_type = content_type };
 
 	if (f == FRAME_NONE) {
 		respond_error(s, c, &(struct respond_error){
@@ -86,8 +99,8 @@ void respond_close(struct server *s, struct conn *c, struct response *r, unsigne
 		});
 		return;
 	}
-	if (!queue_head(s, c, status, content_type, frame_at(&s->frames, f)->len) ||
-	    (c->flags & CONN_HEAD_ONLY)) {
+	head.content_length = frame_at(&s->frames, f)->len;
+	if (!queue_head(s, c, head, NULL, 0) || (c->flags & CONN_HEAD_ONLY)) {
 		frame_drop(&s->frames, f);
 		return;
 	}
@@ -96,7 +109,18 @@ void respond_close(struct server *s, struct conn *c, struct response *r, unsigne
 
 void respond_empty(struct server *s, struct conn *c, unsigned status)
 {
-	queue_head(s, c, status, STR_NONE, status == 204 ? HTTP_BODY_NONE : 0);
+	const struct http_answer r = {
+		.status = status, .content_length = status == 204 ? HTTP_BODY_NONE : 0,
+	};
+
+	queue_head(s, c, r, NULL, 0);
+}
+
+void respond_options(struct server *s, struct conn *c, const struct http_header *own, size_t own_count)
+{
+	const struct http_answer r = { .status = 204, .content_length = HTTP_BODY_NONE };
+
+	queue_head(s, c, r, own, own_count);
 }
 
 /* Of what passes; 0: nothing is said. */
@@ -109,10 +133,10 @@ static unsigned retry_after_s(struct server *s, unsigned status)
 
 void respond_error(struct server *s, struct conn *c, const struct respond_error *e)
 {
-	char bytes[HTTP_ERROR_BYTES_MAX];
-	struct http_header cors[2];
-	struct http_error_response r = {
-		.status = e->status, .message = e->message, .allow = e->allow,
+	char bytes[HTTP_ERROR_BYTES_MAX], at[HTTP_DATE_BYTES];
+	struct http_header cors[CORS_HEADERS_MAX];
+	struct http_error_answer r = {
+		.status = e->status, .date = date(s, at), .message = e->message, .allow = e->allow,
 		.retry_after_s = retry_after_s(s, e->status), .bad_token = e->bad_token,
 		.head_only = (c->flags & CONN_HEAD_ONLY) != 0, .extra = cors,
 	};
@@ -146,6 +170,7 @@ static_assert(sizeof(struct cursor) <= INTAKE_LOAN_BYTES, "the cursor fits its b
 void respond_stream_presence(struct server *s, struct conn *c)
 {
 	struct cursor *cur = intake_loan(&s->intake, c);
+	struct http_answer head = { .status = 200, .content_type = RESPOND_JSON };
 
 	if (cur == NULL) {
 		respond_error(s, c, &(struct respond_error){
@@ -157,8 +182,8 @@ void respond_stream_presence(struct server *s, struct conn *c)
 	*cur = (struct cursor){ .chunked = request(s)->minor >= 1 };
 	if (!cur->chunked)
 		c->flags |= CONN_LAST_RESPONSE;
-	if (!queue_head(s, c, 200, RESPOND_JSON, cur->chunked ? HTTP_BODY_CHUNKED : HTTP_BODY_NONE) ||
-	    (c->flags & CONN_HEAD_ONLY))
+	head.content_length = cur->chunked ? HTTP_BODY_CHUNKED : HTTP_BODY_NONE;
+	if (!queue_head(s, c, head, NULL, 0) || (c->flags & CONN_HEAD_ONLY))
 		intake_loan_release(&s->intake, c);
 	else
 		c->flags |= CONN_STREAMING;

@@ -35,6 +35,10 @@ void respond_close(struct server *, struct conn *, struct response *, unsigned s
 /* An answer without a body: 204, 202 and the like. */
 void respond_empty(struct server *, struct conn *, unsigned status);
 
+/* The answer to OPTIONS: 204 with at most RESPOND_HEADERS_MAX headers of its own. */
+enum { RESPOND_HEADERS_MAX = 4 };
+void respond_options(struct server *, struct conn *, const struct http_header *own, size_t own_count);
+
 /* The JSON error answer. `allow` only with 405; the connection goes on unless `last`. 503 and 429 say when to
  * come back: those who were refused together not together. */
 struct respond_error {

@@ -13,12 +13,10 @@
 #include "server/outbox.h"
 #include "server/respond.h"
 #include "server/state.h"
-#include "wire/http_write.h"
 #include "wire/uri.h"
 
 enum {
 	ALLOW_BYTES = 64,           /* every method's name, with commas */
-	PREFLIGHT_HEAD_BYTES = 1024,
 	ORIGIN_BYTES_MAX = 272,     /* scheme, a DNS name, port: longer ones are nobody's,
 	                             * and would not fit an answer's head */
 };
@@ -180,7 +178,7 @@ static struct str allow(unsigned methods, char buf[ALLOW_BYTES])
 /* --- OPTIONS and CORS --- */
 
 size_t rest_cors_headers(const struct server *s, const struct conn *c, const struct http_request *req,
-                         struct http_header out[2])
+                         struct http_header out[CORS_HEADERS_MAX])
 {
 	struct str origin = http_header(req, STR("origin"));
 
@@ -196,26 +194,19 @@ size_t rest_cors_headers(const struct server *s, const struct conn *c, const str
 /* 204 with what the path allows; to a page of an allowed Origin, what it may send. */
 static void options(struct server *s, struct conn *c, const struct http_request *req, unsigned methods)
 {
-	char head[PREFLIGHT_HEAD_BYTES], allowed[ALLOW_BYTES];
-	struct http_header extra[6];
-	struct http_response r = { .status = 204, .content_length = HTTP_BODY_NONE, .extra = extra };
+	char allowed[ALLOW_BYTES];
+	struct http_header cors[CORS_HEADERS_MAX], own[RESPOND_HEADERS_MAX];
 	struct str list = allow(methods, allowed);
+	size_t n = 0;
 
-	r.extra_count = rest_cors_headers(s, c, req, extra);
-	if (r.extra_count > 0) {
-		extra[r.extra_count++] = (struct http_header){ STR("Access-Control-Allow-Methods"), list };
-		extra[r.extra_count++] =
-			(struct http_header){ STR("Access-Control-Allow-Headers"),
-			                      STR("Authorization, Content-Type, X-Device-ID") };
-		extra[r.extra_count++] = (struct http_header){ STR("Access-Control-Max-Age"), STR("600") };
+	if (rest_cors_headers(s, c, req, cors) > 0) {
+		own[n++] = (struct http_header){ STR("Access-Control-Allow-Methods"), list };
+		own[n++] = (struct http_header){ STR("Access-Control-Allow-Headers"),
+		                                 STR("Authorization, Content-Type, X-Device-ID") };
+		own[n++] = (struct http_header){ STR("Access-Control-Max-Age"), STR("600") };
 	}
-	extra[r.extra_count++] = (struct http_header){ STR("Allow"), list };
-	if (!req->keep_alive || s->draining)
-		c->flags |= CONN_LAST_RESPONSE;
-	r.keep_alive = !(c->flags & CONN_LAST_RESPONSE);
-	s->metrics.http_responses[2]++;
-	if (!outbox_frame(s, c, frame_of(&s->frames, head, http_write_head(head, sizeof(head), &r))))
-		conn_doom(s, c);
+	own[n++] = (struct http_header){ STR("Allow"), list };
+	respond_options(s, c, own, n);
 }
 
 /* --- one request --- */

@@ -29,10 +29,11 @@ struct rest_call {
 void rest_handle(struct server *, struct conn *, const struct http_request *, uint8_t *body,
                  size_t body_bytes);
 
-/* CORS headers for an allowed Origin: fills out[2], returns how
+/* CORS headers for an allowed Origin: fills `out`, returns how
  * many (0 without an Origin or for one that is not allowed). */
+enum { CORS_HEADERS_MAX = 2 };
 size_t rest_cors_headers(const struct server *, const struct conn *, const struct http_request *,
-                         struct http_header out[2]);
+                         struct http_header out[CORS_HEADERS_MAX]);
 
 /* --- for the handlers --- */
 

@@ -5,7 +5,11 @@
  */
 #include "wire/http_write.h"
 
-enum { DECIMAL_BYTES_MAX = 20 };
+#include "base/rfc3339.h"
+
+enum { DECIMAL_BYTES_MAX = 20, DAY_MS = 86400000 };
+
+#define YEAR_1_MS (-62135596800000) /* a Monday */
 
 struct cursor {
 	char *buf;
@@ -81,7 +85,24 @@ struct str http_reason(unsigned status)
 	return STR("Unknown");
 }
 
-static void put_head(struct cursor *c, const struct http_response *r)
+void http_date(wall_t t, char *out)
+{
+	static const char days[] = "MonTueWedThuFriSatSun", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	int64_t day = t.ms < YEAR_1_MS ? 0 : (t.ms - YEAR_1_MS) / DAY_MS;
+	char at[RFC3339_BYTES]; /* YYYY-MM-DDThh:mm:ss.sssZ */
+	int month;
+
+	rfc3339_format(t, at);
+	month = (at[5] - '0') * 10 + at[6] - '1';
+	memcpy(out, "Mon, 00 Jan 0000 00:00:00 GMT", HTTP_DATE_BYTES);
+	memcpy(out, days + day % 7 * 3, 3);
+	memcpy(out + 5, at + 8, 2);
+	memcpy(out + 8, months + month * 3, 3);
+	memcpy(out + 12, at, 4);
+	memcpy(out + 17, at + 11, 8);
+}
+
+static void put_head(struct cursor *c, const struct http_answer *r)
 {
 	bool bodiless = r->status < 200 || r->status == 204;
 
@@ -94,6 +115,8 @@ static void put_head(struct cursor *c, const struct http_response *r)
 	put(c, STR(" "));
 	put(c, http_reason(r->status));
 	put(c, STR("\r\n"));
+	if (!str_absent(r->date))
+		put_header(c, STR("Date"), r->date);
 	if (!bodiless && !str_absent(r->content_type))
 		put_header(c, STR("Content-Type"), r->content_type);
 	if (!bodiless && r->content_length == HTTP_BODY_CHUNKED) {
@@ -117,7 +140,7 @@ static size_t finish(const struct cursor *c)
 	return c->failed ? 0 : c->n;
 }
 
-size_t http_write_head(char *buf, size_t cap, const struct http_response *r)
+size_t http_write_head(char *buf, size_t cap, const struct http_answer *r)
 {
 	struct cursor c = { .buf = buf, .cap = cap };
 
@@ -144,7 +167,7 @@ static void put_escaped(struct cursor *c, struct str s)
 	}
 }
 
-static void put_error_body(struct cursor *c, const struct http_error_response *r)
+static void put_error_body(struct cursor *c, const struct http_error_answer *r)
 {
 	put(c, STR("{\"error\":{\"code\":"));
 	put_number(c, r->status, 10);
@@ -153,7 +176,7 @@ static void put_error_body(struct cursor *c, const struct http_error_response *r
 	put(c, STR("\"}}"));
 }
 
-static void put_error_headers(struct cursor *c, const struct http_error_response *r)
+static void put_error_headers(struct cursor *c, const struct http_error_answer *r)
 {
 	assert((r->status == 405) == !str_absent(r->allow));
 	assert(!r->bad_token || r->status == 401);
@@ -173,12 +196,13 @@ static void put_error_headers(struct cursor *c, const struct http_error_response
 	}
 }
 
-size_t http_write_error(char *buf, size_t cap, const struct http_error_response *r)
+size_t http_write_error(char *buf, size_t cap, const struct http_error_answer *r)
 {
 	struct cursor c = { .buf = buf, .cap = cap };
 	struct cursor body = c;
-	struct http_response head = {
+	struct http_answer head = {
 		.status = r->status,
+		.date = r->date,
 		.content_type = STR("application/json"),
 		.keep_alive = r->keep_alive,
 		.extra = r->extra,

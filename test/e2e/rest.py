@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """CONTRACT section 4 through curl: every row, every status, CORS, and on raw sockets keep-alive and pipelining."""
-import asyncio, json, os, sys, tempfile
+import asyncio, email.utils, json, os, sys, tempfile, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from client import Dotted, Rooms, Snake, Upper
 from secure import service
@@ -222,6 +222,14 @@ async def cors(_, options, origin, allowed):
         equal(got.headers.get("access-control-allow-origin") in (origin, "*"), allowed, repr(got))
         if allowed:
             assert got.status in (200, 204) and "PUT" in got.headers["access-control-allow-methods"], got
+
+
+@case("every answer has the date of this machine's clock (RFC 9110 6.6.1)")
+async def dated(server):
+    for path, more in [("/live", []), ("/live", ["-I"]), ("/presence", []), ("/a/b/c", []), ("/ws", []), ("/live", ["-X", "OPTIONS"])]:
+        got = curl(server.http(path), *more)
+        at = email.utils.parsedate_to_datetime(got.headers["date"])
+        assert abs(at.timestamp() - time.time()) < 5, repr(got)
 
 
 @case("keep-alive: several answers on one connection; Connection: close and HTTP/1.0 end it")

@@ -5,6 +5,8 @@
  * {name=value;...}` per request, then `more` if a further one has begun. Flags: K keep-alive, E expects 100,
  * U Upgrade header, C Connection: upgrade, L Content-Length.
  */
+#include <time.h>
+
 #include "feed.h"
 #include "wire/http.h"
 #include "wire/http_write.h"
@@ -506,7 +508,7 @@ static void test_lookup(void)
 
 struct write_row {
 	const char *name;
-	struct http_response r;
+	struct http_answer r;
 	const char *want;
 };
 
@@ -558,6 +560,9 @@ static void test_heads(void)
 		{ "9110 5.5 a tab in a value",
 		  { .status = 200, .content_length = 0, .extra = &tab, .extra_count = 1 },
 		  "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\nX-A: 1\t2\r\n\r\n" },
+		{ "9110 6.6.1 the date",
+		  { .status = 200, .date = STR("Sun, 06 Nov 1994 08:49:37 GMT"), .content_length = 0 },
+		  "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" },
 		{ "9110 15.2 1xx has no body headers",
 		  { .status = 100, .content_type = STR("a/b"), .content_length = 0, .keep_alive = true },
 		  "HTTP/1.1 100 Continue\r\nConnection: keep-alive\r\n\r\n" },
@@ -580,11 +585,38 @@ static void test_heads(void)
 	}
 }
 
+/* Held against what libc says, day by day beside the rows. */
+static void test_dates(void)
+{
+	static const struct { int64_t ms; const char *text; } dates[] = {
+		{ 784111777000, "Sun, 06 Nov 1994 08:49:37 GMT" }, /* RFC 9110 5.6.7 */
+		{ 0, "Thu, 01 Jan 1970 00:00:00 GMT" },
+		{ -1, "Wed, 31 Dec 1969 23:59:59 GMT" },
+		{ 951868799999, "Tue, 29 Feb 2000 23:59:59 GMT" },
+		{ -62135596800000, "Mon, 01 Jan 0001 00:00:00 GMT" },
+		{ INT64_MIN + 1, "Mon, 01 Jan 0001 00:00:00 GMT" },
+		{ 253402300799999, "Fri, 31 Dec 9999 23:59:59 GMT" },
+	};
+	char out[HTTP_DATE_BYTES + 1] = "", want[64];
+	uint64_t wrong = 0;
+
+	for (size_t i = 0; i < sizeof(dates) / sizeof(dates[0]); i++) {
+		http_date((wall_t){ dates[i].ms }, out);
+		tap_is_str(out, dates[i].text, "9110 5.6.7 a date");
+	}
+	for (time_t t = 0; t < 150LL * 365 * 86400; t += 86399) {
+		strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&t));
+		http_date((wall_t){ (int64_t)t * 1000 }, out);
+		wrong += strcmp(out, want) != 0;
+	}
+	tap_is_u64(wrong, 0, "9110 5.6.7 every day until 2119");
+}
+
 static void test_errors(void)
 {
 	const struct {
 		const char *name;
-		struct http_error_response r;
+		struct http_error_answer r;
 		const char *want;
 	} error_rows[] = {
 		{ "4 JSON error",
@@ -592,6 +624,10 @@ static void test_errors(void)
 		  "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: "
 		  "44\r\nConnection: keep-alive\r\n\r\n"
 		  "{\"error\":{\"code\":404,\"message\":\"Not Found\"}}" },
+		{ "9110 6.6.1 an error's date",
+		  { .status = 404, .date = STR("Thu, 01 Jan 1970 00:00:00 GMT"), .message = STR("x") },
+		  "HTTP/1.1 404 Not Found\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: application/json\r\n"
+		  "Content-Length: 36\r\nConnection: close\r\n\r\n{\"error\":{\"code\":404,\"message\":\"x\"}}" },
 		{ "H21 405 carries Allow",
 		  { .status = 405, .allow = STR("GET, HEAD"), .message = STR("no"), .keep_alive = true },
 		  "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json\r\nContent-Length: "
@@ -672,6 +708,7 @@ int main(void)
 	test_limits();
 	test_lookup();
 	test_heads();
+	test_dates();
 	test_errors();
 	test_tables();
 	return tap_done();
