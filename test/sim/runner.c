@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { PROGRESS_SEEDS = 10000 };
+
 struct part {
 	uint64_t seed;  /* the one that it is at */
 	bool busy;
@@ -21,7 +23,7 @@ struct part {
 };
 
 struct shared {
-	_Atomic uint64_t next, lowest_bad, number;
+	_Atomic uint64_t next, lowest_bad, lived, failed;
 	struct part parts[RUNNER_JOBS_MAX];
 	struct outcome one;
 };
@@ -66,14 +68,22 @@ static void put_bad(struct shared *s, struct tally *t, uint64_t seed, const stru
 	}
 }
 
+/* Of each seed where that is asked for; else how far it is, and of those that fail, should it go on after the first. */
 static void say_seed(struct shared *s, const struct runs *r, uint64_t seed, const struct outcome *o)
 {
+	bool bad = o->fault[0] != '\0';
+	uint64_t lived = atomic_fetch_add(&s->lived, 1) + 1, failed = atomic_fetch_add(&s->failed, bad) + bad;
+
 	if (r->hash)
 		printf("%" PRIu64 " %016" PRIx64 "\n", seed, o->hash);
 	if (r->tap)
-		printf("%sok %" PRIu64 " - seed %" PRIu64 ": %" PRIu64 " steps, %" PRId64 " s%s%s\n", o->fault[0] == '\0' ? "" : "not ",
-		       atomic_fetch_add(&s->number, 1) + 1, seed, o->steps, o->lived_ms / 1000, o->fault[0] == '\0' ? "" : ": ", o->fault);
+		printf("%sok %" PRIu64 " - seed %" PRIu64 ": %" PRIu64 " steps, %" PRId64 " s%s%s\n", bad ? "not " : "", lived, seed, o->steps,
+		       o->lived_ms / 1000, bad ? ": " : "", o->fault);
+	else if (bad && r->keep_going)
+		printf("# seed %" PRIu64 ": %s\n", seed, o->fault);
 	fflush(stdout);
+	if (!r->tap && !r->hash && lived % PROGRESS_SEEDS == 0)
+		fprintf(stderr, "# %" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " failed\n", lived, r->count, failed);
 }
 
 static void live(struct shared *s, const struct runs *r, struct part *part, uint64_t seed)
@@ -100,8 +110,7 @@ static void live(struct shared *s, const struct runs *r, struct part *part, uint
 		t->injected[f] += o.injected[f];
 	if (o.fault[0] != '\0')
 		put_bad(s, t, seed, &o);
-	if (r->tap || r->hash)
-		say_seed(s, r, seed, &o);
+	say_seed(s, r, seed, &o);
 }
 
 static void work(struct shared *s, const struct runs *r, struct part *part)
@@ -155,8 +164,7 @@ static void bury(struct shared *s, const struct runs *r, struct part *part, int 
 	part->busy = false;
 	part->tally.seeds++;
 	put_bad(s, &part->tally, part->seed, &o);
-	if (r->tap || r->hash)
-		say_seed(s, r, part->seed, &o);
+	say_seed(s, r, part->seed, &o);
 }
 
 static struct tally sum(const struct shared *s, uint32_t jobs)
