@@ -392,13 +392,14 @@ void deeds_broadcast(struct life *l, uint32_t number, uint32_t node, const struc
 static void kick(struct life *l, uint32_t node, uint32_t user)
 {
 	const struct sim *sim = &life_crowd(l, node)->sim;
+	bool heard = !sim->frozen && sim->failing_accepts == 0 && sim->now.mono.ms >= sim->accepts_ms;
 	char path[64];
 
 	snprintf(path, sizeof(path), "/admin/users/u%u", user);
 	l->kicked[user] = true;
 	request(l, node, "DELETE", path, NULL);
 	world_settle(&l->w);
-	if (l->nodes > 1 || sim->server == NULL || sim->frozen || l->limited || sim->now.mono.ms < sim->accepts_ms)
+	if (l->nodes > 1 || sim->server == NULL || l->limited || !heard)
 		return;
 	for (uint32_t i = 0; i < LIFE_CLIENTS; i++) {
 		struct device_view device;

@@ -115,10 +115,15 @@ static bool was_asked(const struct life *l, uint32_t node, uint32_t user)
 	return asked_ms > 0 && (l->heard_ms - asked_ms <= RATE_MS || !calm_since(l->node_bad_ms[node], l->heard_ms));
 }
 
-/* What it was told was forgotten in between, which is told to nobody; or a clock passed the end of a custom status by a step, before its time. */
-static bool may_say_again(struct life *l, uint32_t i, uint32_t user)
+/*
+ * What it was told was forgotten in between, which is told to nobody; or a clock passed the end of a custom status by a step, before its time;
+ * or another node brought one with the news of who is not there, which is not told, and its end is.
+ */
+static bool may_say_again(struct life *l, uint32_t i, uint32_t user, const char *status)
 {
-	return (l->lapses[user] && l->injected[WALL] > 0) || is_forgotten(l, i, user) || was_asked(l, l->guests[i].node, user);
+	bool brought = l->nodes > 1 && strcmp(status, "offline") == 0;
+
+	return (l->lapses[user] && (l->injected[WALL] > 0 || brought)) || is_forgotten(l, i, user) || was_asked(l, l->guests[i].node, user);
 }
 
 static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t user, const char *words, int online)
@@ -129,7 +134,7 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 
 	/* Whose socket is full hears the last of several changes, and that may be what they knew. */
 	if (words != NULL && whole && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT) && strcmp(words, d->told[user]) == 0 &&
-	    !may_say_again(l, i, user))
+	    !may_say_again(l, i, user, status))
 		life_fault(l, "(4) c%u is told twice: %s", i, words);
 	if (online >= 0 && online == d->online[user] && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT))
 		life_fault(l, "(4) c%u is told twice that u%u comes or goes: %s", i, user, words);
