@@ -69,6 +69,7 @@ static const struct form_row profile_rows[] = {
 	PROFILE("v", HEX, true, version),
 	PROFILE("o", OVERRIDE, false, override),
 	PROFILE("d", MARK, false, mark),
+	PROFILE("dv", HEX, false, mark_version),
 	PROFILE("b", U32, false, override_by),
 	PROFILE("c", CUSTOM, false, custom),
 	PROFILE("e", TIME, false, custom_expires),

@@ -302,7 +302,8 @@ static bool read_profile(struct letter_reader *lr, json_ref v, struct peer_profi
 	if (v == JSON_ABSENT)
 		return true;
 	return json_type(&lr->json, v) == JSON_OBJECT && read_form(lr, v, &letter_form_profile, out) &&
-	       out->version != 0 &&
+	       out->version != 0 && out->mark_version <= out->version &&
+	       (out->mark_version == 0) == (out->mark == STATUS_OFFLINE) &&
 	       (out->override != STATUS_INVISIBLE || read_form(lr, v, &letter_form_shown, out));
 }
 

@@ -51,8 +51,7 @@ static uint64_t version_of(const struct engine *e, uint32_t user)
 
 /*
  * What the user set. A host that knows less has forgotten it, or never knew: who is asked there would see
- * something else for good, so it is told. So is who marked all devices when something newer was set: those
- * here are not, and they are believed to be there until we say.
+ * something else for good, so it is told.
  */
 static bool put_profile(struct engine *e, uint32_t peer, uint32_t user, const struct peer_user *p,
 			struct now now)
@@ -63,8 +62,7 @@ static bool put_profile(struct engine *e, uint32_t peer, uint32_t user, const st
 
 	if ((u->flags & USER_PRESENT) == 0 && version_of(e, user) > before) /* as where it was set */
 		u->offline_ms = now.mono.ms;
-	if (peer != PEER_OUTSIDE && version_of(e, user) > p->profile.version &&
-	    (p->link_count > 0 || (p->profile.mark != STATUS_OFFLINE && engine_peer_is_local(e, user))))
+	if (peer != PEER_OUTSIDE && version_of(e, user) > p->profile.version && p->link_count > 0)
 		pass_changed(e, user);
 	/* Who remembers may have been forgetting in between, because we said that nothing is set. */
 	if (before == 0 && version_of(e, user) > 0 && engine_peer_is_local(e, user))

@@ -43,8 +43,9 @@ struct peer_link {
 struct peer_profile {
 	uint64_t version;       /* 0: nothing was ever set, and nothing else counts */
 	enum status override;   /* STATUS_BUSY, DND, INVISIBLE; STATUS_OFFLINE: none */
-	enum status mark;       /* it came with all devices being marked STATUS_ONLINE or STATUS_AWAY;
-	                         * STATUS_OFFLINE: they were not */
+	enum status mark;       /* what all devices were marked last: STATUS_ONLINE or STATUS_AWAY;
+	                         * STATUS_OFFLINE: they never were */
+	uint64_t mark_version;  /* that this came with, at most `version`; 0: never */
 	uint32_t override_by;   /* hash of the id of the device that set it; 0: none did */
 	struct str custom;      /* absent: none */
 	wall_t custom_expires;  /* WALL_NONE: never */

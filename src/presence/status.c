@@ -226,6 +226,9 @@ static void date(struct engine *e, uint32_t user, enum status mark)
 
 	e->lamport += e->lamport < VERSION_LAMPORT_MAX;
 	p->version = e->lamport << VERSION_NODE_BITS | tag;
+	if (mark == STATUS_OFFLINE)
+		return;
+	p->mark_version = p->version;
 	p->mark = (uint8_t)mark;
 }
 
@@ -374,37 +377,40 @@ static bool put_profile(struct engine *e, const struct peer_profile *in, struct 
 	return true;
 }
 
-/* All devices were marked: this node's are, and those of others until they say. */
-static void hear_mark(struct engine *e, uint32_t user, enum status mark)
+/*
+ * All devices were marked, with this version or before it: this node's are, and those of others until they
+ * say. Unless something newer than the mark was `known` already: those here are not then, and they are
+ * believed to be until we say.
+ */
+static void hear_mark(struct engine *e, uint32_t user, const struct peer_profile *in, uint64_t known)
 {
-	if (mark == STATUS_OFFLINE)
+	struct profile *p = users_profile(&e->users, users_at(&e->users, user));
+	bool away = in->mark == STATUS_AWAY;
+
+	if (in->mark_version == 0 || p->mark_version >= in->mark_version)
 		return;
-	user_devices_mark_all(e, user, mark == STATUS_AWAY);
-	mark_base(users_at(&e->users, user), mark == STATUS_AWAY);
+	p->mark_version = in->mark_version;
+	p->mark = (uint8_t)in->mark;
+	if (known < in->mark_version) {
+		user_devices_mark_all(e, user, away);
+		mark_base(users_at(&e->users, user), away);
+	}
 	if (engine_peer_is_local(e, user))
 		pass_changed(e, user);
 }
 
-bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in, struct now now)
+/* False when a text found no room: nothing changed. */
+static bool hear_newer(struct engine *e, uint32_t user, const struct peer_profile *in, struct now now)
 {
 	struct user *u = users_at(&e->users, user);
-	const struct profile *had = users_profile(&e->users, u);
 	struct profile fresh = { 0 }, *p;
-	uint64_t lamport = in->version >> VERSION_NODE_BITS;
 
-	if (lamport > e->lamport + VERSION_AHEAD_MAX)
-		return true;
-	if (lamport > e->lamport)
-		e->lamport = lamport;
-	if (in->version == 0 || (had != NULL && had->version >= in->version))
-		return true;
 	if (!put_profile(e, in, &fresh, now))
 		return false;
 	set_override(e, user, in->override, in->override_by, now);
 	p = users_need_profile(&e->users, user);
 	drop_all(e, p);
 	p->version = in->version;
-	p->mark = (uint8_t)in->mark;
 	p->custom = fresh.custom;
 	p->custom_expires = fresh.custom_expires;
 	p->metadata = fresh.metadata;
@@ -422,6 +428,21 @@ bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in,
 		if (u->last_seen.ms < p->shown_last_seen.ms)
 			u->last_seen = p->shown_last_seen;
 	}
-	hear_mark(e, user, in->mark);
+	return true;
+}
+
+bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in, struct now now)
+{
+	const struct profile *had = users_profile(&e->users, users_at(&e->users, user));
+	uint64_t known = had == NULL ? 0 : had->version, lamport = in->version >> VERSION_NODE_BITS;
+
+	if (lamport > e->lamport + VERSION_AHEAD_MAX)
+		return true;
+	if (lamport > e->lamport)
+		e->lamport = lamport;
+	if (in->version > known && !hear_newer(e, user, in, now))
+		return false;
+	if (in->version > 0)
+		hear_mark(e, user, in, known);
 	return true;
 }

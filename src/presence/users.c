@@ -117,7 +117,7 @@ static void blank(struct users *us, uint32_t i)
 		users_show_name(us, p);
 		p->custom_expires = p->shown_expires = WALL_NONE;
 		p->told_texts = p->told_own_texts = 0;
-		p->version = 0;
+		p->version = p->mark_version = 0;
 		p->mark = STATUS_OFFLINE;
 	}
 	strpool_drop(us->ids, u->name);

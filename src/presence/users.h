@@ -76,7 +76,8 @@ struct profile {
 	int64_t hidden_ms;                   /* mono; invisible since */
 	uint64_t told_texts, told_own_texts; /* hashes of the texts that were told last */
 	uint64_t version;                    /* of what the user set (peer.h); 0: nothing, or no peers */
-	uint8_t mark;                        /* enum status: of all devices, with that version (peer.h) */
+	uint64_t mark_version;               /* of the last mark of all devices (peer.h); 0: none */
+	uint8_t mark;                        /* enum status */
 	bool asked;                          /* somebody asked for the state while a broadcast waits */
 	struct list haunts;                  /* rooms left by dying connections (interests.h) */
 };

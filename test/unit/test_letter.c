@@ -96,7 +96,8 @@ static const struct taken { const char *name, *text, *want; } taken[] = {
 	{ "user: a profile with nothing set any more", USERS("{\"i\":\"a\",\"p\":{\"v\":\"ffffffffffffffff\"}}"), NULL },
 	{ "user: a profile", USERS("{\"i\":\"a\",\"p\":{\"v\":" KEY ",\"o\":\"dnd\",\"b\":4294967295,\"c\":\"\",\"e\":-1,"
 	  "\"m\":\"{\\\"k\\\":[\\\"\\\\n\\\"]}\"}}"), NULL },
-	{ "user: marked", USERS("{\"i\":\"a\",\"s\":1,\"g\":5000,\"p\":{\"v\":" KEY ",\"d\":\"away\"}}"), NULL },
+	{ "user: marked", USERS("{\"i\":\"a\",\"s\":1,\"g\":5000,\"p\":{\"v\":" KEY ",\"d\":\"away\",\"dv\":" KEY "}}"), NULL },
+	{ "user: marked before", USERS("{\"i\":\"a\",\"p\":{\"v\":" KEY ",\"d\":\"online\",\"dv\":\"0000000000000001\"}}"), NULL },
 	{ "user: busy", USERS("{\"i\":\"a\",\"p\":{\"v\":" KEY ",\"o\":\"busy\"}}"), NULL },
 	{ "user: invisible", USERS("{\"i\":\"a\",\"p\":{\"v\":" KEY ",\"o\":\"invisible\",\"sc\":\"x\",\"se\":9007199254740992,"
 	  "\"sm\":\"{}\",\"ss\":-9007199254740992,\"h\":9007199254740992}}"), NULL },
@@ -387,6 +388,9 @@ static const struct hostile { const char *name, *text; } no_json[] = {
 	{ "broadcast but to a number", SAY("\"t\":\"broadcast\",\"all\":true,\"x\":[1],\"b\":\"1\"") },
 	{ "mark busy", PROFILE("\"d\":\"busy\"") },
 	{ "mark offline", PROFILE("\"d\":\"offline\"") },
+	{ "a mark without its version", PROFILE("\"d\":\"away\"") },
+	{ "the version of no mark", PROFILE("\"dv\":\"0000000000000001\"") },
+	{ "a mark of a later version", PROFILE("\"d\":\"away\",\"dv\":\"ffffffffffffffff\"") },
 	{ "mark a flag", PROFILE("\"d\":true") },
 	{ "left in the future", USERS("{\"i\":\"a\",\"g\":-1}") },
 	{ "close without a key", SAY("\"t\":\"close\",\"u\":\"bob\"") },
@@ -568,6 +572,8 @@ static void make(struct rng *r, struct made *m)
 	if (rng_below(r, 2))
 		m->u.profile.override = (enum status)(STATUS_BUSY + rng_below(r, 3));
 	m->u.profile.mark = (enum status)rng_below(r, STATUS_AWAY + 1);
+	if (m->u.profile.mark != STATUS_OFFLINE)
+		m->u.profile.mark_version = m->u.profile.version >> rng_below(r, 2);
 	m->u.left_ago_ms = rng_below(r, 2) ? (int64_t)(rng_next(r) >> 12) : 0;
 }
 
@@ -622,7 +628,7 @@ static void make_largest(struct made *m)
 	m->u = (struct peer_user){ .user_id = id, .username = id, .last_seen = { -(INT64_C(1) << 53) }, .links = m->links,
 		.link_count = PEER_LINKS_MAX, .rooms = { m->rooms, PEER_ROOMS_MAX },
 		.left_ago_ms = INT64_C(1) << 53,
-		.profile = { UINT64_MAX, STATUS_INVISIBLE, STATUS_ONLINE, UINT32_MAX, str_of(zeros, sizeof(zeros)),
+		.profile = { UINT64_MAX, STATUS_INVISIBLE, STATUS_ONLINE, UINT64_MAX, UINT32_MAX, str_of(zeros, sizeof(zeros)),
 			{ -(INT64_C(1) << 53) }, str_of(metadata, sizeof(metadata)), str_of(zeros, sizeof(zeros)),
 			str_of(metadata, sizeof(metadata)), { -(INT64_C(1) << 53) }, { -(INT64_C(1) << 53) },
 			INT64_C(1) << 53 } };
