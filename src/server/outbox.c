@@ -152,15 +152,6 @@ static bool push(struct server *s, struct conn *c, uint32_t f)
 	return true;
 }
 
-/* Removes every unsent frame that `f` overtakes. True when any was. */
-static bool conflate(struct server *s, struct conn *c, uint32_t f)
-{
-	uint32_t gone = queue_conflate(s, c, f);
-
-	s->metrics.conflated += gone;
-	return gone > 0;
-}
-
 static bool fits(const struct server *s, const struct conn *c, uint32_t f)
 {
 	/* HTTP: an answer is whole or not at all; its reader's pace holds back
@@ -171,9 +162,11 @@ static bool fits(const struct server *s, const struct conn *c, uint32_t f)
 	       (uint64_t)c->queued_bytes + frame_at(&s->frames, f)->len <= s->cfg->client_buffer_bytes;
 }
 
-/* The queue is full: write if the peer reads; else drop what is overtaken; else false. */
+/* The queue is full: write if the peer reads; else do without typing; else false. */
 static bool make_room(struct server *s, struct conn *c, uint32_t f)
 {
+	uint32_t gone;
+
 	if (!(c->flags & CONN_BLOCKED)) {
 		outbox_write(s, c);
 		if (c->state == CONN_FREE || (c->flags & CONN_DOOMED))
@@ -183,7 +176,9 @@ static bool make_room(struct server *s, struct conn *c, uint32_t f)
 	}
 	if (s->cfg->slow_consumer == SLOW_CLOSE)
 		return false;
-	return conflate(s, c, FRAME_NONE) && fits(s, c, f);
+	gone = queue_conflate(s, c, FRAME_NONE);
+	s->metrics.dropped += gone;
+	return gone > 0 && fits(s, c, f);
 }
 
 /* A Ping that finds no room is none to close for: the peer is reading, or write-wait ends it. */
@@ -240,7 +235,7 @@ bool outbox_frame(struct server *s, struct conn *c, uint32_t f)
 	}
 	if ((c->flags & CONN_BLOCKED) && frame->conflation != CONFLATE_NEVER &&
 	    s->cfg->slow_consumer == SLOW_DROP)
-		conflate(s, c, f);
+		s->metrics.conflated += queue_conflate(s, c, f);
 	if ((frame->close_after || fits(s, c, f) || make_room(s, c, f)) &&
 	    push_somehow(s, c, f))
 		return true;
