@@ -19,9 +19,10 @@
  *	USER     i* user_id  n username  s TIME last_seen  g SPAN left_ago  r [id,...] rooms  l [LINK,...]
  *	         p PROFILE
  *	LINK     [device_id, dialect, away], and of a connection [device_id, dialect, away, KEY, TIME]
- *	PROFILE  v* VERSION, not 0  o "busy", "dnd", "invisible"  d "online", "away" mark  dv its: v or
- *	         before  b override_by  c custom  e TIME of its end  m TEXT metadata; of who is invisible also
- *	         what is shown: sc, se, sm as c, e, m; ss TIME last_seen  h SPAN hidden_for
+ *	PROFILE  v* VERSION, not 0  o "busy", "dnd", "invisible"  b override_by  d "online", "away": mark
+ *	         dv VERSION, at most v: the mark's  da SPAN marked_ago  c custom  e TIME of its end  m TEXT
+ *	         metadata; of who is invisible also what is shown: sc, se, sm as c, e, m; ss TIME last_seen
+ *	         h SPAN hidden_for
  *	MESSAGE  t* type; u user_id  to target  d device_id  k KEY  r room  dm true  on true: is_typing,
  *	         is_read  us [id,...] users  ms [id,...] messages  c call_id  b TEXT body  w text
  *	         q count; of these:

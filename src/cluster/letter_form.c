@@ -70,6 +70,7 @@ static const struct form_row profile_rows[] = {
 	PROFILE("o", OVERRIDE, false, override),
 	PROFILE("d", MARK, false, mark),
 	PROFILE("dv", HEX, false, mark_version),
+	PROFILE("da", SPAN, false, marked_ago_ms),
 	PROFILE("b", U32, false, override_by),
 	PROFILE("c", CUSTOM, false, custom),
 	PROFILE("e", TIME, false, custom_expires),

@@ -46,6 +46,7 @@ struct peer_profile {
 	enum status mark;       /* what all devices were marked last: STATUS_ONLINE or STATUS_AWAY;
 	                         * STATUS_OFFLINE: they never were */
 	uint64_t mark_version;  /* that this came with, at most `version`; 0: never */
+	int64_t marked_ago_ms;  /* who came since then is not marked */
 	uint32_t override_by;   /* hash of the id of the device that set it; 0: none did */
 	struct str custom;      /* absent: none */
 	wall_t custom_expires;  /* WALL_NONE: never */

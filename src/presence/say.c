@@ -93,6 +93,7 @@ static void say_profile(const struct engine *e, const struct user *u, struct now
 	out->override = (enum status)u->override;
 	out->mark = (enum status)p->mark;
 	out->mark_version = p->mark_version;
+	out->marked_ago_ms = p->mark_version == 0 ? 0 : now.mono.ms - p->mark_ms;
 	out->override_by = u->override == STATUS_OFFLINE ? 0 : p->override_by;
 	out->custom = strpool_get(&e->users.texts, p->custom);
 	out->custom_expires = p->custom_expires;

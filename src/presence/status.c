@@ -198,7 +198,7 @@ static void apply_status(struct engine *e, uint32_t user, uint32_t device, enum 
 		return;
 	}
 	if (device == POOL_NONE) {
-		user_devices_mark_all(e, user, away);
+		user_devices_mark_all(e, user, away, (wall_t){ INT64_MAX });
 		mark_base(u, away);
 	} else {
 		user_devices_mark(e, user, device, away);
@@ -219,7 +219,7 @@ enum { VERSION_NODE_BITS = 24 };
 #define VERSION_LAMPORT_MAX ((UINT64_C(1) << (64 - VERSION_NODE_BITS)) - 1)
 
 /* What was set here just now is newer than all that was ever heard of. */
-static void date(struct engine *e, uint32_t user, enum status mark)
+static void date(struct engine *e, uint32_t user, enum status mark, struct now now)
 {
 	uint32_t tag = e->config.node_tag & ((1U << VERSION_NODE_BITS) - 1);
 	struct profile *p = users_need_profile(&e->users, user);
@@ -229,6 +229,7 @@ static void date(struct engine *e, uint32_t user, enum status mark)
 	if (mark == STATUS_OFFLINE)
 		return;
 	p->mark_version = p->version;
+	p->mark_ms = now.mono.ms;
 	p->mark = (uint8_t)mark;
 }
 
@@ -270,7 +271,7 @@ static bool apply(struct engine *e, uint32_t user, uint32_t device, const struct
 	announce_changed(e, user, &before);
 	if (e->config.peers != NULL &&
 	    (mark != STATUS_OFFLINE || is_of_user(patch, had_override, users_at(&e->users, user))))
-		date(e, user, mark);
+		date(e, user, mark, now);
 	pass_changed(e, user);
 	return true;
 }
@@ -378,11 +379,12 @@ static bool put_profile(struct engine *e, const struct peer_profile *in, struct 
 }
 
 /*
- * All devices were marked, with this version or before it: this node's are, and those of others until they
- * say. Unless something newer than the mark was `known` already: those here are not then, and they are
- * believed to be until we say.
+ * All devices were marked, with this version or before it: those of this node are that were there, and those
+ * of others until they say. Unless something newer than the mark was `known` already: those here are not
+ * then, and they are believed to be until we say.
  */
-static void hear_mark(struct engine *e, uint32_t user, const struct peer_profile *in, uint64_t known)
+static void hear_mark(struct engine *e, uint32_t user, const struct peer_profile *in, uint64_t known,
+		      struct now now)
 {
 	struct profile *p = users_profile(&e->users, users_at(&e->users, user));
 	bool away = in->mark == STATUS_AWAY;
@@ -390,9 +392,10 @@ static void hear_mark(struct engine *e, uint32_t user, const struct peer_profile
 	if (in->mark_version == 0 || p->mark_version >= in->mark_version)
 		return;
 	p->mark_version = in->mark_version;
+	p->mark_ms = now.mono.ms - in->marked_ago_ms;
 	p->mark = (uint8_t)in->mark;
 	if (known < in->mark_version) {
-		user_devices_mark_all(e, user, away);
+		user_devices_mark_all(e, user, away, (wall_t){ now.wall.ms - in->marked_ago_ms });
 		mark_base(users_at(&e->users, user), away);
 	}
 	if (engine_peer_is_local(e, user))
@@ -443,6 +446,6 @@ bool status_hear(struct engine *e, uint32_t user, const struct peer_profile *in,
 	if (in->version > known && !hear_newer(e, user, in, now))
 		return false;
 	if (in->version > 0)
-		hear_mark(e, user, in, known);
+		hear_mark(e, user, in, known, now);
 	return true;
 }

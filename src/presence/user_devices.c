@@ -95,7 +95,22 @@ void user_devices_mark(struct engine *e, uint32_t user, uint32_t d, bool away)
 	user_devices_weigh(e, user, d);
 }
 
-void user_devices_mark_all(struct engine *e, uint32_t user, bool away)
+/* All of its connections to this node did, and there is one. */
+static bool came_after(const struct engine *e, const struct user *u, uint32_t device, wall_t by)
+{
+	bool came = false;
+
+	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c)) {
+		const struct link *l = links_at(&e->links, c);
+
+		if (l->device == device && l->connected_at.ms <= by.ms)
+			return false;
+		came = came || l->device == device;
+	}
+	return came;
+}
+
+void user_devices_mark_all(struct engine *e, uint32_t user, bool away, wall_t by)
 {
 	const struct user *u = users_at(&e->users, user);
 	struct shares_walk walk = { 0 };
@@ -105,5 +120,6 @@ void user_devices_mark_all(struct engine *e, uint32_t user, bool away)
 		r->away = away;
 	for (uint32_t d = list_first(&u->devices); d != POOL_NONE;
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
-		user_devices_mark(e, user, d, away);
+		if (!came_after(e, u, d, by))
+			user_devices_mark(e, user, d, away);
 }

@@ -26,10 +26,10 @@ void user_devices_join(struct engine *e, uint32_t user, uint32_t device);
 void user_devices_weigh(struct engine *e, uint32_t user, uint32_t device);
 
 /*
- * This node says that the device is away or not; or that all of the user's are, for the others too until they
- * say.
+ * This node says that the device is away or not; or that all of the user's are but those that connected here
+ * after `by`, for the others too until they say.
  */
 void user_devices_mark(struct engine *e, uint32_t user, uint32_t device, bool away);
-void user_devices_mark_all(struct engine *e, uint32_t user, bool away);
+void user_devices_mark_all(struct engine *e, uint32_t user, bool away, wall_t by);
 
 #endif

@@ -77,6 +77,7 @@ struct profile {
 	uint64_t told_texts, told_own_texts; /* hashes of the texts that were told last */
 	uint64_t version;                    /* of what the user set (peer.h); 0: nothing, or no peers */
 	uint64_t mark_version;               /* of the last mark of all devices (peer.h); 0: none */
+	int64_t mark_ms;                     /* mono; when it came; counts with mark_version */
 	uint8_t mark;                        /* enum status */
 	bool asked;                          /* somebody asked for the state while a broadcast waits */
 	struct list haunts;                  /* rooms left by dying connections (interests.h) */

@@ -574,6 +574,7 @@ static void make(struct rng *r, struct made *m)
 	m->u.profile.mark = (enum status)rng_below(r, STATUS_AWAY + 1);
 	if (m->u.profile.mark != STATUS_OFFLINE)
 		m->u.profile.mark_version = m->u.profile.version >> rng_below(r, 2);
+	m->u.profile.marked_ago_ms = rng_below(r, 2) ? (int64_t)(rng_next(r) >> 12) : 0;
 	m->u.left_ago_ms = rng_below(r, 2) ? (int64_t)(rng_next(r) >> 12) : 0;
 }
 
@@ -628,7 +629,7 @@ static void make_largest(struct made *m)
 	m->u = (struct peer_user){ .user_id = id, .username = id, .last_seen = { -(INT64_C(1) << 53) }, .links = m->links,
 		.link_count = PEER_LINKS_MAX, .rooms = { m->rooms, PEER_ROOMS_MAX },
 		.left_ago_ms = INT64_C(1) << 53,
-		.profile = { UINT64_MAX, STATUS_INVISIBLE, STATUS_ONLINE, UINT64_MAX, UINT32_MAX, str_of(zeros, sizeof(zeros)),
+		.profile = { UINT64_MAX, STATUS_INVISIBLE, STATUS_ONLINE, UINT64_MAX, INT64_C(1) << 53, UINT32_MAX, str_of(zeros, sizeof(zeros)),
 			{ -(INT64_C(1) << 53) }, str_of(metadata, sizeof(metadata)), str_of(zeros, sizeof(zeros)),
 			str_of(metadata, sizeof(metadata)), { -(INT64_C(1) << 53) }, { -(INT64_C(1) << 53) },
 			INT64_C(1) << 53 } };
