@@ -204,6 +204,7 @@ static void resume(struct tls *t, struct tls_session *s)
 void tls_ready(struct tls *t, uint32_t number, uint32_t generation, uint32_t events)
 {
 	struct tls_session *s;
+	bool readable;
 
 	if (t->generations[number] != generation)
 		return;
@@ -217,12 +218,13 @@ void tls_ready(struct tls *t, uint32_t number, uint32_t generation, uint32_t eve
 		resume(t, s);
 		events &= ~(uint32_t)EPOLLOUT; /* whether it still is writable has to be told anew */
 	}
-	if (!(events & EPOLLIN) && (events & (EPOLLHUP | EPOLLERR)) && s->phase != TLS_DEAD) {
+	readable = (events & EPOLLIN) && (s->flags & TLS_WANTS_IN);
+	if (!readable && (events & (EPOLLHUP | EPOLLERR)) && s->phase != TLS_DEAD) {
 		s->flags |= TLS_BROKEN;
 		t->host.hangup(t->host.ctx, s->conn, s->generation);
 		return;
 	}
-	call_host(t, s, events & EPOLLIN, events & EPOLLOUT);
+	call_host(t, s, readable, events & EPOLLOUT);
 }
 
 /* --- the turn --- */
