@@ -9,6 +9,7 @@ IDLE_S, IDLE_SHARE_MAX = 0.02, 0.5
 CPU_MORE_S = 0.25      # than without a fault
 DESCRIPTORS_S = 3      # until those that left are let go
 COMMAND_S, FILE_S = 12, 240
+SIGNAL_S = 0.4          # until a command that waits is sent its signal: longer than a call is late
 HARMLESS = re.compile(r"\w+:[\d+-]+:(short|delay=\d+)$")  # nothing fails: it is only done in parts, or late
 CRASHED = re.compile(r"exit code -(4|6|7|8|11|31)\b|still there \d+ s after SIGTERM|Assertion .* failed|Sanitizer|runtime error:|presenced\.faulty:")
 STARTED = re.compile(r"level=|\"level\":")
@@ -361,7 +362,7 @@ class Player:
 
     @staticmethod
     def signal_waiting(process, number):
-        time.sleep(0.15)
+        time.sleep(SIGNAL_S)
         if process.poll() is None:
             process.send_signal(number)
 
