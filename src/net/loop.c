@@ -183,7 +183,7 @@ static void take_event(struct loop *l, const struct epoll_event *ev, struct now 
 	case WATCH_CONN:
 		if (ev->events & EPOLLOUT)
 			server_output(l->server, number, generation);
-		if (ev->events & (EPOLLHUP | EPOLLERR)) /* which come until they are seen to, asked for or not */
+		if (ev->events & (EPOLLHUP | EPOLLERR)) /* they come until seen to, asked for or not */
 			server_hangup(l->server, number, generation);
 		else if (ev->events & EPOLLIN)
 			server_input(l->server, number, generation);
