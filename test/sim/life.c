@@ -81,7 +81,7 @@ bool life_is_open(struct life *l, uint32_t i)
 	const struct client *cl = life_client(l, i);
 
 	return l->guests[i].open_ms >= 0 && cl->link >= 0 && cl->websocket && !cl->close_heard && !cl->close_sent && !cl->at_end &&
-	       !l->guests[i].stranger && !l->guests[i].leaving && world_is_alive(&l->w, l->guests[i].node);
+	       !l->guests[i].stranger && !l->guests[i].outside && !l->guests[i].leaving && world_is_alive(&l->w, l->guests[i].node);
 }
 
 void life_forget(struct life *l, uint32_t i)

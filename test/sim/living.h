@@ -43,6 +43,7 @@ struct guest {
 	uint32_t node, user;
 	int64_t open_ms;             /* -1: it is not */
 	bool stranger;               /* has not authenticated yet */
+	bool outside;                /* has tried to, and its token found no room */
 	bool watches;                /* dotted: it has asked to */
 	bool behind;                 /* has not read for a while: it may have missed what newer words overtook */
 	bool short_changed;          /* a pool was too small: it may have missed anything */

@@ -97,8 +97,12 @@ void tokens_hear(struct life *l, uint32_t i, const char *text)
 	bool good = strncmp(text, "auth.success", 12) == 0;
 	struct renewal r = d->renewals[0];
 
-	if (strstr(text, "authenticate first") != NULL)
-		d->watches = false; /* its token found no room: it asks again, once it is in */
+	if (strstr(text, "authenticate first") != NULL) {
+		d->outside = true;
+		d->watches = false; /* it asks again, once it is in */
+	}
+	if (good)
+		d->outside = false;
 	if (!good && strncmp(text, "auth.failed", 11) != 0)
 		return;
 	if (d->renewal_count == 0) {

@@ -284,6 +284,16 @@ static void learn_typing(struct life *l, uint32_t i, const char *text)
 	d->typing[room] = stops ? d->typing[room] & ~(1u << user) : d->typing[room] | 1u << user;
 }
 
+/* Whom it does not hear of through any room any more it is told of anew; and so are those who heard of it. */
+static void part(struct life *l, uint32_t i)
+{
+	for (uint32_t k = 0; k < LIFE_CLIENTS; k++)
+		if (k != i && life_client(l, k)->dialect != DIALECT_ROSTER)
+			l->guests[k].told[l->guests[i].user][0] = '\0';
+	for (uint32_t u = 0; u < USERS; u++)
+		l->guests[i].told[u][0] = '\0';
+}
+
 /* True: it was of rooms. */
 static bool learn_rooms(struct life *l, uint32_t i, const char *text)
 {
@@ -305,6 +315,8 @@ static bool learn_rooms(struct life *l, uint32_t i, const char *text)
 	d->joining &= ~(1u << room);
 	if (leaves)
 		d->typing[room] = 0;
+	if (leaves && life_has(l, WITH_AUDIENCE))
+		part(l, i);
 	return true;
 }
 
