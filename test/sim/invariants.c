@@ -88,9 +88,10 @@ static void check_refs(struct life *l, uint32_t node, const struct sim *sim)
 static bool is_silent_for_long(const struct life *l, uint32_t i, const struct sim *sim)
 {
 	const struct guest *d = &l->guests[i];
+	int64_t since_ms = d->silent_ms > d->open_ms ? d->silent_ms : d->open_ms; /* it may have been let in late */
 
-	return d->silent_ms > 0 && l->node_bad_ms[d->node] < d->silent_ms &&
-	       sim->now.mono.ms > d->silent_ms + 2 * sim->cfg.heartbeat_interval_ms + WS_CLOSE_DEADLINE_MS;
+	return d->silent_ms > 0 && l->node_bad_ms[d->node] < since_ms &&
+	       sim->now.mono.ms > since_ms + 2 * sim->cfg.heartbeat_interval_ms + WS_CLOSE_DEADLINE_MS;
 }
 
 /* In no room that its token does not open, or one that is being looked at. */

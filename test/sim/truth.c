@@ -192,8 +192,10 @@ static void check_answers(struct life *l)
 /* Until all know of who has come or gone just now: a token may end at any time by a clock that has stepped. */
 static void wait_for_rest(struct life *l)
 {
+	int64_t told_ms = life_crowd(l, 1)->sim.cfg.offline_debounce_ms + TOLD_MS;
+
 	for (uint32_t u = 0; u < USERS && !life_is_over(l);)
-		if (world_now_ms(&l->w) < l->stir_ms[u] + TOLD_MS) {
+		if (world_now_ms(&l->w) < l->stir_ms[u] + told_ms) {
 			life_wait(l, TOLD_MS);
 			u = 0;
 		} else {
