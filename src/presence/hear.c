@@ -51,7 +51,8 @@ static uint64_t version_of(const struct engine *e, uint32_t user)
 
 /*
  * What the user set. A host that knows less has forgotten it, or never knew: who is asked there would see
- * something else for good, so it is told.
+ * something else for good, so it is told. So it is when one who is no host knew more, and tells us of long
+ * ago: until the host asks there it may be forgotten.
  */
 static bool put_profile(struct engine *e, uint32_t peer, uint32_t user, const struct peer_user *p,
 			struct now now)
@@ -63,6 +64,9 @@ static bool put_profile(struct engine *e, uint32_t peer, uint32_t user, const st
 	if ((u->flags & USER_PRESENT) == 0 && version_of(e, user) > before) /* as where it was set */
 		u->offline_ms = now.mono.ms;
 	if (peer != PEER_OUTSIDE && version_of(e, user) > p->profile.version && p->link_count > 0)
+		pass_changed(e, user);
+	if (e->shares.peers[peer].tells_all && version_of(e, user) > before && p->link_count == 0 &&
+	    shares_first(u->share_plus1) != POOL_NONE)
 		pass_changed(e, user);
 	/* Who remembers may have been forgetting in between, because we said that nothing is set. */
 	if (before == 0 && version_of(e, user) > 0 && engine_peer_is_local(e, user))
@@ -189,6 +193,7 @@ void engine_peer_begin(struct engine *e, uint32_t peer)
 {
 	assert(peer <= PEERS_MAX);
 	e->shares.peers[peer].round++;
+	e->shares.peers[peer].tells_all = true;
 }
 
 bool engine_peer_sweep(struct engine *e, uint32_t peer, uint32_t max, struct now now)
@@ -210,7 +215,8 @@ bool engine_peer_sweep(struct engine *e, uint32_t peer, uint32_t max, struct now
 		users_settle(&e->users, user);
 		i = list_first(&e->shares.peers[peer].list);
 	}
-	return i != POOL_NONE && shares_at(&e->shares, i)->round != round;
+	e->shares.peers[peer].tells_all = i != POOL_NONE && shares_at(&e->shares, i)->round != round;
+	return e->shares.peers[peer].tells_all;
 }
 
 /* --- what is told once --- */

@@ -44,6 +44,7 @@ struct shares {
 		struct list list;
 		uint32_t users;
 		uint16_t round;
+		bool tells_all;   /* from engine_peer_begin() until what it left out was swept */
 	} peers[PEERS_MAX + 1];
 };
 

@@ -132,6 +132,8 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 	enum dialect_id dialect = life_client(l, i)->dialect;
 	bool whole = dialect == DIALECT_SNAKE || dialect == DIALECT_DOTTED; /* the others' words do not say all that may be new */
 
+	if (is_forgotten(l, i, user))
+		memset(d->newest[user], 0, sizeof(d->newest[user]));
 	/* Whose socket is full hears the last of several changes, and that may be what they knew. */
 	if (words != NULL && whole && !d->behind && !d->short_changed && !life_has(l, WITH_BYTES_CUT) && strcmp(words, d->told[user]) == 0 &&
 	    !may_say_again(l, i, user, status))
@@ -142,15 +144,12 @@ static void learn_one(struct life *l, uint32_t i, const char *status, uint32_t u
 		life_fault(l, "(4) c%u on node %u is told: %s, who is connected", i, d->node, words);
 	if (words != NULL && !may_hear(l, i, user, dialect))
 		life_fault(l, "(4) c%u is told: %s, and shares no room with them", i, words);
-	if (online == 1) {
+	if (online == 1)
 		d->shows[user] = 0; /* what is shown is told in the next words */
-		if (is_forgotten(l, i, user))
-			memset(d->newest[user], 0, sizeof(d->newest[user]));
-	} else if (online == 0) {
+	else if (online == 0)
 		d->shows[user] = NOT_SAID;
-	} else if (words != NULL && whole) {
+	else if (words != NULL && whole)
 		learn_custom(l, i, user, custom_in(words), words);
-	}
 	snprintf(d->knows[user], WORD, "%s", status);
 	snprintf(d->told[user], TEXT, "%s", words == NULL ? "" : words);
 	if (strcmp(status, "offline") != 0)
