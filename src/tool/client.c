@@ -207,12 +207,13 @@ static const char *code_words(unsigned code)
 	return "";
 }
 
-/* The link is at its end. After our own Close that is what was wanted. */
+/* The link is at its end. After our own Close that is what was wanted, once all is answered: the server does
+ * that first. */
 static void ended(struct client *c, enum client_link_event event, const struct client_message *m)
 {
 	struct client_session *s = &c->session;
 	char shown[SHOWN_BYTES], code[32] = "without a code";
-	bool wanted = c->leaving == LEAVE_CLOSE && event != CLIENT_LINK_FAILED;
+	bool wanted = c->leaving == LEAVE_CLOSE && event != CLIENT_LINK_FAILED && s->asked_count == 0;
 
 	client_link_flush(&s->link);
 	screen_safe(m->text, shown, sizeof(shown));
@@ -306,7 +307,8 @@ static void entered(struct client *c)
 	case CLIENT_WRONG: break;
 	case CLIENT_QUIT: leave(c, LEAVE_CLOSE); break;
 	case CLIENT_LATER:
-		screen_say(&s->screen, SCREEN_RED, "too much waits for an answer: try again");
+		c->failed = true;
+		screen_say(&s->screen, SCREEN_RED, "it could not be sent: try again");
 		break;
 	}
 }

@@ -470,9 +470,8 @@ Command("client-tls", lambda s, t: ["client", client_url(s, 1, "wss", "/ws?diale
         stdin="lines", same=answers)
 Command("client-lines", lambda s, t: ["client", client_url(s, 0, "ws", "/ws?dialect=snake"), "--header", "X-User-ID: u%sx" % t],
         stdin="lines", same=answers)
-# Who quits does not wait for an answer: what came of the ping is said, and is no failure.
 Command("client-terminal", lambda s, t: ["client", client_url(s, 0, "ws", "/ws?dialect=snake&user_id=u%sx" % t)], terminal="ping\rquit\r",
-        same=lambda out: "connected to" in out)
+        same=lambda out: "pong" in out)
 Command("healthcheck", lambda s, t: ["healthcheck", client_url(s, 0, "http", "/ready")])
 Command("healthcheck-tls", lambda s, t: ["healthcheck", client_url(s, 1, "https", "/ready"), "--ca-file", s.authority.ca])
 Command("healthcheck-unix", lambda s, t: ["healthcheck", "unix:" + (s.server and s.unix)])
