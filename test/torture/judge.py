@@ -18,10 +18,15 @@ STARTED = re.compile(r"level=|\"level\":")
 class Verdict:
     def __init__(self, *faults):
         self.faults, self.outcome, self.harms, self.said = list(faults), "unharmed", [], ""
+        self.spun = []  # those of the faults that say how much processor time it took
 
     def wrong(self, why):
         self.faults.append(why)
         return self
+
+    def spends(self, why):
+        self.spun.append(why)
+        return self.wrong(why)
 
     def text(self, name, fault):
         return "test/torture/run %s %s: %s\n%s" % (name, fault, "\n    ".join(self.faults + self.harms[:6]),
@@ -115,7 +120,12 @@ class Player:
         return base
 
     def judge(self, scenario, fault, base, first=False):
-        return self.command(scenario, fault, base, first) if scenario.command else self.server(scenario, fault, base, first)
+        if scenario.command:
+            return self.command(scenario, fault, base, first)
+        v = self.server(scenario, fault, base, first)
+        if v.faults == v.spun and v.spun:  # what spins spins every time; on a shared machine a moment may cost 0.4 s once
+            v = self.server(scenario, fault, base, first)
+        return v
 
     # --- a server ---
 
@@ -247,12 +257,12 @@ class Player:
             if share <= IDLE_SHARE_MAX:
                 break
         else:
-            v.wrong("it spins: %.2f of a processor with nothing to do" % share)
+            v.spends("it spins: %.2f of a processor with nothing to do" % share)
         took = faulty.cpu_s(run.server.pid)
         if first:
             base.cpu_s = took
         elif took > base.cpu_s * (2 + len(v.harms)) + CPU_MORE_S * self.patience:
-            v.wrong("%.2f s of processor time; without a fault %.2f" % (took, base.cpu_s))
+            v.spends("%.2f s of processor time; without a fault %.2f" % (took, base.cpu_s))
 
     def check_descriptors(self, run, v, base, first):
         run.leave()
