@@ -315,19 +315,27 @@ static bool dechunk(char *body, size_t n, size_t *used, size_t *length)
 	}
 }
 
-/* " clients 2 online 3": what is heard of /metrics. */
+/* " clients 2 online 3": what is heard of /metrics; the two others when they count something. */
 static void reduce_metrics(char *out, size_t cap, const char *body, size_t n)
 {
 	static const struct {
 		const char *name, *word;
-	} shown[] = { { "\nws_clients_current ", "clients" }, { "\npresenced_users_online ", "online" } };
+		bool always;
+	} shown[] = {
+		{ "\nws_clients_current ", "clients", true },
+		{ "\npresenced_users_online ", "online", true },
+		{ "\npresenced_conflated_total ", "conflated", false },
+		{ "\npresenced_dropped_total ", "dropped", false },
+	};
 	size_t at = 0;
 
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
 		const char *p = memmem(body, n, shown[i].name, strlen(shown[i].name));
 
-		if (p != NULL) /* a newline ends it, and the document */
-			at += (size_t)snprintf(out + at, cap - at, " %s %lu", shown[i].word, strtoul(p + strlen(shown[i].name), NULL, 10));
+		unsigned long value = p == NULL ? 0 : strtoul(p + strlen(shown[i].name), NULL, 10); /* a newline ends it, and the document */
+
+		if (p != NULL && (value > 0 || shown[i].always))
+			at += (size_t)snprintf(out + at, cap - at, " %s %lu", shown[i].word, value);
 	}
 }
 

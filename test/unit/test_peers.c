@@ -166,6 +166,13 @@ static const struct row rows[] = {
 		MESH("+240000"), { 1, "put alice - custom=x", NULL }, MESH("settle"), MESH("+120000"),
 		{ 0, "view alice", "= alice offline custom=x\n" }, { 1, "view alice", "= alice offline custom=x\n" },
 	} },
+	{ "P9: what was set of who was away comes to its host from who heard of it, though who knew it is gone", NULL, {
+		{ 2, "put alice busy custom=x", NULL }, MESH("lose 0"), MESH("lose 1"),
+		{ 0, "c1 connect alice", NULL }, MESH("lose 2"), MESH("settle"),
+		{ 1, "view alice", "= alice online dc=1\n" }, MESH("tell 2 1"), MESH("kill 2"), MESH("settle"),
+		{ 0, "view alice", NULL }, { 0, "view alice", "= alice busy dc=1 custom=x\n" },
+		{ 1, "view alice", "= alice busy dc=1 custom=x\n" }, { 2, "view alice", "= alice busy dc=1 custom=x\n" },
+	} },
 };
 
 static void configure_line(struct engine_config *c, void *ctx)
