@@ -22,7 +22,7 @@ COUNTING_SRC := test/malloc/counting.c
 E2E := $(sort $(wildcard test/e2e/*.sh test/e2e/*.py test/e2e/*.mjs))
 TESTS := $(TEST_SRC:%.c=build/asan/%)
 FUZZERS := $(FUZZ_SRC:fuzz/fuzz_%.c=build/fuzz/%)
-ALL_TESTS = $(TESTS) $(BESIDE) -- scripts/tidy scripts/fuzz-short $(ALONE) $(E2E)
+ALL_TESTS = $(TESTS) $(BESIDE) -- scripts/tidy scripts/fuzz-short $(ALONE) $(E2E) -- $(IDLE)
 BENCHES := build/bench/load build/bench/floor build/bench/relay build/bench/selfcheck
 VERIFY_SRC := test/bench/verify/verify.c
 HIREDIS := $(if $(wildcard src/cluster/*.c),libhiredis.a)
@@ -123,7 +123,7 @@ build/bench/verify: $(VERIFY_SRC:%.c=build/obj/%.o) $(obj_LIBS)
 	$(Q)$(MUSL_CC) $(LDFLAGS) -o $@ $(CRT)/rcrt1.o $(CRT)/crti.o $(GCRT)crtbeginS.o $^ $(GCRT)crtendS.o $(CRT)/crtn.o
 
 # Rules of one kind of test only. Each may add to BUILT (what `make test` needs), BESIDE (programs that may run at the same
-# time as others) and ALONE (those that may not).
+# time as others), ALONE (those that may not) and IDLE (those that compute for long and measure no time).
 include $(sort $(wildcard test/*/*.mk fuzz/*.mk))
 
 tests: $(TESTS)

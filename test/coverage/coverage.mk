@@ -29,4 +29,4 @@ coverage:
 	$(Q)test/coverage/report $(if $(E2E),--e2e)
 
 BUILT += coverage-gate-build
-ALONE += test/coverage/gate
+IDLE += test/coverage/gate
