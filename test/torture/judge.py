@@ -321,7 +321,7 @@ class Player:
         return v
 
     def file(self, command, fault):
-        """Whatever its cases say: it comes to its end, and no server crashed or hung."""
+        """Whatever its cases say: it comes to its end, if only by an exception, and no server crashed or hung."""
         v = Verdict()
         self.counts.clear()
         env = {k: x for k, x in os.environ.items() if not k.startswith("FAULTY")}
@@ -344,7 +344,8 @@ class Player:
         crash = CRASHED.search(v.said)
         if crash:
             v.wrong("a server crashed or hung: " + crash[0])
-        if not re.search(r"^1\.\.\d+", v.said, re.M) and not v.faults and "did not start" not in v.said and "the server ended" not in v.said:
+        raised = process.returncode == 1 and "Traceback (most recent call last)" in v.said
+        if not re.search(r"^1\.\.\d+", v.said, re.M) and not v.faults and not raised:
             v.wrong("it did not come to its end")
         if not fault and failed:
             v.wrong("it fails without a fault: %s" % failed[:3])
