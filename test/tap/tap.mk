@@ -1,0 +1,2 @@
+# What counts the tests is tested too.
+BESIDE += test/tap/tap.py
