@@ -7,6 +7,7 @@
 
 /* --- connections and devices --- */
 
+/* NULL: no more of one user are told of. */
 static struct peer_link *next_link(const struct engine *e, struct peer_scratch *s, struct peer_user *out,
 				   uint32_t device)
 {
@@ -26,6 +27,7 @@ static struct peer_link *next_link(const struct engine *e, struct peer_scratch *
 static void say_links(const struct engine *e, const struct user *u, struct peer_scratch *s,
 		      struct peer_user *out)
 {
+	out->links = s->links;
 	for (uint32_t c = links_first(u->link_plus1); c != LINK_NONE; c = links_next(&e->links, c)) {
 		const struct link *link = links_at(&e->links, c);
 		struct peer_link *l = next_link(e, s, out, link->device);
@@ -40,7 +42,6 @@ static void say_links(const struct engine *e, const struct user *u, struct peer_
 	     d = list_next(&e->devices.cells, DEVICES_OF_USER, d))
 		if (device_pinned(devices_at(&e->devices, d)))
 			next_link(e, s, out, d);
-	out->links = s->links;
 }
 
 /* --- rooms --- */

@@ -27,7 +27,7 @@
 #include <string.h>
 
 enum {
-	RIG_CONNS = 64,
+	RIG_CONNS = 80,
 	RIG_WALL_START_MS = 1000000000,
 	RIG_TEXT_BYTES = 1 << 16,
 	RIG_WORDS = 12,

@@ -476,6 +476,38 @@ static void run_versions(void)
 	mesh_fini(&m);
 }
 
+static void configure_crowd(struct engine_config *c, void *ctx)
+{
+	(void)ctx;
+	c->connections_per_user_max = 0;
+}
+
+/* More connections of one user than are told of: the others are there all the same. */
+static void run_crowd(void)
+{
+	static struct mesh m;
+	char line[64], want[64];
+
+	mesh_init(&m, configure_crowd, NULL);
+	for (uint32_t c = 0; c < PEER_LINKS_MAX + 6; c++) {
+		snprintf(line, sizeof line, "c%u connect alice dev=d%u", c, c);
+		rig_line(&m.node[0].rig, line, strlen(line));
+		mesh_settle(&m);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		struct rig *r = &m.node[i].rig;
+
+		r->out_n = 0;
+		rig_line(r, "view alice", 10);
+		r->out[r->out_n] = '\0';
+		drop_seen(r->out);
+		snprintf(want, sizeof want, "= alice online dc=%d\n", i == 0 ? PEER_LINKS_MAX + 6 : PEER_LINKS_MAX);
+		tap_ok(strcmp(r->out, want) == 0, "%d connections of one user at node 0, seen at node %u: %s", PEER_LINKS_MAX + 6, i,
+		       strcmp(r->out, want) == 0 ? "online" : r->out);
+	}
+	mesh_fini(&m);
+}
+
 static void run_walks(void)
 {
 	bool ok = true;
@@ -494,6 +526,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		run_row(&rows[i]);
 	run_versions();
+	run_crowd();
 	run_walks();
 	for (uint64_t seed = 1; seed <= 60; seed++)
 		run_life(seed, false);
