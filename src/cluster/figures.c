@@ -97,6 +97,4 @@ void figures_write(const struct cluster *c, struct jsonw *w)
 		f->deaf);
 	counter(w, STR("presenced_cluster_epochs_total"), STR("Times that this node began anew."), f->epochs);
 	write_seeds(seeds_counts(&c->seeds), w);
-	if (c->bus.metrics != NULL)
-		c->bus.metrics(c->bus.ctx, w);
 }

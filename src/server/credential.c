@@ -122,10 +122,11 @@ static bool is_forwarded(const struct http_request *req)
 }
 
 /*
- * No page, a page of this machine, or one that the operator named. Not enough: `*`, and being of
- * the same host as the request: a page whose name was pointed at us (DNS rebinding) is that.
+ * Of those whose Origin is allowed: no page, a page of this machine, or one that the operator named. Not
+ * enough to be trusted: `*`, and being of the same host as the request: a page whose name was pointed at us
+ * (DNS rebinding) is that.
  */
-static bool is_own_page(const struct server *s, const struct conn *c, const struct http_request *req)
+static bool is_own_page(const struct server *s, const struct http_request *req)
 {
 	struct origin o;
 
@@ -137,18 +138,18 @@ static bool is_own_page(const struct server *s, const struct conn *c, const stru
 	case ORIGIN_OK:
 		break;
 	}
-	return admission_origin_allowed(s, c, req) &&
-	       (origin_is_loopback(&o) || (s->cfg->origins_given && !s->cfg->origins_any));
+	return origin_is_loopback(&o) || (s->cfg->origins_given && !s->cfg->origins_any);
 }
 
 /* Without the key, and without a token that says something: what this machine, or an admin listener, may. */
 static enum verdict by_place(const struct server *s, const struct conn *c, const struct http_request *req,
                              enum access access, bool has_token)
 {
-	if (!is_own_page(s, c, req))
+	if (!admission_origin_allowed(s, c, req))
 		return VERDICT_ORIGIN;
-	if (access == ACCESS_ADMIN ? s->cfg->listeners[c->listener].admin
-	                           : is_local(s, c) && !is_forwarded(req))
+	if ((access == ACCESS_ADMIN ? s->cfg->listeners[c->listener].admin
+	                            : is_local(s, c) && !is_forwarded(req)) &&
+	    is_own_page(s, req))
 		return VERDICT_ALLOWED;
 	/* 401 asks for a credential: not where none would do. */
 	if (!has_token && (access != ACCESS_ADMIN || s->cfg->api_key.n > 0))

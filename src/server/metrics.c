@@ -39,6 +39,20 @@ static void observe(struct histogram *h, const uint64_t bounds[EXPOSE_BUCKETS_MA
 	h->sum += value * n;
 }
 
+void metrics_close(struct metrics *m, unsigned code)
+{
+	static const unsigned codes[] = {
+#define METRICS_CLOSE_CODE(code) [CLOSED_##code] = code,
+		METRICS_CLOSES(METRICS_CLOSE_CODE)
+#undef METRICS_CLOSE_CODE
+	};
+	size_t i = 0;
+
+	while (i < CLOSED_OTHER && codes[i] != code)
+		i++;
+	m->closes[i]++;
+}
+
 void metrics_message_size(struct metrics *m, uint64_t bytes)
 {
 	observe(&m->message_size_bytes, size_bounds, bytes, 1);
@@ -123,6 +137,13 @@ static const struct str refusals[] = {
 #undef METRICS_REFUSAL_LABEL
 };
 
+static const struct str closes[] = {
+#define METRICS_CLOSE_LABEL(code) STR(#code),
+	METRICS_CLOSES(METRICS_CLOSE_LABEL)
+#undef METRICS_CLOSE_LABEL
+	STR("other"),
+};
+
 static const struct str commands[] = {
 	[CMD_PING] = STR("ping"), [CMD_HEARTBEAT] = STR("heartbeat"),
 	[CMD_AUTHENTICATE] = STR("authenticate"), [CMD_LEAVE] = STR("leave"),
@@ -147,14 +168,13 @@ static const struct str events[] = {
 };
 
 static_assert(sizeof(refusals) / sizeof(refusals[0]) == REFUSED_COUNT, "a label for each");
+static_assert(sizeof(closes) / sizeof(closes[0]) == CLOSED_COUNT, "a label for each");
 static_assert(sizeof(commands) / sizeof(commands[0]) == CMD_COUNT, "a label for each");
 static_assert(sizeof(events) / sizeof(events[0]) == EV_COUNT, "a label for each");
 
 static void write_labelled(const struct metrics *m, struct jsonw *w)
 {
 	static const struct str responses[] = { STR("1xx"), STR("2xx"), STR("3xx"), STR("4xx"), STR("5xx") };
-	static const struct str closes[] = { STR("1000"), STR("1001"), STR("1006"), STR("other") };
-	const uint64_t closed[] = { m->closes_1000, m->closes_1001, m->closes_abnormal, m->closes_other };
 
 	expose_head(w, STR("presenced_refused_total"), EXPOSE_COUNTER,
 	            STR("What was turned away, by reason."));
@@ -171,8 +191,8 @@ static void write_labelled(const struct metrics *m, struct jsonw *w)
 	         m->http_responses + 1, 5);
 	expose_head(w, STR("presenced_closes_total"), EXPOSE_COUNTER,
 	     STR("WebSocket connections ended, by close code; 1006: without one."));
-	expose_labelled(w, STR("presenced_closes_total"), STR("code"), closes, closed,
-	         sizeof(closes) / sizeof(closes[0]));
+	expose_labelled(w, STR("presenced_closes_total"), STR("code"), closes, m->closes,
+	                CLOSED_COUNT);
 }
 
 /* --- tokens, keys, users: what auth=jwt and user-check-url add --- */

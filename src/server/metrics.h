@@ -28,6 +28,15 @@
 	X(ENGINE, "engine") X(OUTSIDE, "outside") X(USER_UNKNOWN, "user_unknown") \
 	X(TOKEN_FLOOD, "token_flood") X(UNAUTHENTICATED, "unauthenticated") X(EXPIRED, "expired")
 
+/* The label `code` of presenced_closes_total; all others are its "other". */
+#define METRICS_CLOSES(X) \
+	X(1000) X(1001) X(1002) X(1003) X(1006) X(1007) X(1008) X(1009) X(1011) X(1013) \
+	X(4000) X(4001) X(4002) X(4003)
+
+#define METRICS_CLOSE_ENUM(code) CLOSED_##code,
+enum { METRICS_CLOSES(METRICS_CLOSE_ENUM) CLOSED_OTHER, CLOSED_COUNT };
+#undef METRICS_CLOSE_ENUM
+
 #define METRICS_REFUSAL_ENUM(name, label) REFUSED_##name,
 enum refusal { METRICS_REFUSALS(METRICS_REFUSAL_ENUM) REFUSED_COUNT };
 #undef METRICS_REFUSAL_ENUM
@@ -44,13 +53,14 @@ struct metrics {
 	uint64_t commands[CMD_COUNT];
 	uint64_t events[EV_COUNT], encodings, deliveries;
 	uint64_t conflated, dropped;     /* messages taken out of slow consumers' queues */
-	uint64_t closes_1000, closes_1001, closes_other, closes_abnormal;
+	uint64_t closes[CLOSED_COUNT];   /* of WebSocket connections, by the first Close; 1006: without one */
 	uint64_t accept_errors;
 	uint64_t turns;
 	int64_t turn_us_max;             /* longest turn of the loop since start */
 	struct histogram message_size_bytes, latency_us;
 };
 
+void metrics_close(struct metrics *, unsigned code);
 void metrics_message_size(struct metrics *, uint64_t bytes);
 /* `n` messages whose last delivery was handed to the kernel `us` after they were read. */
 void metrics_latency(struct metrics *, int64_t us, uint64_t n);

@@ -505,7 +505,7 @@ void outbox_write(struct server *s, struct conn *c)
 		r = s->transport.writev(s->transport.ctx, c->handle, b.iov, b.slices);
 		if (r == TRANSPORT_GONE) {
 			if (c->state == CONN_LIVE)
-				s->metrics.closes_abnormal++;
+				metrics_close(&s->metrics, WS_CODE_ABNORMAL);
 			conn_doom(s, c);
 			return;
 		}

@@ -53,9 +53,9 @@ static const struct route routes[] = {
 	{ POST, STR("/api/v1/broadcast"), ACCESS_WRITE, BODY_MUST, api_broadcast },
 	{ GET, STR("/admin/connections"), ACCESS_ADMIN, BODY_UNREAD, admin_connections },
 	{ GET, STR("/admin/stats"), ACCESS_ADMIN, BODY_UNREAD, admin_stats },
-	{ POST, STR("/admin/drain"), ACCESS_ADMIN, BODY_UNREAD, admin_drain },
-	{ DELETE, STR("/admin/connections/{id}"), ACCESS_ADMIN, BODY_UNREAD, admin_close_connection },
-	{ DELETE, STR("/admin/users/{id}"), ACCESS_ADMIN, BODY_UNREAD, admin_close_user },
+	{ POST, STR("/admin/drain"), ACCESS_ADMIN, BODY_MAY, admin_drain },
+	{ DELETE, STR("/admin/connections/{id}"), ACCESS_ADMIN, BODY_MAY, admin_close_connection },
+	{ DELETE, STR("/admin/users/{id}"), ACCESS_ADMIN, BODY_MAY, admin_close_user },
 	{ GET, STR("/presence/{id}"), ACCESS_READ, BODY_UNREAD, api_seed_presence },
 	{ GET, STR("/api/v1/presence/{id}"), ACCESS_READ, BODY_UNREAD, api_presence },
 	{ PUT | POST, STR("/api/v1/presence/{id}"), ACCESS_WRITE, BODY_MUST, api_set_presence },
@@ -279,6 +279,8 @@ static void serve(struct server *s, struct conn *c, struct rest_call *call, size
 	const struct route *r = row_for(first, call->request->method);
 	char allowed[ALLOW_BYTES];
 
+	if (!authorised(s, c, call, r == NULL ? ACCESS_FREE : r->access))
+		return;
 	if (r == NULL) {
 		respond_error(s, c, &(struct respond_error){
 			.status = 405, .message = STR("method not allowed"),
@@ -290,7 +292,7 @@ static void serve(struct server *s, struct conn *c, struct rest_call *call, size
 		rest_refuse(s, c, 400, STR("the path holds no valid id"), REFUSED_IDENTITY_BAD);
 		return;
 	}
-	if (!authorised(s, c, call, r->access) || !opened(s, c, call, r->body, body, bytes))
+	if (!opened(s, c, call, r->body, body, bytes))
 		return;
 	if (r->access == ACCESS_WRITE && server_emptied(s)) {
 		rest_refuse(s, c, 503, STR("shutting down"), REFUSED_DRAINING);
@@ -318,10 +320,10 @@ void rest_handle(struct server *s, struct conn *c, const struct http_request *re
 		first = find(&path, &call.id);
 	if (split != URI_OK && split != URI_TOO_LONG)
 		rest_refuse(s, c, 400, STR("the path is malformed"), REFUSED_HTTP_MALFORMED);
-	else if (first == ROUTES)
-		rest_refuse(s, c, 404, STR("no such path"), REFUSED_NOT_FOUND);
-	else if (req->method == HTTP_OPTIONS)
+	else if (first < ROUTES && req->method == HTTP_OPTIONS)
 		options(s, c, req, methods_of(first));
-	else
+	else if (first < ROUTES)
 		serve(s, c, &call, first, body, body_bytes);
+	else if (authorised(s, c, &call, ACCESS_FREE)) /* whatever is asked: 401 for a bad credential */
+		rest_refuse(s, c, 404, STR("no such path"), REFUSED_NOT_FOUND);
 }

@@ -272,7 +272,7 @@ void server_input(struct server *s, uint32_t ci, uint32_t generation)
 		return;
 	if (n == TRANSPORT_GONE) {
 		if (c->state == CONN_LIVE)
-			s->metrics.closes_abnormal++;
+			metrics_close(&s->metrics, WS_CODE_ABNORMAL);
 		conn_doom(s, c);
 		return;
 	}

@@ -253,22 +253,12 @@ void session_input(struct server *s, struct conn *c, uint8_t *bytes, size_t n)
 void session_input_end(struct server *s, struct conn *c)
 {
 	if (c->state == CONN_LIVE)
-		s->metrics.closes_abnormal++; /* 1006: no Close came first */
+		metrics_close(&s->metrics, WS_CODE_ABNORMAL);
 	c->flags |= CONN_PEER_CLOSED;
 	conn_doom(s, c);
 }
 
 /* --- the end --- */
-
-static void count_close(struct metrics *m, unsigned code)
-{
-	if (code == WS_CODE_NORMAL)
-		m->closes_1000++;
-	else if (code == WS_CODE_GOING_AWAY)
-		m->closes_1001++;
-	else
-		m->closes_other++;
-}
 
 void session_close(struct server *s, struct conn *c, unsigned code, struct str reason, enum refusal why)
 {
@@ -282,7 +272,7 @@ void session_close(struct server *s, struct conn *c, unsigned code, struct str r
 		s->metrics.errors_total++;
 		server_refused(s, why, c);
 	}
-	count_close(&s->metrics, code);
+	metrics_close(&s->metrics, code);
 	conn_leave(s, c);
 	/* A reader that is behind is not made to read it all before it learns. */
 	if (c->flags & CONN_BLOCKED)

@@ -33,6 +33,7 @@ enum {
 	WS_CODE_PROTOCOL = 1002,
 	WS_CODE_UNSUPPORTED = 1003,
 	WS_CODE_NONE = 1005,
+	WS_CODE_ABNORMAL = 1006, /* as 1005 in no frame: the connection ended without a Close */
 	WS_CODE_NOT_UTF8 = 1007,
 	WS_CODE_POLICY = 1008,
 	WS_CODE_TOO_BIG = 1009,

@@ -9,7 +9,7 @@ from client import Dotted, Rooms, Roster, Snake, Upper
 from cluster import ALONE, Cluster, Spread
 from redisd import Redis
 from tap import ANY, CASES, Any, TEXT, TIME, case, equal, has, rows, run, same, soon
-from web import curl
+from web import curl, exposition
 sys.path.append(HERE)
 import five_dialects
 
@@ -300,6 +300,12 @@ async def heartbeat(c):
         truth.went("hb-ann")
         await soon(lambda: [n.get("/hb-ann")["is_online"] for n in (c[0], c[1])], [False, False], seconds=8)
     equal(shows(await watched(c, "hb", life, ("snake", "dotted")), "hb-ann"), [2] * 4, "events shown to each")
+
+
+@case("5 /metrics of a node among nodes as a strict scraper reads it")
+async def scraped(c):
+    got = [exposition(curl(n.http("/metrics")).body.decode()) for n in (c[0], c[1])]
+    equal([(g.get("presenced_nodes"), g.get("presenced_redis_up")) for g in got], [(None, None) if ALONE else (2, 1)] * 2)
 
 
 # --- rooms: typing, receipts, messages ---

@@ -6,7 +6,7 @@ from client import Dotted, Rooms, Snake, Upper
 from secure import service
 from server import Raw, Server
 from tap import ANY, NOTHING, NUMBER, TEXT, TIME, case, equal, has, rows, run
-from web import curl, jwt
+from web import curl, exposition, jwt
 
 V1 = "/api/v1/presence/"
 NOBODY = {"user_id": "nobody", "online_status": "offline", "custom_status": None, "metadata": NOTHING, "last_seen": None,
@@ -17,6 +17,7 @@ secret.flush()
 KEY = ["-H", "Authorization: Bearer an-api-key-of-this-test"]
 FORWARDED = ["-H", "X-Forwarded-For: 203.0.113.9"]
 ORIGIN = ["-H", "Origin: https://evil.example"]
+BAD = ["-H", "Authorization: Bearer wrong"]
 TEXT_BODY = ["-H", "Content-Type: text/plain"]
 
 
@@ -76,6 +77,8 @@ async def answer(server, method, path, body, status, wanted):
     ("the key, wrong by a byte", "GET", V1 + "u", None, ["-H", "Authorization: Bearer an-api-key-of-this-tesT"], 401),
     ("the key, cut", "PUT", V1 + "u", {"online_status": "away"}, ["-H", "Authorization: Bearer an-api-key"], 401),
     ("admin without the key", "GET", "/admin/stats", None, [], 401),
+    ("a bad credential where nothing is", "GET", "/a/b", None, BAD, 401), ("for no method", "POST", "/health", "{}", BAD, 401),
+    ("for an id of 129 bytes", "GET", V1 + "x" * 129, None, BAD, 401),
     ("nothing there", "GET", "/api/v1/nothing", None, [], 404), ("favicon.ico", "GET", "/favicon.ico", None, [], 404),
     ("two segments", "GET", "/a/b", None, [], 404),
     ("text/plain", "PUT", V1 + "u", '{"online_status":"away"}', TEXT_BODY, 415),
@@ -222,6 +225,25 @@ async def cors(_, options, origin, allowed):
         equal(got.headers.get("access-control-allow-origin") in (origin, "*"), allowed, repr(got))
         if allowed:
             assert got.status in (200, 204) and "PUT" in got.headers["access-control-allow-methods"], got
+        # A page is trusted as this machine is if it is of it, or named: `*` names nobody, who then needs a credential.
+        got = curl(server.http(V1 + "u"), "-H", "Origin: " + origin, data={"online_status": "busy"}, method="PUT", bare=True)
+        equal(got.status, 403 if not allowed else 401 if "*" in options else 200, repr(got))
+
+
+@case("/metrics as a strict scraper reads it; closes are counted by their code")
+async def scraped(_):
+    with Server("--max-connections-per-user", "1") as server:
+        one = await Snake.open(server, "closes")
+        two = await Snake.open(server, "closes")
+        await one.closed(4003)
+        await two.close()
+        four = await Snake.open(server, "closes-4")
+        await four.socket.send(b"binary")
+        await four.closed(1003)
+        got = exposition(curl(server.http("/metrics")).body.decode())
+        equal({code: got['presenced_closes_total{code="%s"}' % code] for code in ("1000", "1003", "4003", "1002", "other")},
+              {"1000": 1, "1003": 1, "4003": 1, "1002": 0, "other": 0})
+        equal((got["presenced_users_known"], got["ws_connections_total"]), (NUMBER, 3))
 
 
 @case("every answer has the date of this machine's clock (RFC 9110 6.6.1)")
@@ -280,6 +302,8 @@ async def admin(_):
         await two.closed(4002)
         equal(curl(server.http("/admin/connections/never", 1), method="DELETE").status, 404)
         three = await Snake.open(server, "drained")
+        for method, path in (("POST", "drain"), ("DELETE", "users/drained")):
+            equal(curl(server.http("/admin/" + path, 1), *TEXT_BODY, data="x", method=method).status, 415)
         assert curl(server.http("/admin/drain", 1), method="POST").status in (200, 202, 204)
         await three.closed(1001)
 

@@ -478,7 +478,7 @@ static void long_origin(void)
 	a = ask(ON_LOOPBACK, &loopback, "GET", "/live", "Origin: null\r\n", NULL);
 	tap_ok(strstr(a.head, "Access-Control-Allow-Origin: *\r\n") != NULL, "CORS for any Origin");
 	a = ask(ON_LOOPBACK, &loopback, "POST", "/api/v1/presence/eve/heartbeat", "Origin: https://evil.example\r\n", NULL);
-	tap_is_u64(a.status, 403, "4 any Origin may read, but is foreign to a trusted write");
+	tap_is_u64(a.status, 401, "4 any Origin may read, but is foreign to a trusted write: it needs a credential");
 	world.cfg.origins_any = false;
 	world.cfg.origins[0] = STR("https://good.example");
 	world.cfg.origin_count = 1;

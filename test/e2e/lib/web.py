@@ -1,5 +1,5 @@
 """curl, the real one, as a function; and JWTs as an identity provider would sign them."""
-import json, subprocess
+import json, re, subprocess
 import secure
 
 
@@ -43,6 +43,38 @@ def curl(url, *options, data=None, method=None, bare=False):
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
     return Answer(status, headers, body)
+
+
+SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*=\"(?:[^\"\\\n]|\\[\"\\n])*\",?)+\})? (\S+)")
+
+
+def exposition(text):
+    """What a strict scraper takes of /metrics: {sample with its labels: value}. One HELP and one TYPE of a name, before its samples, which
+    stand together, each once."""
+    types, found, last, ended = {}, {}, None, set()
+    assert text.endswith("\n"), "no newline at the end"
+    for line in text.splitlines():
+        if line.startswith("# "):
+            what, name, rest = line[2:].split(" ", 2)
+            assert what in ("HELP", "TYPE") and (what, name) not in types and name not in ended, line
+            types[what, name] = rest
+            assert what == "HELP" or rest in ("counter", "gauge", "histogram"), line
+            family = name
+        else:
+            m = SAMPLE.fullmatch(line)
+            assert m, line
+            name = m[1]
+            family = next((name[:-len(end)] for end in ("_bucket", "_sum", "_count") if name.endswith(end) and
+                           types.get(("TYPE", name[:-len(end)])) == "histogram"), name)
+            assert ("TYPE", family) in types and ("HELP", family) in types, "nothing said of " + line
+            key = name + (m[2] or "")
+            assert key not in found, "twice: " + line
+            found[key] = float(m[3])
+        if family != last:
+            assert family not in ended, "not together: " + line
+            ended |= {last}
+            last = family
+    return found
 
 
 def jwt(sub, username=None, **claims):
