@@ -5,11 +5,12 @@
 #include "dialect/protocol.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "dialect/member.h"
 
-static_assert(REQUEST_ID_BYTES_MAX == 2 + 6 * 128, "the text of read_request_id says 128");
+static_assert(REQUEST_ID_BYTES_MAX == 2 + 6 * ID_BYTES_MAX && ID_BYTES_MAX == 128, "what a refusal says");
 
 static bool read_request_id(struct field_reader *r, json_ref id, struct str *out)
 {
@@ -21,8 +22,9 @@ static bool read_request_id(struct field_reader *r, json_ref id, struct str *out
 	if (type != JSON_STRING && type != JSON_NUMBER)
 		return field_refuse(r, STR("id: a string or a number"));
 	raw = json_raw(r->msg, id);
-	if (raw.n > REQUEST_ID_BYTES_MAX)
-		return field_refuse(r, STR("id: at most 128 characters"));
+	/* It goes back as it came: one with escapes is not unescaped to be measured. */
+	if (raw.n > (memchr(raw.p, '\\', raw.n) == NULL ? 2 + ID_BYTES_MAX : REQUEST_ID_BYTES_MAX))
+		return field_refuse(r, STR("id: at most 128 bytes"));
 	*out = raw;
 	return true;
 }

@@ -281,21 +281,26 @@ static void test_list_bound(const struct dialect *d)
 	}
 }
 
-/* A request id at, and one beyond, its bound. */
+/* A request id at, and one beyond, its bound: 128 bytes, or as many escapes. */
 static void test_request_id_bound(const struct dialect *d)
 {
+	static const char *const units[] = { "0", "\\u0041" };
 	static char text[2048];
 	static struct line got;
 
-	for (int n = REQUEST_ID_BYTES_MAX - 1; n <= REQUEST_ID_BYTES_MAX + 1; n++) {
-		int at = snprintf(text, sizeof(text), "{\"type\":\"ping\",\"id\":\"%0*d\"}", n - 2, 0);
+	for (size_t u = 0; u < 2; u++)
+		for (int n = ID_BYTES_MAX - 1; n <= ID_BYTES_MAX + 1; n++) {
+			int at = snprintf(text, sizeof(text), "{\"type\":\"ping\",\"id\":\"");
 
-		decode_line(d, text, (size_t)at, &got);
-		if (n <= REQUEST_ID_BYTES_MAX)
-			tap_ok(strncmp(got.text, "ping reply_to=\"000", 18) == 0, "a request id of %d bytes", n);
-		else
-			tap_is_str(got.text, "400 id: at most 128 characters", "a request id one byte too long");
-	}
+			for (int i = 0; i < n; i++)
+				at += snprintf(text + at, sizeof(text) - (size_t)at, "%s", units[u]);
+			at += snprintf(text + at, sizeof(text) - (size_t)at, "\"}");
+			decode_line(d, text, (size_t)at, &got);
+			if (n <= ID_BYTES_MAX)
+				tap_ok(strncmp(got.text, "ping reply_to=\"", 15) == 0, "a request id of %d times %s", n, units[u]);
+			else
+				tap_is_str(got.text, "400 id: at most 128 bytes", "a request id one byte too long");
+		}
 }
 
 int main(void)
