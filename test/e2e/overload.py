@@ -239,7 +239,7 @@ def ping_behind_large():
         raw.send(masked(2, b"x" * size))
         start = time.monotonic()
         while len(raw.got) < size:  # reads for 1.4 s: longer than the interval, shorter than twice that
-            raw.more(5)
+            assert raw.more(5), "closed after %d bytes of it" % len(raw.got)
             if len(raw.got) > size * (time.monotonic() - start) / 1.4:
                 time.sleep(0.01)
         raw.send(masked(9, b"still?"))
