@@ -293,8 +293,8 @@ async def heartbeat(c):
         truth.came("hb-ann")
         equal(curl(c[0].http(V1 + "hb-ann/heartbeat"), data="", method="POST").status, 204)
         await soon(lambda: [n.get("/hb-ann")["is_online"] for n in (c[0], c[1])], [True, True])
-        for i in range(5):  # at the one node and the other: longer than presence-ttl, and never so long without
-            await asyncio.sleep(0.6)
+        for i in range(3):  # at the one node and the other: longer than presence-ttl, and never so long without
+            await asyncio.sleep(1.2)
             equal((await asyncio.to_thread(curl, c[1 - i % 2].http(V1 + "hb-ann/heartbeat"), data="", method="POST")).status, 204)
         equal([n.get("/hb-ann")["is_online"] for n in (c[0], c[1])], [True, True])
         truth.went("hb-ann")

@@ -20,6 +20,8 @@ PROGRAMS = {
     "plans-none": "echo 1..0",
     "exits-1": "echo 'ok 1 - one'; echo 1..1; exit 1",
     "fails-once": "sleep 0.6; [ -e been ] && echo 'ok 1 - one' || echo 'not ok 1 - one'; : >been; echo 1..1",
+    "crashes-late": "sleep 0.6; echo 'not ok 1 - one'; kill -SEGV $$",
+    "server-crashes": "sleep 0.6; echo 'not ok 1 - one'; echo '# ERROR: AddressSanitizer: heap-use-after-free'; echo 1..1",
     "fails-twice": "sleep 0.6; echo 'not ok 1 - one'; echo 1..1",
     "nice": "[ $(nice) = 19 ] && echo 'ok 1 - gives way' || echo 'not ok 1 - gives way'; echo 1..1",
     "slow": "sleep 0.7; : >ended; echo 'ok 1 - one'; echo 1..1",
@@ -48,9 +50,13 @@ ROWS = [
     ("a failure on a machine that ran", "fails-once", ["not ok 1 - one"], "0 passed, 1 failed", 1),
 ]
 STILL_ROWS = [
-    ("a failure while it stood still is no answer: the second run is", "fails-once passes",
+    ("a failure while it stood still is no answer: the second run is", "-- fails-once passes",
      ["not ok 1 - one", r"stood still for 0\.\d\d s meanwhile: to be run once more"], "3 passed, 0 failed", 0),
-    ("and counts", "fails-twice passes", ["stood still"], "2 passed, 1 failed", 1),
+    ("and counts", "-- fails-twice passes", ["stood still"], "2 passed, 1 failed", 1),
+    ("what does not wait is not excused", "fails-once passes", ["not ok 1 - one"], "2 passed, 1 failed", 1),
+    ("what computes beside is not", "-- passes -- fails-once", ["not ok 1 - one"], "2 passed, 1 failed", 1),
+    ("a crash is not", "-- crashes-late passes", ["killed by SIGSEGV"], "2 passed, 2 failed", 1),
+    ("nor one that a program tells of", "-- server-crashes passes", ["AddressSanitizer"], "2 passed, 1 failed", 1),
 ]
 
 
